@@ -1,0 +1,33 @@
+/* webhook.h - Standard Webhooks 1.0.0: signatures and secrets; and what an endpoint may answer. PURE.
+ *
+ *     unsigned char key[64]; size_t size;
+ *     webhook_secret("whsec_…", key, &size);
+ *     webhook_signature(out, sizeof out, key, size, id, timestamp_s, body, body_size);   // "v1,…"
+ */
+#ifndef TOCSIN_WEBHOOK_H
+#define TOCSIN_WEBHOOK_H
+
+#include "limits.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WEBHOOK_SIGNATURE 48 /* bytes of "v1," + base64 of 32 bytes, with NUL */
+
+/* "whsec_" + base64 of 24..64 bytes. False: not such a text. */
+bool webhook_secret(const char *text, unsigned char key[64], size_t *key_size);
+/* HMAC-SHA256 over "{id}.{timestamp}.{body}". */
+void webhook_signature(char out[WEBHOOK_SIGNATURE], const unsigned char *key, size_t key_size, const char *id,
+                       int64_t timestamp_s, const void *body, size_t body_size);
+
+/* What an endpoint's 2xx body said; everything is optional and a body that is no JSON says nothing. */
+struct webhook_answer {
+    bool echo;                       /* the text of the alarm id occurs as {"alarm":"…"} */
+    bool acknowledged;
+    char acknowledged_by[LIMIT_ID];  /* {"ack":{"by":"…"}}: made an id: other characters become '-' */
+    bool refused;
+    char reason[LIMIT_TEXT];         /* {"refuse":{"reason":"…"}} */
+};
+void webhook_answer_decode(const char *body, size_t size, const char *alarm, struct webhook_answer *out);
+
+#endif

@@ -1,0 +1,148 @@
+/* conf.h - the configuration: daemon, broker, endpoints, plans, sites, accounts, read from YAML by schema.
+ *
+ * Promises: a struct conf that conf_load() returned is complete and consistent: every reference resolves, every value
+ * is in range, every secret was readable and well kept. A file that is not so gives one sentence per problem,
+ * "file:line: key: what is wrong; what would be right", and no conf.
+ * Does not: watch files, apply anything.
+ *
+ *     struct conf_problems problems = {0};
+ *     struct conf *c = conf_load("/etc/tocsin/tocsin.yaml", &problems);
+ *     if (!c) for each problems.lines[i] …
+ *     const struct conf_device *d = conf_device(c, "school-1", "room-204");
+ *     conf_destroy(c);
+ *
+ * Relative file names are taken from the folder of the file they stand in. Times carry their unit in the key.
+ */
+#ifndef TOCSIN_CONF_H
+#define TOCSIN_CONF_H
+
+#include "core/kind.h"
+#include "core/plan.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct conf_daemon {
+    char *name;            /* who speaks in webhooks and checkpoints: the journal's origin, e.g. "tocsin.example.edu" */
+    char *state_dir;       /* journal, lock, checkpoint */
+    char *journal_key_file; /* Ed25519 secret key of the checkpoints, made by `tocsin keygen journal` */
+    char *http_listen;     /* "127.0.0.1:8080", "[::1]:8080"; port 0 = any free one, written to state_dir/http.port */
+    char *http_tls_certificate_file, *http_tls_key_file; /* both or none */
+    char *log_level;       /* error, warning, info, debug */
+    unsigned record_wait_ms; /* 50: after this the first dispatch goes out unrecorded */
+    unsigned gather_ms;      /* 100: followers of an alarm's first press wait this long for company, at most 1000 */
+    unsigned test_close_s;   /* 60: a test alarm closes itself after this */
+    unsigned stale_press_s;  /* 300: a retained press older than this is for the desk only */
+    unsigned disk_free_mb;   /* 64: less than this is trouble */
+};
+
+struct conf_broker {
+    char *address; /* numeric, or resolved off the loop */
+    unsigned port;
+    char *client_id;
+    char *username, *password_file; /* optional */
+    char *ca_file, *certificate_file, *key_file; /* ca_file set = TLS */
+    unsigned keep_alive_s;
+    unsigned loopback_s; /* 5: seconds between loop-back messages through the broker; three lost = trouble and rebuild */
+};
+
+enum conf_confirm { CONF_CONFIRM_STATUS, CONF_CONFIRM_ECHO }; /* 2xx is enough | the body must name the alarm id */
+
+struct conf_endpoint {
+    char *id, *name;
+    enum role role;
+    char **urls; /* the first is used; the others are alternates, tried in parallel after 1 s of silence */
+    size_t url_count;
+    char *secret_file;          /* whsec_…, one a line; the first signs first, more = rotation */
+    unsigned char (*secrets)[64]; /* loaded */
+    size_t *secret_sizes;
+    size_t secret_count;
+    char *ca_file, *certificate_file, *key_file, *crl_file;
+    enum conf_confirm confirm;
+    bool drills, tests, troubles; /* what it wants to hear besides real alarms */
+    unsigned connect_timeout_ms, attempt_timeout_ms; /* 2000, 5000 */
+    unsigned probe_s;     /* 10: supervision and warm connection */
+    unsigned connections; /* 4: tellings under way at once */
+};
+
+struct conf_zone {
+    char *id, *name;
+};
+
+enum conf_puback { CONF_PUBACK_AT_ONCE, CONF_PUBACK_AFTER_COMMIT };
+
+struct conf_device {
+    char *id, *zone; /* zone NULL = none */
+    enum kind kind;  /* what a press without a kind means */
+    enum conf_puback puback;
+    unsigned silent_after_s; /* 20; 0 = not supervised */
+    bool disabled;           /* lost or stolen: shown to the desk, opens nothing */
+    const unsigned char *key; /* 32 bytes, NULL = presses are not signed; from the site's keys_file */
+    uint32_t index;           /* 0 … conf->device_count-1, for tables beside the conf */
+};
+
+struct conf_contact {
+    char *name, *phone;
+};
+
+struct conf_site {
+    char *id, *name, *address;
+    double latitude, longitude; /* WGS 84 degrees; has_position says whether given */
+    bool has_position;
+    char *plan_id;
+    struct plan plan; /* resolved */
+    char *keys_file;  /* lines "device-id base64(32 bytes)" */
+    struct conf_contact *contacts;
+    size_t contact_count;
+    struct conf_zone *zones;
+    size_t zone_count;
+    struct conf_device *devices;
+    size_t device_count;
+};
+
+struct conf_account {
+    char *id, *name;
+    enum role role;
+    char **token_hashes; /* "sha256:" + hex of the bearer token's SHA-256, made by `tocsin keygen token`; several = rotation */
+    size_t token_hash_count;
+    char **sites; /* which it may see and answer; none = all */
+    size_t site_count;
+};
+
+struct conf {
+    struct conf_daemon daemon;
+    struct conf_broker broker;
+    struct conf_endpoint *endpoints;
+    size_t endpoint_count;
+    struct conf_site *sites;
+    size_t site_count;
+    struct conf_account *accounts;
+    size_t account_count;
+    size_t device_count; /* of all sites */
+    void *internal;      /* arenas and indices */
+};
+
+#define CONF_PROBLEMS 50
+struct conf_problems {
+    size_t count; /* how many there were; the first CONF_PROBLEMS have a line */
+    char *lines[CONF_PROBLEMS];
+};
+
+struct conf *conf_load(const char *file, struct conf_problems *); /* NULL: see problems */
+void conf_destroy(struct conf *);
+void conf_problems_finish(struct conf_problems *);
+
+const struct conf_site *conf_site(const struct conf *, const char *id);
+const struct conf_zone *conf_zone(const struct conf_site *, const char *id);
+const struct conf_device *conf_device(const struct conf *, const char *site, const char *device); /* O(1) */
+const struct conf_site *conf_device_site(const struct conf *, uint32_t device_index);
+const struct conf_device *conf_device_at(const struct conf *, uint32_t device_index);
+const struct conf_endpoint *conf_endpoint(const struct conf *, const char *id);
+const struct conf_account *conf_account_by_token(const struct conf *, const char *token); /* constant time per hash */
+bool conf_account_sees(const struct conf_account *, const char *site);
+
+/* The manual page tocsin.yaml(5), in man(7) source, printed from the same table that checks. */
+void conf_print_manual(FILE *);
+
+#endif

@@ -1,0 +1,83 @@
+/* board.h - all open alarms in memory, the troubles, and what each device has said before.
+ *
+ * Promises: the board is a function of the events applied to it, in order: running, starting and replaying are the
+ * same board_apply(). It allocates once, in board_create(). When a pool is full it goes on with less detail and
+ * says so in `capacity_lost`.
+ * Does not: read a clock, send, log.
+ *
+ *     struct board *b = board_create();
+ *     board_apply(b, &event);
+ *     board_take_effects(b, now, deliver, ctx);      // what is owed and not yet on its way
+ *     while (board_next_deadline(b, now, &due))      // what should have happened by now
+ *         submit(&due);
+ *     board_destroy(b);
+ */
+#ifndef TOCSIN_BOARD_H
+#define TOCSIN_BOARD_H
+
+#include "core/alarm.h"
+
+struct board;
+
+struct trouble {
+    enum trouble_code code;
+    char part[LIMIT_ID * 2];
+    char text[LIMIT_TEXT];
+    int64_t at_ms;
+    uint64_t seq;
+};
+
+struct board_counts {
+    uint32_t alarms_open, alarms_kept; /* kept: closed, but an endpoint has not been told yet */
+    uint32_t presses, devices, troubles;
+    uint64_t capacity_lost; /* how often a pool was full */
+};
+
+/* What has been heard of this press before. */
+enum seen { SEEN_NEVER, SEEN_BEFORE, SEEN_COUNTER_BACK };
+
+/* An effect: something the daemon now owes the world. */
+struct effect {
+    const struct alarm *alarm;
+    struct delivery *delivery;
+    uint32_t first_press; /* presses first_press … first_press + press_count - 1 of the alarm are news to it */
+    uint32_t press_count;
+};
+
+struct board *board_create(void); /* NULL: no memory */
+void board_destroy(struct board *);
+
+void board_apply(struct board *, const struct event *);
+
+/* The result of the last event applied, for whoever asked for it. */
+enum step_result board_last_result(const struct board *);
+
+struct alarm *board_alarm(struct board *, const char *id); /* NULL when not on the board */
+struct alarm *board_open_alarm(struct board *, const char *site, enum alarm_class, enum mode);
+struct alarm *board_next_alarm(struct board *, struct alarm *previous); /* NULL starts and ends; oldest first not promised */
+const struct press *board_press(const struct board *, uint32_t index); /* NULL at the end of a list */
+const struct press *board_nth_press(const struct board *, const struct alarm *, uint32_t n);
+
+/* `alarm` (LIMIT_ALARM_ID bytes) gets the alarm of a press seen before, "" when it is forgotten. */
+enum seen board_seen(const struct board *, const char *site, const char *device, const char *epoch, uint64_t n,
+                     char *alarm);
+
+const struct trouble *board_trouble(const struct board *, enum trouble_code, const char *part);
+const struct trouble *board_next_trouble(const struct board *, const struct trouble *previous);
+
+struct board_counts board_counts(const struct board *);
+
+/* Deadlines that have passed at `clock_ms` and were not handed out before; false when there is none. */
+bool board_next_deadline(struct board *, int64_t clock_ms, struct event *out);
+/* The next moment at which something is due (deadline or gathered delivery); INT64_MAX when nothing is. */
+int64_t board_due(const struct board *);
+
+/* Hand out the deliveries that are owed and not under way, and mark them as on their way. `gather_ms`: followers of
+ * the first telling wait that long for company. The effect is valid during the call only. */
+typedef void board_effect_fn(void *ctx, const struct effect *);
+void board_take_effects(struct board *, int64_t clock_ms, int64_t gather_ms, board_effect_fn *, void *ctx);
+
+/* Whether an alarm changed since the last call, for receipts and the site's state; NULL when no more. */
+struct alarm *board_take_changed(struct board *);
+
+#endif

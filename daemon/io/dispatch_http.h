@@ -1,0 +1,76 @@
+/* dispatch_http.h - tells endpoints over HTTP: libcurl multi on the loop, one queue per endpoint.
+ *
+ * Promises: a telling is tried at 0, 1, 2, 5, 10, 20, 30 s and then every 30 s with jitter until it is received or
+ * cancelled; each attempt ends within attempt_timeout_ms + 500 ms whatever the peer does; one bad endpoint delays no
+ * other; the same telling always carries the same webhook-id and the same body. Every attempt gives exactly one
+ * on_result. Endpoints are probed every probe_s, which keeps a connection warm and supervises them.
+ * Does not: decide who is told; remember anything over a restart.
+ *
+ *     struct dispatch *d = dispatch_create(loop, &options);
+ *     dispatch_configure(d, conf);
+ *     dispatch_tell(d, &telling);
+ *     dispatch_stop(d, stopped, ctx);
+ */
+#ifndef TOCSIN_DISPATCH_HTTP_H
+#define TOCSIN_DISPATCH_HTTP_H
+
+#include "conf/conf.h"
+#include "core/event.h"
+#include <uv.h>
+
+struct dispatch;
+
+enum dispatch_priority { DISPATCH_FIRST, DISPATCH_UPDATE, DISPATCH_TROUBLE, DISPATCH_TEST, DISPATCH_PRIORITY_COUNT };
+
+#define DISPATCH_ID (LIMIT_ALARM_ID + LIMIT_ID + 24)
+
+struct dispatch_telling {
+    char id[DISPATCH_ID]; /* webhook-id: stable over retries, no '.' */
+    char endpoint[LIMIT_ID];
+    char echo[LIMIT_ALARM_ID]; /* the alarm id that an endpoint with confirm: echo must name; "" = none */
+    enum dispatch_priority priority;
+    unsigned give_up_s; /* 0 = never; otherwise the last result is final */
+    char *take_body;    /* malloc'd; owned by dispatch from now on */
+    size_t body_size;
+    uint64_t cookie;    /* given back with each result */
+};
+
+struct dispatch_result {
+    const char *id, *endpoint;
+    uint64_t cookie;
+    uint32_t attempt;
+    enum delivery_outcome outcome;
+    bool final;           /* no further attempt: received, or given up */
+    uint16_t http_status; /* 0 = none */
+    uint32_t duration_ms;
+    const char *text;     /* a sentence: "the police desk answered 503 Service Unavailable" */
+    const char *acknowledged_by; /* from {"ack":{"by":"…"}}; NULL = none */
+};
+
+struct dispatch_endpoint_status {
+    const char *id;
+    bool up, known; /* known: at least one probe or telling has ended */
+    const char *text; /* why it is not up */
+    unsigned queued, under_way;
+    uint64_t sent, received, failed;
+    uint32_t last_ms; /* duration of the last good answer */
+};
+
+struct dispatch_options {
+    void (*on_result)(void *ctx, const struct dispatch_result *); /* valid during the call; may call dispatch_tell/cancel */
+    void (*on_endpoint)(void *ctx, const char *endpoint, bool up, const char *text); /* on change */
+    void *ctx;
+};
+
+struct dispatch *dispatch_create(uv_loop_t *, const struct dispatch_options *);
+/* Take the endpoints of `conf` (copied). Endpoints that are no longer there are kept while tellings are under way. */
+void dispatch_configure(struct dispatch *, const struct conf *);
+/* False only when the endpoint is unknown; the body is freed then. */
+bool dispatch_tell(struct dispatch *, struct dispatch_telling *);
+/* Forget a telling; a request already on the wire is let end, its result is not reported. */
+void dispatch_cancel(struct dispatch *, const char *id, const char *endpoint);
+bool dispatch_endpoint_status(struct dispatch *, size_t index, struct dispatch_endpoint_status *); /* false: no such index */
+void dispatch_stop(struct dispatch *, void (*stopped)(void *ctx), void *ctx); /* lets requests on the wire end, ≤ 2 s */
+void dispatch_destroy(struct dispatch *);
+
+#endif
