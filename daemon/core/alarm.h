@@ -47,11 +47,12 @@ struct delivery {
     enum role role;
     uint8_t step;
     enum delivery_state state;
+    uint32_t wanted_version;             /* what it shall be told; stays behind alarm.version where that would only pester */
     uint32_t told_version, told_presses; /* what it has received */
     uint32_t sending_version, sending_presses; /* what is on its way or being retried; version 0 = nothing */
     uint32_t attempts;                   /* of the telling under way */
     int64_t since_ms;                    /* wall time of the last change of state */
-    int64_t owed_since_clock_ms;         /* when the oldest untold change happened */
+    int64_t owed_since_clock_ms;         /* when the oldest change that is not on its way happened; 0 = none */
     uint16_t http_status;
 };
 
@@ -73,6 +74,7 @@ struct alarm {
     enum alarm_state state;
     enum change change;
     uint32_t version; /* counts changes worth telling, from 1 */
+    uint32_t joined_version; /* the version that the last press made */
     struct plan plan;
     uint8_t step;     /* the rung that is answering, from 0 */
     uint32_t rounds;  /* how often the end of the plan was reached */
@@ -85,6 +87,7 @@ struct alarm {
     int64_t due_clock_ms[DEADLINE_COUNT]; /* 0 = not set */
     uint64_t opened_seq, last_seq;        /* last_seq decides whether all of it is recorded */
 
+    char acked_by[ROLE_COUNT][LIMIT_ID]; /* per role, since the alarm was (re)opened */
     char acknowledged_by[LIMIT_ID], coming_by[LIMIT_ID], on_scene_by[LIMIT_ID], closed_by[LIMIT_ID];
     enum disposition disposition;
 
@@ -95,10 +98,10 @@ struct alarm {
     struct delivery deliveries[LIMIT_PLAN_ENDPOINTS];
 
     /* the board's own */
-    uint32_t heap_place, next_same_hash;
-    int64_t next_due_clock_ms;
-    uint8_t deadline_posted; /* bit set of deadlines already sent to the journal */
-    bool dirty;
+    uint32_t heap_place;                     /* 1-based; 0 = not in the heap */
+    int64_t next_due_clock_ms, gather_due_clock_ms;
+    uint8_t deadline_posted;                 /* bit set of deadlines handed out and not yet applied */
+    bool in_use, fresh, changed;             /* fresh: effects not looked at; changed: not yet reported */
 };
 
 /* Open `a` from the press of `e`. `a` is zeroed by the caller. Sets state, plan, deliveries of step 0. */
@@ -110,8 +113,9 @@ void alarm_open(struct alarm *a, const struct event *e);
 enum step_result { STEP_CHANGED, STEP_UNCHANGED, STEP_ALREADY, STEP_IMPOSSIBLE };
 enum step_result alarm_step(struct alarm *a, const struct event *e);
 
-/* True when `d` has something to be told: its step came, and something is newer than what it has received. */
+/* True when `d` has something to be told that is newer than what it has received. */
 bool alarm_owes(const struct alarm *a, const struct delivery *d);
+bool alarm_owes_any(const struct alarm *a);
 
 struct delivery *alarm_delivery(struct alarm *a, const char *endpoint); /* NULL when the plan has no such endpoint */
 

@@ -72,12 +72,16 @@ bool board_next_deadline(struct board *, int64_t clock_ms, struct event *out);
 /* The next moment at which something is due (deadline or gathered delivery); INT64_MAX when nothing is. */
 int64_t board_due(const struct board *);
 
+/* The board as bytes, a cache for a quick start: only the same build reads it back. `out` NULL asks for the size. */
+size_t board_save(const struct board *, void *out, size_t capacity);
+bool board_load(struct board *, const void *bytes, size_t size); /* false: not usable, the board is empty */
+
 /* Hand out the deliveries that are owed and not under way, and mark them as on their way. `gather_ms`: followers of
  * the first telling wait that long for company. The effect is valid during the call only. */
 typedef void board_effect_fn(void *ctx, const struct effect *);
 void board_take_effects(struct board *, int64_t clock_ms, int64_t gather_ms, board_effect_fn *, void *ctx);
 
-/* Whether an alarm changed since the last call, for receipts and the site's state; NULL when no more. */
+/* An alarm that changed since it was last handed out, for receipts and the site's state; NULL when no more. */
 struct alarm *board_take_changed(struct board *);
 
 #endif
