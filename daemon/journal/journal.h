@@ -43,7 +43,9 @@ struct journal_entry {
 struct journal_progress {
     uint64_t committed_seq;
     enum journal_state state;
-    char text[LIMIT_TEXT]; /* why it is not OK */
+    bool concern;          /* commits work, but `text` says what an administrator must see to: the disk is full and the
+                              reserve is in use, a reader holds the write-ahead log. May be set in any state. */
+    char text[LIMIT_TEXT]; /* why it is not OK, or the concern; "" when neither */
     uint64_t size;         /* = committed_seq */
     unsigned char root[32];
     uint32_t last_commit_us;
@@ -68,8 +70,11 @@ bool journal_append(struct journal *, const struct journal_entry *);
 void journal_kick(struct journal *);
 void journal_commit_now(struct journal *); /* not threaded: one group commit, in the caller's thread */
 struct journal_progress journal_poll(struct journal *);
-/* A rebuildable cache of everything up to `seq`: stored with the next commit; copied. */
+/* A rebuildable cache of everything up to `seq`; copied. Stored by the writer in the next quiet moment once `seq` is
+ * committed, at the latest after ten seconds of traffic or in journal_destroy(); a newer one replaces a waiting one. */
 void journal_put_snapshot(struct journal *, uint64_t seq, const void *bytes, size_t size);
+/* Removes the text and salt kept beside entry `seq`, soon and for good; hashes and proofs stay valid. */
+void journal_erase_note(struct journal *, uint64_t seq);
 
 /* At start, before the first append. Calls `entry` for each line after the newest usable snapshot, in order; the
  * snapshot first (NULL when there is none). False: `error` names the first bad entry. */
