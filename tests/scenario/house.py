@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
@@ -33,7 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy"))
 import loopback  # noqa: E402
 
-sample_endpoint = SourceFileLoader("sample_endpoint", str(ROOT / "deploy" / "sample-endpoint")).load_module()
+sample_endpoint = types.ModuleType("sample_endpoint")
+SourceFileLoader("sample_endpoint", str(ROOT / "deploy" / "sample-endpoint")).exec_module(sample_endpoint)
 
 BUILD = Path(os.environ.get("TOCSIN_BUILD", ROOT / "build" / "test"))
 IS_SANITIZED = b"address" in (BUILD / "meson-private" / "cmd_line.txt").read_bytes() if BUILD.is_dir() else False
