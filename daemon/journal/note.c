@@ -10,7 +10,7 @@
 
 #define ED25519 0x01          /* algorithm byte of c2sp.org/signed-note */
 #define DASH "\xe2\x80\x94 "  /* em dash and space: a signature line */
-#define BASE64_32 45          /* 32 bytes in base64, with NUL */
+#define BASE64_MOST 93        /* 68 bytes in base64, with NUL: key id and signature, the longest here */
 #define NOTE_SIGNATURES 16    /* lines looked at; a note of ours has one, a cosigned one a handful */
 
 bool note_origin_valid(const char *origin)
@@ -22,6 +22,17 @@ bool note_origin_valid(const char *origin)
         if ((unsigned char)*c <= ' ' || *c == 0x7f || *c == '+')
             return false;
     return true;
+}
+
+/* Exactly out_size bytes in their one right spelling: libsodium's reader takes some bytes over 0x7f for others. */
+static bool decode_base64(const char *text, size_t size, unsigned char *out, size_t out_size)
+{
+    char again[BASE64_MOST];
+    size_t decoded = 0;
+    return sodium_base642bin(out, out_size, text, size, NULL, &decoded, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           decoded == out_size &&
+           strlen(sodium_bin2base64(again, sizeof again, out, out_size, sodium_base64_VARIANT_ORIGINAL)) == size &&
+           memcmp(again, text, size) == 0;
 }
 
 static void key_id(const char *origin, const unsigned char public_key[32], unsigned char out[4])
@@ -40,14 +51,14 @@ static void key_id(const char *origin, const unsigned char public_key[32], unsig
 size_t note_sign(const struct note_checkpoint *c, const unsigned char secret_key[64], char out[NOTE_TEXT])
 {
     assert(note_origin_valid(c->origin));
-    char root[BASE64_32];
+    char root[BASE64_MOST];
     sodium_bin2base64(root, sizeof root, c->root, sizeof c->root, sodium_base64_VARIANT_ORIGINAL);
     int text_size = snprintf(out, NOTE_TEXT, "%s\n%" PRIu64 "\n%s\n", c->origin, c->size, root);
 
     unsigned char signature[4 + crypto_sign_BYTES];
     key_id(c->origin, secret_key + 32, signature); /* libsodium keeps the public key in the second half */
     crypto_sign_detached(signature + 4, NULL, (const unsigned char *)out, (size_t)text_size, secret_key);
-    char encoded[sodium_base64_ENCODED_LEN(sizeof signature, sodium_base64_VARIANT_ORIGINAL)];
+    char encoded[BASE64_MOST];
     sodium_bin2base64(encoded, sizeof encoded, signature, sizeof signature, sodium_base64_VARIANT_ORIGINAL);
 
     int size = text_size + snprintf(out + text_size, NOTE_TEXT - (size_t)text_size, "\n" DASH "%s %s\n", c->origin,
@@ -99,11 +110,8 @@ static const char *parse_body(const char *text, size_t size, struct note_checkpo
         return NULL;
     }
     from = at;
-    size_t decoded = 0;
     if (!(stop = line_end(&at, end)) ||
-        sodium_base642bin(out->root, sizeof out->root, from, (size_t)(stop - from), NULL, &decoded, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
-        decoded != sizeof out->root) {
+        !decode_base64(from, (size_t)(stop - from), out->root, sizeof out->root)) {
         snprintf(error, LIMIT_TEXT, "the checkpoint's third line is not a hash of 32 bytes in base64");
         return NULL;
     }
@@ -133,10 +141,8 @@ static bool signature_good(const char *line, size_t size, const char *origin, co
         line[head + name] != ' ')
         return false;
     unsigned char signature[4 + crypto_sign_BYTES], id[4];
-    size_t decoded = 0, skip = head + name + 1;
-    if (sodium_base642bin(signature, sizeof signature, line + skip, size - skip, NULL, &decoded, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
-        decoded != sizeof signature)
+    size_t skip = head + name + 1;
+    if (!decode_base64(line + skip, size - skip, signature, sizeof signature))
         return false;
     key_id(origin, public_key, id);
     return memcmp(id, signature, 4) == 0 &&
@@ -170,7 +176,7 @@ void note_key_text(const char *origin, const unsigned char public_key[32], char 
     unsigned char key[33] = {ED25519}, id[4];
     memcpy(key + 1, public_key, 32);
     key_id(origin, public_key, id);
-    char encoded[sodium_base64_ENCODED_LEN(sizeof key, sodium_base64_VARIANT_ORIGINAL)];
+    char encoded[BASE64_MOST];
     sodium_bin2base64(encoded, sizeof encoded, key, sizeof key, sodium_base64_VARIANT_ORIGINAL);
     int size = snprintf(out, NOTE_KEY_TEXT, "%s+%02x%02x%02x%02x+%s", origin, id[0], id[1], id[2], id[3], encoded);
     assert(size < NOTE_KEY_TEXT);
@@ -194,9 +200,7 @@ bool note_key_parse(const char *text, char origin[NOTE_ORIGIN], unsigned char pu
     if (sodium_hex2bin(id, sizeof id, first + 1, 8, NULL, &decoded, NULL) != 0 || decoded != sizeof id)
         return false;
     const char *encoded = second + 1;
-    if (sodium_base642bin(key, sizeof key, encoded, size - (size_t)(encoded - text), NULL, &decoded, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
-        decoded != sizeof key || key[0] != ED25519)
+    if (!decode_base64(encoded, size - (size_t)(encoded - text), key, sizeof key) || key[0] != ED25519)
         return false;
     memcpy(public_key, key + 1, 32);
     key_id(origin, public_key, expected);
