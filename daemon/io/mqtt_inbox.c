@@ -1,0 +1,187 @@
+#include "io/mqtt_internal.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Heartbeats beyond this are dropped: each is outdated by the next one. Presses never are. About 40 MB. */
+#define INBOX_HEARTBEATS 200000
+/* Bytes of a payload that are handed over: far above LIMIT_PAYLOAD, so that a long one is seen to be long. */
+#define INBOX_PAYLOAD LIMIT_BODY
+/* A hold blocks every message of every device. Beyond this the connection is given up and the broker delivers again. */
+#define HOLD_MAX_MS 15000
+
+static bool ends_with(const char *text, size_t size, const char *end)
+{
+    size_t end_size = strlen(end);
+    return size > end_size && memcmp(text + size - end_size, end, end_size) == 0;
+}
+
+struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQTTAsync_message *in)
+{
+    size_t size = in->payloadlen > 0 ? (size_t)in->payloadlen : 0;
+    if (size > INBOX_PAYLOAD)
+        size = INBOX_PAYLOAD;
+    struct inbox_item *item = malloc(sizeof *item + topic_size + 1 + size);
+    if (!item)
+        return NULL;
+    memcpy(item->data, topic, topic_size);
+    item->data[topic_size] = '\0';
+    if (size)
+        memcpy(item->data + topic_size + 1, in->payload, size);
+    item->is_state = false;
+    item->heartbeat = ends_with(topic, topic_size, "/heartbeat");
+    item->message = (struct mqtt_message){
+        .topic = item->data,
+        .payload = (unsigned char *)item->data + topic_size + 1,
+        .size = size,
+        .qos = in->qos,
+        .retained = in->retained,
+        .duplicate = in->dup,
+    };
+    return item;
+}
+
+void inbox_push(struct mqtt *m, struct inbox_item *item, bool urgent)
+{
+    if (m->deaf || (item->heartbeat && m->inbox_heartbeats >= INBOX_HEARTBEATS)) {
+        m->counts.dropped++;
+        free(item);
+        return;
+    }
+    m->inbox_heartbeats += item->heartbeat;
+    item->next = NULL;
+    *m->inbox_tail = item;
+    m->inbox_tail = &item->next;
+    if (!m->woken && (urgent || !m->lazy_armed)) {
+        m->woken = true;
+        uv_async_send(&m->wake);
+    }
+}
+
+void inbox_push_state(struct mqtt *m, enum mqtt_state state, const char *text)
+{
+    if (m->said == state && strcmp(m->said_text, text) == 0)
+        return;
+    m->said = state;
+    snprintf(m->said_text, sizeof m->said_text, "%s", text);
+    size_t size = strlen(text) + 1;
+    struct inbox_item *item = calloc(1, sizeof *item + size);
+    if (!item)
+        return;
+    item->is_state = true;
+    item->state = state;
+    memcpy(item->data, text, size);
+    inbox_push(m, item, true);
+}
+
+struct inbox_item *inbox_take(struct mqtt *m)
+{
+    struct inbox_item *first = m->inbox;
+    m->inbox = NULL;
+    m->inbox_tail = &m->inbox;
+    m->inbox_heartbeats = 0;
+    m->woken = false;
+    return first;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "tocsin/v1/{site}/{device}/press" of a device that waits for the commit. */
+bool inbox_is_late(const struct mqtt *m, const char *topic)
+{
+    static const char head[] = "tocsin/v1/";
+    size_t size = strlen(topic);
+    char name[2 * LIMIT_ID];
+    if (m->late_count == 0 || !ends_with(topic, size, "/press") || strncmp(topic, head, sizeof head - 1) != 0)
+        return false;
+    size_t name_size = size - (sizeof head - 1) - strlen("/press");
+    if (name_size >= sizeof name)
+        return false;
+    memcpy(name, topic + sizeof head - 1, name_size);
+    name[name_size] = '\0';
+    const char *key = name;
+    return bsearch(&key, m->late_names, m->late_count, sizeof *m->late_names, compare_names);
+}
+
+static void free_names(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+void mqtt_set_late_devices(struct mqtt *m, const char *const *names, size_t count)
+{
+    char **copy = count ? calloc(count, sizeof *copy) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (!copy || !(copy[i] = strdup(names[i]))) {
+            free_names(copy, copy ? i : 0);
+            return; /* without memory the earlier set stays */
+        }
+    if (count)
+        qsort(copy, count, sizeof *copy, compare_names);
+    uv_mutex_lock(&m->lock);
+    char **old = m->late_names;
+    size_t old_count = m->late_count;
+    m->late_names = copy;
+    m->late_count = count;
+    uv_mutex_unlock(&m->lock);
+    free_names(old, old_count);
+}
+
+void inbox_free_late(struct mqtt *m)
+{
+    free_names(m->late_names, m->late_count);
+}
+
+struct mqtt_hold *hold_create(struct mqtt *m)
+{
+    struct mqtt_hold *hold = calloc(1, sizeof *hold);
+    if (hold)
+        LIST_INSERT_HEAD(&m->holds, hold, link);
+    return hold;
+}
+
+void hold_free_if_over(struct mqtt_hold *hold)
+{
+    if (!hold->released || !hold->left)
+        return;
+    LIST_REMOVE(hold, link);
+    free(hold);
+}
+
+/* Paho sends the PUBACK as soon as its callback returns, whatever it returns. So a hold that ends without a release
+ * first shuts the socket down: the PUBACK then has no way out, and the broker delivers the press again. Without a
+ * socket that we know there is only one safe thing: not to return. */
+bool hold_wait(struct mqtt *m, struct mqtt_hold *hold)
+{
+    uint64_t deadline_ms = mqtt_now_ms() + HOLD_MAX_MS;
+    while (!hold->released) {
+        uint64_t now_ms = mqtt_now_ms();
+        bool over = m->end_holds || now_ms >= deadline_ms;
+        if (over && m->socket >= 0) {
+            shutdown(m->socket, SHUT_RDWR);
+            break;
+        }
+        uv_cond_timedwait(&m->released, &m->lock, (over ? 1000 : deadline_ms - now_ms) * 1000000);
+    }
+    bool released = hold->released;
+    hold->left = true;
+    hold_free_if_over(hold);
+    return released;
+}
+
+void mqtt_release(struct mqtt *m, struct mqtt_hold *hold)
+{
+    uv_mutex_lock(&m->lock);
+    assert(!hold->released);
+    hold->released = true;
+    uv_cond_broadcast(&m->released);
+    hold_free_if_over(hold);
+    uv_mutex_unlock(&m->lock);
+}

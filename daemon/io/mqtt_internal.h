@@ -1,0 +1,142 @@
+/* mqtt_internal.h - what the files of the broker connection share. Not for others: mqtt.h is the manual.
+ *
+ *   mqtt.c         the loop's side: hands messages and states over, takes publishes, stops
+ *   mqtt_inbox.c   broker → loop: messages and states in arrival order, and the holds (PUBACKs that wait)
+ *   mqtt_outbox.c  loop → broker: publishes that wait, and those Paho has
+ *   mqtt_link.c    the thread that calls Paho: connects, subscribes, publishes, watches the loop-back
+ *   mqtt_paho.c    Paho's callbacks and options
+ *   mqtt_socket.c  the socket below Paho
+ *
+ * Threads: loop, link (ours), Paho's send and receive threads. `lock` guards everything marked so. Paho calls back
+ * with its own mutex held, and the callbacks take `lock`: so nobody calls Paho while holding `lock`. */
+#ifndef TOCSIN_MQTT_INTERNAL_H
+#define TOCSIN_MQTT_INTERNAL_H
+
+#include "io/mqtt.h"
+#include "limits.h"
+#include <MQTTAsync.h>
+#include <sys/queue.h>
+
+#define LINK_TEXT 320
+
+/* One thing for the loop: a message or a state, with its text behind it. */
+struct inbox_item {
+    struct inbox_item *next;
+    bool is_state, heartbeat;
+    enum mqtt_state state;
+    struct mqtt_message message; /* points into data */
+    char data[];
+};
+
+/* Lives until the callback has left and mqtt_release() came (or the end of the connection's owner). */
+struct mqtt_hold {
+    LIST_ENTRY(mqtt_hold) link;
+    bool released, left;
+};
+
+struct outbox_item {
+    TAILQ_ENTRY(outbox_item) link;
+    struct mqtt *owner;
+    uint64_t order;
+    char *payload; /* in data, behind the topic */
+    size_t size;
+    int qos;
+    bool retain;
+    char topic[];
+};
+
+TAILQ_HEAD(outbox_list, outbox_item);
+
+enum outbox_result { OUTBOX_PUBLISHED, OUTBOX_REFUSED, OUTBOX_AGAIN };
+
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
+enum link_subscription { SUBSCRIPTION_NEEDED, SUBSCRIPTION_ASKED, SUBSCRIPTION_DONE };
+
+struct mqtt {
+    /* Set once. */
+    struct mqtt_options options;
+    char *uri, *client_id, *username, *password_file, *ca_file, *certificate_file, *key_file;
+    char *loopback_topic;
+    char where[128]; /* "127.0.0.1:1883", for sentences */
+    unsigned port, keep_alive_s, loopback_ms;
+
+    /* The loop's own. */
+    uv_loop_t *loop;
+    uv_async_t wake;
+    uv_timer_t lazy, stop_timer;
+    unsigned open_handles;
+    struct inbox_item *ready; /* taken from the inbox, not handed over yet */
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+    uv_thread_t thread;
+
+    uv_mutex_t lock; /* guards all below */
+    uv_cond_t changed; /* the link thread waits here */
+    uv_cond_t released; /* holds wait here */
+
+    struct inbox_item *inbox, **inbox_tail;
+    size_t inbox_heartbeats;
+    bool woken, lazy_armed, deaf; /* deaf: the loop's handles are closing */
+    LIST_HEAD(, mqtt_hold) holds;
+    bool end_holds;
+    char **late_names; /* sorted */
+    size_t late_count;
+
+    struct outbox_list waiting, given;
+    size_t waiting_count, given_qos0, given_qos1;
+    unsigned window; /* QoS 1 publishes the broker takes unacknowledged */
+    uint64_t order;
+    struct mqtt_counts counts;
+
+    enum link_state link;
+    enum link_subscription subscription;
+    bool was_connected, session_present, rebuild;
+    bool stopping, finished;
+    unsigned owners;
+    int socket; /* a duplicate of Paho's descriptor, -1 = none */
+    uint64_t connect_at_ms, deadline_ms, stop_at_ms, subscribe_at_ms, tick_at_ms, nudge_at_ms, up_since_ms;
+    uint64_t looped_back_ms; /* when the last loop-back message came back */
+    unsigned retry_ms, nudge_ms;
+    enum mqtt_state said;
+    char said_text[LINK_TEXT];
+    char tls_error[LINK_TEXT - 8];
+
+    MQTTAsync client; /* the link thread's own */
+};
+
+uint64_t mqtt_now_ms(void);
+void mqtt_drop(struct mqtt *); /* one of the two owners lets go */
+
+/* mqtt_inbox.c; all with `lock` held */
+struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQTTAsync_message *);
+void inbox_push(struct mqtt *, struct inbox_item *take, bool urgent);
+void inbox_push_state(struct mqtt *, enum mqtt_state, const char *text); /* once as long as nothing changes */
+struct inbox_item *inbox_take(struct mqtt *);
+void inbox_free_late(struct mqtt *);
+bool inbox_is_late(const struct mqtt *, const char *topic);
+struct mqtt_hold *hold_create(struct mqtt *);
+bool hold_wait(struct mqtt *, struct mqtt_hold *); /* false: ended unacknowledged, and the socket is shut down */
+void hold_free_if_over(struct mqtt_hold *);
+
+/* mqtt_outbox.c; all with `lock` held */
+void outbox_push(struct mqtt *, struct outbox_item *take);
+struct outbox_item *outbox_next(struct mqtt *); /* the next one that Paho may have now; NULL = none */
+void outbox_done(struct outbox_item *, enum outbox_result); /* frees it, or puts it back in its order */
+void outbox_finish(struct mqtt *);
+
+/* mqtt_paho.c */
+bool paho_create(struct mqtt *); /* link thread, without lock */
+int paho_connect(struct mqtt *);
+int paho_subscribe(struct mqtt *);
+int paho_publish(struct outbox_item *);
+int paho_loopback(struct mqtt *);
+void paho_disconnect(struct mqtt *);
+
+/* mqtt_link.c */
+void link_thread(void *mqtt);
+void link_failed(struct mqtt *, const char *reason); /* with lock held: the connection is gone or did not come about */
+
+/* mqtt_socket.c */
+int socket_find(unsigned port); /* a duplicate of Paho's newly connected socket to `port`, -1 = not found */
+
+#endif

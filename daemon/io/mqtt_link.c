@@ -1,0 +1,252 @@
+#include "io/mqtt_internal.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 5000
+#define RETRY_AT_ONCE_MS 100      /* after a connection that was good for GOOD_MS */
+#define GOOD_MS 10000
+#define CONNECT_MAX_MS 12000      /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
+#define DISCONNECT_MS 200         /* how long we wait for a polite end */
+/* Paho's receive thread sleeps 100 ms after each second without a message, and a press that comes then waits. A
+ * loop-back message more often than that keeps it awake. */
+#define TICK_MS 700
+/* Paho's send thread can miss its wake-up, as it waits without a predicate, and then sleeps for 1 s. What was not
+ * written after this time gets another message behind it, which wakes the thread. Doubles up to the tick. */
+#define NUDGE_MS 2
+
+static void say(struct mqtt *m, enum mqtt_state state, const char *why)
+{
+    char text[LINK_TEXT + 160];
+    snprintf(text, sizeof text, "The broker at %s: %s.", m->where, why);
+    text[LINK_TEXT - 1] = '\0';
+    inbox_push_state(m, state, text);
+}
+
+static void forget_socket(struct mqtt *m)
+{
+    if (m->socket >= 0)
+        close(m->socket);
+    m->socket = -1;
+}
+
+static void end_socket(struct mqtt *m)
+{
+    if (m->socket >= 0)
+        shutdown(m->socket, SHUT_RDWR);
+    forget_socket(m);
+}
+
+void link_failed(struct mqtt *m, const char *reason)
+{
+    uint64_t now_ms = mqtt_now_ms();
+    bool was_good = m->link == LINK_UP && now_ms - m->up_since_ms >= GOOD_MS;
+    m->retry_ms = was_good ? RETRY_AT_ONCE_MS : m->retry_ms < RETRY_MIN_MS ? RETRY_MIN_MS : m->retry_ms * 2;
+    if (m->retry_ms > RETRY_MAX_MS)
+        m->retry_ms = RETRY_MAX_MS;
+    m->connect_at_ms = now_ms + m->retry_ms;
+    m->link = LINK_DOWN;
+    forget_socket(m);
+    say(m, MQTT_LOST, reason);
+    uv_cond_signal(&m->changed);
+}
+
+/* A new client before the old one goes: with its last client Paho ends its threads, which takes time. */
+static void rebuild(struct mqtt *m)
+{
+    end_socket(m);
+    MQTTAsync old = m->client;
+    uv_mutex_unlock(&m->lock);
+    bool made = paho_create(m);
+    if (made)
+        MQTTAsync_destroy(&old);
+    else
+        m->client = old;
+    uv_mutex_lock(&m->lock);
+    m->rebuild = !made;
+    m->link = LINK_DOWN;
+    m->connect_at_ms = mqtt_now_ms() + RETRY_MIN_MS;
+}
+
+static void connect_now(struct mqtt *m)
+{
+    m->link = LINK_CONNECTING;
+    m->deadline_ms = mqtt_now_ms() + CONNECT_MAX_MS;
+    m->tls_error[0] = '\0';
+    uv_mutex_unlock(&m->lock);
+    int code = paho_connect(m);
+    uv_mutex_lock(&m->lock);
+    if (code != MQTTASYNC_SUCCESS && m->link == LINK_CONNECTING)
+        link_failed(m, MQTTAsync_strerror(code));
+}
+
+static void subscribe_now(struct mqtt *m)
+{
+    if (!m->session_present && m->was_connected)
+        say(m, MQTT_SESSION_LOST, "connected, but it has forgotten us: presses sent while we were away may be missing");
+    m->counts.reconnects += m->was_connected;
+    m->was_connected = m->session_present = true;
+    m->subscription = SUBSCRIPTION_ASKED;
+    uv_mutex_unlock(&m->lock);
+    int code = paho_subscribe(m);
+    uv_mutex_lock(&m->lock);
+    if (code != MQTTASYNC_SUCCESS) {
+        m->subscription = SUBSCRIPTION_NEEDED;
+        m->subscribe_at_ms = mqtt_now_ms() + RETRY_MIN_MS;
+    }
+}
+
+static void tick(struct mqtt *m)
+{
+    uv_mutex_unlock(&m->lock);
+    paho_loopback(m);
+    uv_mutex_lock(&m->lock);
+}
+
+static void publish_waiting(struct mqtt *m)
+{
+    struct outbox_item *item;
+    while (m->link == LINK_UP && (item = outbox_next(m))) {
+        uv_mutex_unlock(&m->lock);
+        int code = paho_publish(item);
+        uv_mutex_lock(&m->lock);
+        if (code == MQTTASYNC_BAD_UTF8_STRING) {
+            outbox_done(item, OUTBOX_REFUSED);
+        } else if (code != MQTTASYNC_SUCCESS) {
+            outbox_done(item, OUTBOX_AGAIN);
+            break;
+        }
+    }
+}
+
+static void earlier(uint64_t *due_ms, uint64_t at_ms)
+{
+    if (at_ms < *due_ms)
+        *due_ms = at_ms;
+}
+
+static void nudge(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
+{
+    if (TAILQ_EMPTY(&m->given)) {
+        m->nudge_ms = 0;
+        return;
+    }
+    if (m->nudge_ms && now_ms >= m->nudge_at_ms)
+        tick(m);
+    if (!m->nudge_ms || now_ms >= m->nudge_at_ms) {
+        m->nudge_ms = m->nudge_ms ? m->nudge_ms * 2 : NUDGE_MS;
+        if (m->nudge_ms > TICK_MS)
+            m->nudge_ms = TICK_MS;
+        m->nudge_at_ms = now_ms + m->nudge_ms;
+    }
+    earlier(due_ms, m->nudge_at_ms);
+}
+
+static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
+{
+    uint64_t lost_at_ms = m->looped_back_ms + 3 * (uint64_t)m->loopback_ms;
+    if (m->subscription == SUBSCRIPTION_DONE && now_ms >= lost_at_ms) {
+        say(m, MQTT_LOOPBACK_LOST, "connected, but our own messages do not come back through it; connecting anew");
+        m->rebuild = true;
+        return;
+    }
+    if (m->subscription == SUBSCRIPTION_NEEDED && now_ms >= m->subscribe_at_ms)
+        subscribe_now(m);
+    if (now_ms >= m->tick_at_ms) {
+        m->tick_at_ms = now_ms + TICK_MS;
+        tick(m);
+    }
+    publish_waiting(m);
+    nudge(m, now_ms, due_ms);
+    earlier(due_ms, m->tick_at_ms);
+    if (m->subscription == SUBSCRIPTION_NEEDED)
+        earlier(due_ms, m->subscribe_at_ms);
+    if (m->subscription == SUBSCRIPTION_DONE)
+        earlier(due_ms, lost_at_ms);
+}
+
+/* One look at everything; gives the moment of the next one. */
+static uint64_t step(struct mqtt *m)
+{
+    uint64_t now_ms = mqtt_now_ms(), due_ms = now_ms + 1000;
+    if (m->rebuild) {
+        rebuild(m);
+        return now_ms;
+    }
+    switch (m->link) {
+    case LINK_DOWN:
+        if (now_ms >= m->connect_at_ms)
+            connect_now(m);
+        else
+            earlier(&due_ms, m->connect_at_ms);
+        break;
+    case LINK_CONNECTING:
+        if (now_ms >= m->deadline_ms) {
+            link_failed(m, "no answer");
+            m->rebuild = true;
+        }
+        earlier(&due_ms, m->deadline_ms);
+        break;
+    case LINK_UP:
+        up(m, now_ms, &due_ms);
+        break;
+    }
+    return due_ms;
+}
+
+static bool may_stop(struct mqtt *m)
+{
+    if (!m->stopping)
+        return false;
+    bool empty = TAILQ_EMPTY(&m->waiting) && TAILQ_EMPTY(&m->given);
+    return m->link != LINK_UP || empty || mqtt_now_ms() >= m->stop_at_ms;
+}
+
+static void wait_until(struct mqtt *m, uint64_t due_ms)
+{
+    uint64_t now_ms = mqtt_now_ms();
+    if (due_ms > now_ms)
+        uv_cond_timedwait(&m->changed, &m->lock, (due_ms - now_ms) * 1000000);
+}
+
+/* Says goodbye, then takes the socket away: Paho's receive thread would otherwise sit in its poll for up to 1 s. */
+static void leave(struct mqtt *m)
+{
+    if (m->link == LINK_UP) {
+        uint64_t until_ms = mqtt_now_ms() + DISCONNECT_MS;
+        uv_mutex_unlock(&m->lock);
+        paho_disconnect(m);
+        uv_mutex_lock(&m->lock);
+        while (m->link == LINK_UP && mqtt_now_ms() < until_ms)
+            wait_until(m, until_ms);
+    }
+    if (m->socket < 0)
+        m->socket = socket_find(m->port);
+    end_socket(m);
+    uv_mutex_unlock(&m->lock);
+    MQTTAsync_destroy(&m->client);
+    uv_mutex_lock(&m->lock);
+}
+
+void link_thread(void *argument)
+{
+    struct mqtt *m = argument;
+    bool made = paho_create(m);
+    uv_mutex_lock(&m->lock);
+    if (!made)
+        say(m, MQTT_LOST, "the address is not usable");
+    while (made && !may_stop(m)) {
+        uint64_t due_ms = step(m);
+        if (!may_stop(m))
+            wait_until(m, due_ms);
+    }
+    if (made)
+        leave(m);
+    m->finished = true;
+    if (!m->deaf)
+        uv_async_send(&m->wake);
+    uv_mutex_unlock(&m->lock);
+    mqtt_drop(m);
+}

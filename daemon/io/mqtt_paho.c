@@ -1,0 +1,310 @@
+#include "io/mqtt_internal.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SESSION_FOR_EVER 0xFFFFFFFFu /* seconds; MQTT 5, 3.1.2.11.2: the session does not expire */
+/* Unacknowledged presses the broker may send ahead: more than fit into a round trip, and a bound for what it must
+ * deliver again after a crash. Paho acknowledges one by one. */
+#define RECEIVE_MAXIMUM 1000
+/* Paho's own queue. The outbox gives it far less. */
+#define PAHO_BUFFER 4096
+#define CONNECT_TIMEOUT_S 5
+
+static void on_connected(void *context, MQTTAsync_successData5 *data)
+{
+    struct mqtt *m = context;
+    unsigned window = 65535; /* MQTT 5, 3.2.2.3.3 */
+    if (MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
+        window = (unsigned)MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+    uv_mutex_lock(&m->lock);
+    m->window = window < 100 ? window : 100;
+    m->session_present = data->alt.connect.sessionPresent;
+    m->link = LINK_UP;
+    m->subscription = SUBSCRIPTION_NEEDED;
+    m->up_since_ms = m->subscribe_at_ms = m->tick_at_ms = mqtt_now_ms();
+    assert(m->socket < 0);
+    m->socket = socket_find(m->port);
+    uv_cond_signal(&m->changed);
+    uv_mutex_unlock(&m->lock);
+}
+
+/* What went wrong, in words. Paho gives a reason of the broker, or a number, or a few words of its own. */
+static void failure_text(const struct mqtt *m, const MQTTAsync_failureData5 *data, char text[LINK_TEXT])
+{
+    if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+        snprintf(text, LINK_TEXT, "the broker refuses us: %s", MQTTReasonCode_toString(data->reasonCode));
+    else if (data->message && strcmp(data->message, "CONNACK return code") == 0 && data->code > 0)
+        snprintf(text, LINK_TEXT, "the broker refuses us: %s",
+                 MQTTReasonCode_toString((enum MQTTReasonCodes)data->code));
+    else if (data->message)
+        snprintf(text, LINK_TEXT, "%s", data->message);
+    else
+        snprintf(text, LINK_TEXT, "no connection");
+    if (m->tls_error[0] && data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR)
+        snprintf(text, LINK_TEXT, "TLS: %s", m->tls_error);
+}
+
+static void on_connect_failed(void *context, MQTTAsync_failureData5 *data)
+{
+    struct mqtt *m = context;
+    char text[LINK_TEXT];
+    uv_mutex_lock(&m->lock);
+    failure_text(m, data, text);
+    link_failed(m, text);
+    uv_mutex_unlock(&m->lock);
+}
+
+static int on_tls_error(const char *text, size_t size, void *context)
+{
+    struct mqtt *m = context;
+    while (size && (text[size - 1] == '\n' || text[size - 1] == '\0'))
+        size--;
+    uv_mutex_lock(&m->lock);
+    snprintf(m->tls_error, sizeof m->tls_error, "%.*s", (int)size, text);
+    uv_mutex_unlock(&m->lock);
+    return 1;
+}
+
+static void on_lost(void *context, char *cause)
+{
+    struct mqtt *m = context;
+    uv_mutex_lock(&m->lock);
+    link_failed(m, cause ? cause : "the connection ended");
+    uv_mutex_unlock(&m->lock);
+}
+
+/* The broker says why it closes the connection. Paho does not call on_lost then. */
+static void on_disconnected(void *context, MQTTProperties *properties, enum MQTTReasonCodes reason)
+{
+    struct mqtt *m = context;
+    char text[LINK_TEXT];
+    snprintf(text, sizeof text, "the broker closed the connection: %s", MQTTReasonCode_toString(reason));
+    uv_mutex_lock(&m->lock);
+    link_failed(m, text);
+    uv_mutex_unlock(&m->lock);
+}
+
+/* Paho's receive thread, with Paho's mutex held: copy and go. Never returns 0, because Paho then acknowledges all
+ * the same and keeps this and every later message in a queue of its own. */
+static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message)
+{
+    struct mqtt *m = context;
+    size_t size = topic_size > 0 ? (size_t)topic_size : strlen(topic);
+    uv_mutex_lock(&m->lock);
+    m->counts.received++;
+    if (strlen(topic) != size) {
+        m->counts.dropped++;
+    } else if (strcmp(topic, m->loopback_topic) == 0) {
+        m->looped_back_ms = mqtt_now_ms();
+    } else {
+        struct inbox_item *item = inbox_item_of(topic, size, message);
+        struct mqtt_hold *hold = NULL;
+        if (item && message->qos > 0 && inbox_is_late(m, item->message.topic))
+            item->message.hold = hold = hold_create(m);
+        if (item)
+            inbox_push(m, item, !item->heartbeat);
+        else
+            m->counts.dropped++;
+        if (hold && !hold_wait(m, hold))
+            m->rebuild = true; /* so that no acknowledgement left in Paho's queue goes out on the next connection */
+    }
+    uv_mutex_unlock(&m->lock);
+    MQTTAsync_freeMessage(&message);
+    MQTTAsync_free(topic);
+    return 1;
+}
+
+static void set_callbacks(struct mqtt *m)
+{
+    MQTTAsync_setCallbacks(m->client, m, on_lost, on_arrived, NULL);
+    MQTTAsync_setDisconnected(m->client, m, on_disconnected);
+}
+
+bool paho_create(struct mqtt *m)
+{
+    MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
+    options.maxBufferedMessages = PAHO_BUFFER;
+    if (MQTTAsync_createWithOptions(&m->client, m->uri, m->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options) !=
+        MQTTASYNC_SUCCESS) {
+        m->client = NULL;
+        return false;
+    }
+    set_callbacks(m);
+    return true;
+}
+
+/* Read anew for each connect, so that a changed password needs no restart. */
+static char *read_password(const char *file)
+{
+    static const size_t max = 1024;
+    FILE *f = file ? fopen(file, "re") : NULL;
+    char *text = f ? calloc(1, max) : NULL;
+    if (text && !fgets(text, (int)max, f))
+        text[0] = '\0';
+    if (text)
+        text[strcspn(text, "\r\n")] = '\0';
+    if (f)
+        fclose(f);
+    return text;
+}
+
+static void add_number(MQTTProperties *properties, enum MQTTPropertyCodes code, unsigned value)
+{
+    MQTTProperty property = {.identifier = code};
+    if (code == MQTTPROPERTY_CODE_RECEIVE_MAXIMUM)
+        property.value.integer2 = (unsigned short)value;
+    else
+        property.value.integer4 = value;
+    MQTTProperties_add(properties, &property);
+}
+
+int paho_connect(struct mqtt *m)
+{
+    MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer5;
+    MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+    MQTTProperties properties = MQTTProperties_initializer;
+    add_number(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, SESSION_FOR_EVER);
+    add_number(&properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, RECEIVE_MAXIMUM);
+    char *password = read_password(m->password_file);
+    options.keepAliveInterval = (int)m->keep_alive_s;
+    options.connectTimeout = CONNECT_TIMEOUT_S;
+    options.cleanstart = 0;
+    options.automaticReconnect = 0; /* it would not tell us whether the session was present */
+    options.connectProperties = &properties;
+    options.username = m->username;
+    options.password = password;
+    options.onSuccess5 = on_connected;
+    options.onFailure5 = on_connect_failed;
+    options.context = m;
+    if (m->ca_file) {
+        tls.trustStore = m->ca_file;
+        tls.keyStore = m->certificate_file;
+        tls.privateKey = m->key_file;
+        tls.verify = 1; /* the certificate's name, too */
+        tls.disableDefaultTrustStore = 1;
+        tls.ssl_error_cb = on_tls_error;
+        tls.ssl_error_context = m;
+        options.ssl = &tls;
+    }
+    int code = MQTTAsync_connect(m->client, &options);
+    MQTTProperties_free(&properties);
+    free(password);
+    return code;
+}
+
+static void subscribed(struct mqtt *m, const enum MQTTReasonCodes *codes, int count, char *const *filters)
+{
+    char text[LINK_TEXT] = "";
+    for (int i = 0; i < count && !text[0]; i++)
+        if (codes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+            snprintf(text, sizeof text, "The broker at %s refuses the subscription to %s: %s; its access list must let "
+                     "%s read it.", m->where, filters[i], MQTTReasonCode_toString(codes[i]), m->client_id);
+    uv_mutex_lock(&m->lock);
+    m->looped_back_ms = mqtt_now_ms();
+    if (text[0]) {
+        m->subscription = SUBSCRIPTION_NEEDED;
+        m->subscribe_at_ms = mqtt_now_ms() + 5000;
+        inbox_push_state(m, MQTT_SUBSCRIBE_FAILED, text);
+    } else {
+        m->subscription = SUBSCRIPTION_DONE;
+        snprintf(text, sizeof text, "Connected to the broker at %s.", m->where);
+        inbox_push_state(m, MQTT_CONNECTED, text);
+    }
+    uv_cond_signal(&m->changed);
+    uv_mutex_unlock(&m->lock);
+}
+
+#define FILTERS 4
+
+static void filters_of(struct mqtt *m, char *filters[FILTERS])
+{
+    filters[0] = "tocsin/v1/+/+/press";
+    filters[1] = "tocsin/v1/+/+/heartbeat";
+    filters[2] = "tocsin/v1/+/+/offline";
+    filters[3] = m->loopback_topic;
+}
+
+static void on_subscribed(void *context, MQTTAsync_successData5 *data)
+{
+    struct mqtt *m = context;
+    char *filters[FILTERS];
+    filters_of(m, filters);
+    assert(data->alt.sub.reasonCodeCount == FILTERS);
+    subscribed(m, data->alt.sub.reasonCodes, FILTERS, filters);
+}
+
+/* Only when the connection ended before the answer: the next connection subscribes again. */
+static void on_subscribe_failed(void *context, MQTTAsync_failureData5 *data)
+{
+    struct mqtt *m = context;
+    uv_mutex_lock(&m->lock);
+    m->subscription = SUBSCRIPTION_NEEDED;
+    m->subscribe_at_ms = mqtt_now_ms() + 1000;
+    uv_cond_signal(&m->changed);
+    uv_mutex_unlock(&m->lock);
+}
+
+int paho_subscribe(struct mqtt *m)
+{
+    char *filters[FILTERS];
+    int qos[FILTERS] = {1, 0, 1, 0};
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    filters_of(m, filters);
+    options.onSuccess5 = on_subscribed;
+    options.onFailure5 = on_subscribe_failed;
+    options.context = m;
+    return MQTTAsync_subscribeMany(m->client, FILTERS, filters, qos, &options);
+}
+
+static void done(struct outbox_item *item, enum outbox_result result)
+{
+    struct mqtt *m = item->owner;
+    uv_mutex_lock(&m->lock);
+    outbox_done(item, result);
+    uv_mutex_unlock(&m->lock);
+}
+
+static void on_published(void *context, MQTTAsync_successData5 *data)
+{
+    done(context, OUTBOX_PUBLISHED);
+}
+
+static void on_publish_failed(void *context, MQTTAsync_failureData5 *data)
+{
+    done(context, data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ? OUTBOX_REFUSED : OUTBOX_AGAIN);
+}
+
+int paho_publish(struct outbox_item *item)
+{
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    options.onSuccess5 = on_published;
+    options.onFailure5 = on_publish_failed;
+    options.context = item;
+    return MQTTAsync_send(item->owner->client, item->topic, (int)item->size, item->payload, item->qos, item->retain,
+                          &options);
+}
+
+int paho_loopback(struct mqtt *m)
+{
+    return MQTTAsync_send(m->client, m->loopback_topic, 1, "1", 0, 0, NULL);
+}
+
+static void on_parted(void *context, MQTTAsync_successData5 *data)
+{
+    struct mqtt *m = context;
+    uv_mutex_lock(&m->lock);
+    m->link = LINK_DOWN;
+    uv_cond_signal(&m->changed);
+    uv_mutex_unlock(&m->lock);
+}
+
+void paho_disconnect(struct mqtt *m)
+{
+    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
+    options.onSuccess5 = on_parted;
+    options.context = m;
+    MQTTAsync_disconnect(m->client, &options);
+}
