@@ -1,0 +1,412 @@
+/* event_json: every event survives the journal, line by line and byte by byte. */
+#include "codec/event_json.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static unsigned seed = 20261123;
+
+static uint64_t any(uint64_t below)
+{
+    uint64_t value = (uint64_t)rand_r(&seed) << 42 ^ (uint64_t)rand_r(&seed) << 21 ^ (uint64_t)rand_r(&seed);
+    return below ? value % below : value;
+}
+
+static void any_id(char *out, size_t capacity, size_t least)
+{
+    static const char allowed[] = "ABCXYZabcxyz0189_.-";
+    size_t size = least + any(capacity - least);
+    for (size_t i = 0; i < size; i++)
+        out[i] = allowed[any(sizeof allowed - 1)];
+    out[size] = '\0';
+}
+
+static void any_text(char *out, size_t capacity)
+{
+    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\x01", "警", "\xC2\xA0", "\xF0\x9F\x94\x94", " ", "/"};
+    size_t used = 0, size = any(capacity);
+    for (;;) {
+        const char *piece = pieces[any(sizeof pieces / sizeof pieces[0])];
+        if (used + strlen(piece) >= size)
+            break;
+        memcpy(out + used, piece, strlen(piece));
+        used += strlen(piece);
+    }
+    out[used] = '\0';
+}
+
+static void any_plan(struct plan *plan)
+{
+    any_id(plan->id, sizeof plan->id, 1);
+    plan->step_count = (uint8_t)any(LIMIT_STEPS + 1);
+    plan->acks_needed = (uint8_t)any(1u << ROLE_COUNT);
+    plan->coming_timeout_s = (uint32_t)any(UINT32_MAX);
+    if (plan->step_count == 0) {
+        memset(plan, 0, sizeof *plan);
+        return;
+    }
+    for (unsigned i = 0; i < plan->step_count; i++)
+        plan->answer_timeout_s[i] = (uint32_t)any(UINT32_MAX);
+    plan->endpoint_count = (uint8_t)any(LIMIT_PLAN_ENDPOINTS + 1);
+    uint8_t step = 0;
+    for (unsigned i = 0; i < plan->endpoint_count; i++) {
+        any_id(plan->endpoints[i].id, sizeof plan->endpoints[i].id, 1);
+        plan->endpoints[i].role = (enum role)any(ROLE_COUNT);
+        plan->endpoints[i].step = step;
+        step = (uint8_t)(step + any(plan->step_count - step));
+    }
+}
+
+static void any_press(struct event_press *p, bool refused)
+{
+    any_id(p->site, sizeof p->site, 1);
+    any_id(p->device, sizeof p->device, 1);
+    any_id(p->zone, sizeof p->zone, 0);
+    any_id(p->epoch, sizeof p->epoch, 1);
+    p->n = any(9007199254740992);
+    p->has_identity = any(2);
+    p->kind = (enum kind)any(KIND_COUNT);
+    p->mode = (enum mode)any(MODE_COUNT);
+    p->refusal = refused ? (enum refusal)any(REFUSAL_COUNT) : REFUSAL_NONE;
+    p->oddities = (uint32_t)any(1u << ODD_COUNT);
+    p->claimed_ms = any(2) ? (int64_t)any(253402300800000) : 0;
+    p->battery = (int)any(102) - 1;
+    any_text(p->raw, sizeof p->raw);
+    any_plan(&p->plan);
+}
+
+static void any_deed(struct event_deed *d, bool closed)
+{
+    any_id(d->by, sizeof d->by, 0);
+    any_id(d->endpoint, sizeof d->endpoint, 0);
+    any_id(d->note_hash, sizeof d->note_hash, 0);
+    d->role = (enum role)any(ROLE_COUNT);
+    d->disposition = closed ? (enum disposition)any(DISPOSITION_COUNT) : 0;
+    d->seen_version = (uint32_t)any(3);
+}
+
+static void any_body(struct event *e)
+{
+    switch (e->type) {
+    case EVENT_DAEMON_STARTED:
+    case EVENT_DAEMON_STOPPED:
+    case EVENT_CONF_LOADED:
+        any_id(e->daemon.boot_id, sizeof e->daemon.boot_id, 0);
+        any_id(e->daemon.version, sizeof e->daemon.version, 0);
+        e->daemon.boottime_ms = (int64_t)any(INT64_MAX);
+        break;
+    case EVENT_PRESS_RECEIVED:
+    case EVENT_PRESS_REFUSED:
+        any_press(&e->press, e->type == EVENT_PRESS_REFUSED);
+        break;
+    case EVENT_DEADLINE_PASSED:
+        e->deadline.kind = (enum deadline_kind)any(DEADLINE_COUNT);
+        e->deadline.step = (uint32_t)any(UINT32_MAX);
+        break;
+    case EVENT_DELIVERY_RESULT:
+        any_id(e->delivery.endpoint, sizeof e->delivery.endpoint, 1);
+        any_text(e->delivery.text, sizeof e->delivery.text);
+        e->delivery.version = (uint32_t)any(UINT32_MAX);
+        e->delivery.presses = (uint32_t)any(UINT32_MAX);
+        e->delivery.attempt = (uint32_t)any(UINT32_MAX);
+        e->delivery.outcome = (enum delivery_outcome)any(OUTCOME_COUNT);
+        e->delivery.http_status = (uint16_t)any(UINT16_MAX + 1);
+        e->delivery.duration_ms = (uint32_t)any(UINT32_MAX);
+        e->delivery.recorded = any(2);
+        break;
+    case EVENT_ACKNOWLEDGED:
+    case EVENT_COMING:
+    case EVENT_ON_SCENE:
+    case EVENT_CLOSED:
+    case EVENT_NOTE_ADDED:
+        any_deed(&e->deed, e->type == EVENT_CLOSED);
+        break;
+    case EVENT_TROUBLE_RAISED:
+    case EVENT_TROUBLE_CLEARED:
+        e->trouble.code = (enum trouble_code)any(TROUBLE_CODE_COUNT);
+        any_id(e->trouble.part, sizeof e->trouble.part, 0);
+        any_text(e->trouble.text, sizeof e->trouble.text);
+        break;
+    case EVENT_JOURNAL_GAP:
+        e->gap.lost = any(INT64_MAX);
+        break;
+    case EVENT_TYPE_COUNT:
+        fail();
+    }
+}
+
+static void any_event(struct event *e, enum event_type type)
+{
+    memset(e, 0, sizeof *e);
+    e->type = type;
+    e->seq = any(INT64_MAX);
+    e->at_ms = 1 + (int64_t)any(253402300799999);
+    e->clock_ms = (int64_t)any(INT64_MAX);
+    any_id(e->alarm, sizeof e->alarm, 0);
+    any_body(e);
+}
+
+static void test_every_type_comes_back(void **state)
+{
+    for (unsigned round = 0; round < 2000; round++)
+        for (enum event_type type = 0; type < EVENT_TYPE_COUNT; type++) {
+            static struct event e, back;
+            char line[LIMIT_LINE + 1], again[LIMIT_LINE + 1], why[LIMIT_TEXT] = "";
+            any_event(&e, type);
+            size_t size = event_encode(&e, line, sizeof line);
+            assert_true(size > 0);
+            assert_null(memchr(line, '\n', size));
+            memset(&back, 0xA5, sizeof back);
+            if (!event_decode(line, size, &back, why))
+                fail_msg("%s: %s", why, line);
+            assert_int_equal(event_encode(&back, again, sizeof again), size);
+            assert_memory_equal(line, again, size);
+            assert_int_equal(back.type, type);
+            assert_int_equal(back.seq, e.seq);
+            assert_int_equal(back.at_ms, e.at_ms);
+            assert_int_equal(back.clock_ms, e.clock_ms);
+        }
+}
+
+/* The bytes are hashed: these lines may never look different. */
+static void test_known_lines(void **state)
+{
+    static const char line[] =
+        "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.123Z\",\"clock\":77,\"type\":\"press_received\","
+        "\"alarm\":\"aaaaaaaaaaaaaaaaaaaaa\",\"site\":\"school-1\",\"device\":\"room-204\",\"zone\":\"204\","
+        "\"epoch\":\"b3f1\",\"n\":17,\"kind\":\"panic\",\"mode\":\"real\",\"odd\":[\"bad_field\",\"retained\"],"
+        "\"claimed\":\"2026-11-23T08:00:00.000Z\",\"battery\":87,\"raw\":\"{\\\"n\\\":17\","
+        "\"plan\":{\"id\":\"school\",\"acks_needed\":[\"police\"],\"coming_timeout_s\":300,\"steps\":["
+        "{\"answer_timeout_s\":60,\"endpoints\":[{\"id\":\"police\",\"role\":\"police\"},"
+        "{\"id\":\"bureau\",\"role\":\"bureau\"}]},{\"answer_timeout_s\":30,\"endpoints\":[]}]}}";
+    struct event e = {.seq = 1, .at_ms = 1795420800123, .clock_ms = 77, .type = EVENT_PRESS_RECEIVED,
+                      .alarm = "aaaaaaaaaaaaaaaaaaaaa"};
+    e.press = (struct event_press){.site = "school-1", .device = "room-204", .zone = "204", .epoch = "b3f1", .n = 17,
+        .has_identity = true, .kind = KIND_PANIC, .oddities = ODD_BAD_FIELD | ODD_RETAINED,
+        .claimed_ms = 1795420800000, .battery = 87, .raw = "{\"n\":17",
+        .plan = {.id = "school", .step_count = 2, .endpoint_count = 2, .acks_needed = 1u << ROLE_POLICE,
+                 .answer_timeout_s = {60, 30}, .coming_timeout_s = 300,
+                 .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}}}};
+    char out[LIMIT_LINE + 1], why[LIMIT_TEXT];
+    assert_int_equal(event_encode(&e, out, sizeof out), sizeof line - 1);
+    assert_string_equal(out, line);
+
+    struct event back;
+    assert_true(event_decode(line, sizeof line - 1, &back, why));
+    assert_int_equal(back.press.plan.endpoint_count, 2);
+    assert_string_equal(back.press.plan.endpoints[1].id, "bureau");
+    assert_int_equal(back.press.plan.answer_timeout_s[1], 30);
+    assert_int_equal(back.press.battery, 87);
+    assert_true(back.press.has_identity);
+
+    e = (struct event){.seq = 2, .at_ms = 1795420801000, .clock_ms = 80, .type = EVENT_CLOSED, .alarm = "a"};
+    e.deed = (struct event_deed){.by = "desk-3", .role = ROLE_POLICE, .disposition = DISPOSITION_FALSE,
+                                 .seen_version = 4};
+    event_encode(&e, out, sizeof out);
+    assert_string_equal(out, "{\"seq\":2,\"at\":\"2026-11-23T08:00:01.000Z\",\"clock\":80,\"type\":\"closed\","
+                             "\"alarm\":\"a\",\"by\":\"desk-3\",\"role\":\"police\",\"disposition\":\"false\","
+                             "\"seen\":4}");
+}
+
+static void test_defaults(void **state)
+{
+    static const char press[] = "{\"seq\":1,\"at\":null,\"clock\":0,\"type\":\"press_received\",\"site\":\"s\","
+                                "\"device\":\"d\",\"epoch\":\"e\",\"n\":0,\"kind\":\"fire\",\"mode\":\"test\","
+                                "\"added_by_a_newer_version\":{\"x\":[1,2]}}";
+    struct event e;
+    char why[LIMIT_TEXT];
+    assert_true(event_decode(press, sizeof press - 1, &e, why));
+    assert_true(e.press.has_identity);
+    assert_int_equal(e.press.battery, -1);
+    assert_int_equal(e.press.plan.step_count, 0);
+    assert_int_equal(e.press.claimed_ms, 0);
+    assert_string_equal(e.alarm, "");
+}
+
+static void test_largest_line_fits(void **state)
+{
+    struct event e = {.seq = INT64_MAX, .at_ms = 1, .clock_ms = INT64_MAX, .type = EVENT_PRESS_REFUSED};
+    struct event_press *p = &e.press;
+    memset(e.alarm, 'a', sizeof e.alarm - 1);
+    memset(p->site, 's', sizeof p->site - 1);
+    memset(p->device, 'd', sizeof p->device - 1);
+    memset(p->zone, 'z', sizeof p->zone - 1);
+    memset(p->epoch, 'e', sizeof p->epoch - 1);
+    memset(p->raw, '\x01', sizeof p->raw - 1); /* six bytes each */
+    p->oddities = (1u << ODD_COUNT) - 1;
+    p->n = 9007199254740991;
+    p->claimed_ms = 1;
+    p->kind = KIND_INTRUSION;
+    p->refusal = REFUSAL_NOTHING_TO_CANCEL;
+    p->plan = (struct plan){.step_count = LIMIT_STEPS, .endpoint_count = LIMIT_PLAN_ENDPOINTS, .acks_needed = 31,
+                            .coming_timeout_s = UINT32_MAX};
+    memset(p->plan.id, 'p', sizeof p->plan.id - 1);
+    for (unsigned i = 0; i < LIMIT_PLAN_ENDPOINTS; i++) {
+        memset(p->plan.endpoints[i].id, 'x', LIMIT_ID - 1);
+        p->plan.endpoints[i].step = (uint8_t)(i / 2);
+        p->plan.answer_timeout_s[i / 2] = UINT32_MAX;
+    }
+    char line[LIMIT_LINE + 1], why[LIMIT_TEXT];
+    struct event back;
+    size_t size = event_encode(&e, line, sizeof line);
+    assert_in_range(size, 3000, LIMIT_LINE);
+    assert_true(event_decode(line, size, &back, why));
+    assert_int_equal(event_encode(&e, line, size), 0); /* one byte too small */
+    assert_int_equal(event_encode(&e, line, size + 1), size);
+
+    memset(p->raw, '\xFF', sizeof p->raw - 1); /* grows threefold, and is cut between characters when read */
+    size = event_encode(&e, line, sizeof line);
+    assert_true(event_decode(line, size, &back, why));
+    assert_int_equal(strlen(back.press.raw), 255);
+}
+
+#define HEAD "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.000Z\",\"clock\":1,\"type\":"
+#define PRESS HEAD "\"press_received\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"mode\":\"real\""
+#define X48 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *line, *named; /* what the sentence must name */
+    } table[] = {
+        {"", "JSON"},
+        {"[]", "JSON"},
+        {"{}", "seq"},
+        {"{\"seq\":1", "JSON"},
+        {"{\"seq\":\"1\"}", "seq"},
+        {"{\"seq\":-1}", "seq"},
+        {"{\"seq\":1.0}", "seq"},
+        {"{\"seq\":1,\"seq\":1}", "duplicate"},
+        {"{\"seq\":9223372036854775808}", "big"},
+        {"{\"seq\":1,\"at\":\"yesterday\"}", "at"},
+        {"{\"seq\":1,\"at\":5}", "at"},
+        {HEAD "\"tea_served\"}", "type"},
+        {HEAD "7}", "type"},
+        {HEAD "\"closed\",\"alarm\":\"" X48 "\"}", "alarm"},
+        {HEAD "\"closed\",\"by\":\"x\",\"role\":\"police\"}", "disposition"},
+        {HEAD "\"closed\",\"by\":\"x\",\"role\":\"king\",\"disposition\":\"real\"}", "role"},
+        {HEAD "\"acknowledged\",\"by\":\"" X48 "\",\"role\":\"police\"}", "by"},
+        {HEAD "\"acknowledged\",\"by\":\"x\\u0000y\",\"role\":\"police\"}", "JSON"},
+        {HEAD "\"journal_gap\",\"lost\":-3}", "lost"},
+        {HEAD "\"deadline_passed\",\"deadline\":\"answer\",\"step\":4294967296}", "step"},
+        {HEAD "\"press_refused\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"mode\":\"real\"}",
+         "refusal"},
+        {PRESS ",\"identity\":0}", "identity"},
+        {PRESS ",\"odd\":\"bad_field\"}", "odd"},
+        {PRESS ",\"battery\":2147483648}", "battery"},
+        {PRESS ",\"battery\":null}", "battery"},
+        {PRESS ",\"raw\":[]}", "raw"},
+        {PRESS ",\"plan\":[]}", "plan"},
+        {PRESS ",\"plan\":{}}", "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[]}}", "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[\"king\"],\"coming_timeout_s\":0,\"steps\":[{\"answer_timeout_s\":1,"
+               "\"endpoints\":[]}]}}", "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[{\"answer_timeout_s\":-1,"
+               "\"endpoints\":[]}]}}", "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[{},{},{},{},{},{},{},{},{}]}}", "plan"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct event e;
+        char why[LIMIT_TEXT] = "";
+        if (event_decode(table[i].line, strlen(table[i].line), &e, why))
+            fail_msg("taken: %s", table[i].line);
+        if (!strstr(why, table[i].named))
+            fail_msg("%s: the sentence is \"%s\"", table[i].line, why);
+    }
+}
+
+static void test_plan_is_bounded(void **state)
+{
+    char line[LIMIT_LINE], why[LIMIT_TEXT];
+    struct event e;
+    for (unsigned count = LIMIT_PLAN_ENDPOINTS; count <= LIMIT_PLAN_ENDPOINTS + 1; count++) {
+        int size = snprintf(line, sizeof line, PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,"
+                            "\"steps\":[{\"answer_timeout_s\":1,\"endpoints\":[");
+        for (unsigned i = 0; i < count; i++)
+            size += snprintf(line + size, sizeof line - (size_t)size, "%s{\"id\":\"e\",\"role\":\"police\"}", i ? "," : "");
+        size += snprintf(line + size, sizeof line - (size_t)size, "]}]}}");
+        assert_int_equal(event_decode(line, (size_t)size, &e, why), count == LIMIT_PLAN_ENDPOINTS);
+    }
+    for (unsigned count = LIMIT_STEPS; count <= LIMIT_STEPS + 1; count++) {
+        int size = snprintf(line, sizeof line, PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,"
+                            "\"steps\":[");
+        for (unsigned i = 0; i < count; i++)
+            size += snprintf(line + size, sizeof line - (size_t)size, "%s{\"answer_timeout_s\":1,\"endpoints\":[]}", i ? "," : "");
+        size += snprintf(line + size, sizeof line - (size_t)size, "]}}");
+        assert_int_equal(event_decode(line, (size_t)size, &e, why), count == LIMIT_STEPS);
+    }
+}
+
+/* A flipped bit gives another event or a sentence, never a crash; and so does every beginning of a line. */
+static void test_damaged_lines(void **state)
+{
+    for (enum event_type type = 0; type < EVENT_TYPE_COUNT; type++) {
+        static struct event e;
+        char line[LIMIT_LINE + 1], why[LIMIT_TEXT];
+        any_event(&e, type);
+        size_t size = event_encode(&e, line, sizeof line);
+        for (size_t i = 0; i < size; i++)
+            assert_false(event_decode(line, i, &e, why));
+        for (unsigned i = 0; i < 3000; i++) {
+            size_t bit = any(size * 8);
+            line[bit / 8] ^= (char)(1 << bit % 8);
+            event_decode(line, size, &e, why);
+            line[bit / 8] ^= (char)(1 << bit % 8);
+        }
+    }
+    char deep[LIMIT_LINE], why[LIMIT_TEXT];
+    memset(deep, '[', sizeof deep);
+    struct event e;
+    assert_false(event_decode(deep, sizeof deep, &e, why));
+    assert_non_null(strstr(why, "deep"));
+    static char huge[LIMIT_LINE + 1];
+    assert_false(event_decode(huge, sizeof huge, &e, why));
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void test_print_speed(void **state)
+{
+    enum { ROUNDS = 20000 };
+    struct event e = {.seq = 4711, .at_ms = 1795420800123, .clock_ms = 77000, .type = EVENT_PRESS_RECEIVED,
+                      .alarm = "aaaaaaaaaaaaaaaaaaaaa"}, back;
+    e.press = (struct event_press){.site = "school-1", .device = "room-204", .zone = "204", .epoch = "b3f1", .n = 17,
+        .has_identity = true, .kind = KIND_PANIC, .claimed_ms = 1795420800000, .battery = 87,
+        .plan = {.id = "school", .step_count = 2, .endpoint_count = 3, .acks_needed = 1, .answer_timeout_s = {60, 30},
+                 .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}, {"guard", ROLE_GUARD, 1}}}};
+    char line[LIMIT_LINE + 1], why[LIMIT_TEXT];
+    for (unsigned with_plan = 0; with_plan < 2; with_plan++) {
+        e.press.plan.step_count = with_plan ? 2 : 0;
+        double start = seconds();
+        size_t size = 0;
+        for (unsigned i = 0; i < ROUNDS; i++)
+            size = event_encode(&e, line, sizeof line);
+        double middle = seconds();
+        for (unsigned i = 0; i < ROUNDS; i++)
+            assert_true(event_decode(line, size, &back, why));
+        print_message("a press of %zu bytes: encoded in %.2f us, decoded in %.2f us\n", size,
+                      (middle - start) / ROUNDS * 1e6, (seconds() - middle) / ROUNDS * 1e6);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_type_comes_back), cmocka_unit_test(test_known_lines),
+        cmocka_unit_test(test_defaults),              cmocka_unit_test(test_largest_line_fits),
+        cmocka_unit_test(test_refused),               cmocka_unit_test(test_plan_is_bounded),
+        cmocka_unit_test(test_damaged_lines),         cmocka_unit_test(test_print_speed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
