@@ -16,7 +16,6 @@
 #include "journal/journal.h"
 
 struct engine;
-struct effect;
 
 struct engine_telling { /* one delivery, ready to be sent */
     char id[LIMIT_ALARM_ID + LIMIT_ID + 24];
@@ -101,6 +100,7 @@ void engine_result(struct engine *, const struct engine_result *);
 void engine_trouble(struct engine *, enum trouble_code, const char *part, bool raised, const char *text); /* idempotent */
 void engine_progress(struct engine *); /* after the journal's wake */
 void engine_tick(struct engine *);     /* when wake_at said, or at any time */
+void engine_broker_back(struct engine *); /* says again what buttons and sites may have missed */
 void engine_batch_end(struct engine *); /* end of a batch of messages: lets the writer take what is gathered */
 
 struct board *engine_board(struct engine *);

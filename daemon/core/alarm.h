@@ -50,6 +50,7 @@ struct delivery {
     uint32_t wanted_version;             /* what it shall be told; stays behind alarm.version where that would only pester */
     uint32_t told_version, told_presses; /* what it has received */
     uint32_t sending_version, sending_presses; /* what is on its way or being retried; version 0 = nothing */
+    bool sending_unrecorded;             /* it left before the journal had the press */
     uint32_t attempts;                   /* of the telling under way */
     int64_t since_ms;                    /* wall time of the last change of state */
     int64_t owed_since_clock_ms;         /* when the oldest change that is not on its way happened; 0 = none */
@@ -101,6 +102,7 @@ struct alarm {
     uint32_t heap_place;                     /* 1-based; 0 = not in the heap */
     int64_t next_due_clock_ms, gather_due_clock_ms;
     uint8_t deadline_posted;                 /* bit set of deadlines handed out and not yet applied */
+    char published[40];                      /* stage and kind last sent to buttons and the site's state */
     bool in_use, fresh, changed;             /* fresh: effects not looked at; changed: not yet reported */
 };
 

@@ -173,6 +173,9 @@ static void remember(struct board *b, const struct event *e)
         epoch->highest = p->n;
     } else if (epoch->highest - p->n < 64) {
         epoch->window |= 1ull << (epoch->highest - p->n);
+    } else { /* the counter was set back and the engine let it pass: it counts from here */
+        epoch->highest = p->n;
+        epoch->window = 1;
     }
     m->last_n = p->n;
     memcpy(m->last_alarm, e->alarm, sizeof m->last_alarm);
@@ -205,6 +208,18 @@ enum seen board_seen(const struct board *b, const char *site, const char *device
         return heard ? SEEN_BEFORE : SEEN_NEVER;
     }
     return SEEN_NEVER;
+}
+
+bool board_is_last_press(const struct board *b, const struct alarm *a, const struct press *p)
+{
+    const struct memory *m = memory_find(b, a->site, p->device);
+    return !m || (m->last_n == p->n && strcmp(m->epochs[0].epoch, p->epoch) == 0);
+}
+
+struct alarm *board_alarm_of_device(struct board *b, const char *site, const char *device)
+{
+    const struct memory *m = memory_find(b, site, device);
+    return m && m->last_alarm[0] ? board_alarm(b, m->last_alarm) : NULL;
 }
 
 /* Alarms. */
@@ -339,6 +354,9 @@ static enum step_result apply_to_alarm(struct board *b, struct alarm *a, const s
 
 static enum step_result apply_press(struct board *b, const struct event *e)
 {
+    char known[LIMIT_ALARM_ID];
+    if (board_seen(b, e->press.site, e->press.device, e->press.epoch, e->press.n, known) == SEEN_BEFORE)
+        return STEP_ALREADY; /* it came twice before the first was on the board */
     remember(b, e);
     struct alarm *a = board_alarm(b, e->alarm);
     if (a) {

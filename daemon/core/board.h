@@ -62,6 +62,11 @@ const struct press *board_nth_press(const struct board *, const struct alarm *, 
 enum seen board_seen(const struct board *, const char *site, const char *device, const char *epoch, uint64_t n,
                      char *alarm);
 
+/* True when no later press of the same device is known: the one that its receipts name. */
+bool board_is_last_press(const struct board *, const struct alarm *, const struct press *);
+/* The alarm of the device's last press, NULL when there is none on the board. */
+struct alarm *board_alarm_of_device(struct board *, const char *site, const char *device);
+
 const struct trouble *board_trouble(const struct board *, enum trouble_code, const char *part);
 const struct trouble *board_next_trouble(const struct board *, const struct trouble *previous);
 

@@ -80,6 +80,7 @@ static void rebuild(struct board *b)
         a->heap_place = 0;
         a->gather_due_clock_ms = 0;
         a->deadline_posted = 0;
+        a->published[0] = '\0';
         a->fresh = a->changed = true;
         b->fresh[b->fresh_count++] = i;
         b->changed[b->changed_count++] = i;

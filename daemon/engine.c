@@ -1,0 +1,631 @@
+#include "engine.h"
+#include "core/table.h"
+#include "engine_private.h"
+#include <assert.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SNAPSHOT_EVERY 20000 /* events: so many at most are replayed at start */
+#define ANSWER_MS 2000       /* a person waits this long for the record before being told that there is none */
+
+/* Kept in front of the board's bytes. */
+struct snapshot {
+    int64_t clock_ms, at_ms;           /* of the last event */
+    int64_t clock_base_ms, boottime_base_ms;
+    char boot_id[40];
+};
+
+void engine_say(const struct engine *g, int level, const char *alarm, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    g->ports.log(g->ports.ctx, level, alarm, text);
+}
+
+struct engine *engine_create(const struct engine_ports *ports, struct journal *journal, const struct conf *conf)
+{
+    struct engine *g = calloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->ports = *ports;
+    g->journal = journal;
+    g->conf = conf;
+    g->last = &g->first;
+    g->board = board_create();
+    if (!g->board || !supervision_init(&g->supervision, conf->device_count, ports->boottime_ms(ports->ctx))) {
+        engine_destroy(g);
+        return NULL;
+    }
+    return g;
+}
+
+static void pending_free(struct pending *p)
+{
+    free(p->note);
+    free(p);
+}
+
+void engine_destroy(struct engine *g)
+{
+    if (!g)
+        return;
+    while (g->first) {
+        struct pending *p = g->first;
+        g->first = p->next;
+        pending_free(p);
+    }
+    supervision_finish(&g->supervision);
+    board_destroy(g->board);
+    free(g);
+}
+
+int64_t engine_clock(const struct engine *g)
+{
+    return g->clock_base_ms + g->ports.boottime_ms(g->ports.ctx) - g->boottime_base_ms;
+}
+
+bool engine_recorded(const struct engine *g, uint64_t seq)
+{
+    return seq != 0 && seq <= g->progress.committed_seq;
+}
+
+/* Intents: what the board will say once all that is under way has been applied. */
+
+uint64_t engine_place(const char *site, enum alarm_class class, enum mode mode)
+{
+    return table_hash(site, alarm_class_str(class), mode_str(mode), NULL);
+}
+
+void engine_intend(struct engine *g, uint64_t place, bool opens, const char *alarm)
+{
+    if (g->intent_count == INTENTS) {
+        g->intent_first = (g->intent_first + 1) % INTENTS;
+        g->intent_count--;
+    }
+    struct intent *i = &g->intents[(g->intent_first + g->intent_count++) % INTENTS];
+    *i = (struct intent){.place = place, .seq = g->submitted_seq + 1, .opens = opens};
+    memcpy(i->alarm, alarm, strnlen(alarm, LIMIT_ALARM_ID - 1));
+}
+
+static void intents_applied(struct engine *g, uint64_t seq)
+{
+    while (g->intent_count > 0 && g->intents[g->intent_first].seq <= seq) {
+        g->intent_first = (g->intent_first + 1) % INTENTS;
+        g->intent_count--;
+    }
+}
+
+const char *engine_case(struct engine *g, const char *site, enum alarm_class class, enum mode mode)
+{
+    uint64_t place = engine_place(site, class, mode);
+    for (uint32_t k = g->intent_count; k > 0; k--) {
+        const struct intent *i = &g->intents[(g->intent_first + k - 1) % INTENTS];
+        if (i->place == place)
+            return i->opens ? i->alarm : NULL;
+    }
+    const struct alarm *a = board_open_alarm(g->board, site, class, mode);
+    return a ? a->id : NULL;
+}
+
+/* Submit. */
+
+static char *salted_note(struct engine *g, const char *note, char hash_hex[65])
+{
+    unsigned char salt[16], hash[crypto_hash_sha256_BYTES];
+    size_t size = strnlen(note, LIMIT_NOTE);
+    char *text = malloc(33 + size);
+    if (!text)
+        return NULL;
+    g->ports.random(g->ports.ctx, salt, sizeof salt);
+    sodium_bin2hex(text, 33, salt, sizeof salt);
+    memcpy(text + 32, note, size);
+    text[32 + size] = '\0';
+    crypto_hash_sha256(hash, (const unsigned char *)text, 32 + size);
+    sodium_bin2hex(hash_hex, 65, hash, sizeof hash);
+    return text;
+}
+
+static struct pending *pending_make(struct engine *g, size_t size)
+{
+    struct pending *p = calloc(1, sizeof *p + size + 1);
+    assert(p); /* a daemon without memory restarts and resumes */
+    p->submitted_boottime_ms = g->ports.boottime_ms(g->ports.ctx);
+    return p;
+}
+
+static void pending_push(struct engine *g, struct pending *p)
+{
+    *g->last = p;
+    g->last = &p->next;
+    if (!g->first_unapplied && !p->applied)
+        g->first_unapplied = p;
+}
+
+static void apply_line(struct engine *g, const char *line, size_t size, struct pending *p);
+static void apply_ahead(struct engine *g);
+
+void engine_submit(struct engine *g, const struct submission *s)
+{
+    struct event *e = s->event;
+    char line[LIMIT_LINE + 1], *note = NULL;
+    e->at_ms = g->ports.wall_ms(g->ports.ctx);
+    e->clock_ms = engine_clock(g);
+    e->seq = journal_next_seq(g->journal);
+    if (s->deed && s->deed->note && s->deed->note[0])
+        note = salted_note(g, s->deed->note, e->deed.note_hash);
+    size_t size = event_encode(e, line, sizeof line);
+    assert(size > 0); /* every field of an event is bounded, so its line is */
+
+    struct pending *p = pending_make(g, size);
+    p->seq = e->seq;
+    p->type = e->type;
+    p->size = size;
+    p->note = note;
+    memcpy(p->line, line, size);
+    memcpy(p->alarm, e->alarm, sizeof p->alarm);
+    p->hold = s->hold;
+    if (s->deed) {
+        p->answer = s->deed->answer;
+        p->answer_ctx = s->deed->ctx;
+    }
+    if (e->type == EVENT_PRESS_RECEIVED || e->type == EVENT_PRESS_REFUSED) {
+        p->receipt = s->receipt;
+        memcpy(p->site, e->press.site, sizeof p->site);
+        memcpy(p->device, e->press.device, sizeof p->device);
+        memcpy(p->epoch, e->press.epoch, sizeof p->epoch);
+        p->n = e->press.n;
+    }
+    struct journal_entry entry = {
+        .seq = p->seq, .line = p->line, .size = p->size, .alarm = p->alarm, .found_as = s->found_as, .note = p->note};
+    g->counts.events++;
+    if (journal_append(g->journal, &entry)) {
+        g->submitted_seq = p->seq;
+        pending_push(g, p);
+        if (g->progress.state == JOURNAL_DEGRADED)
+            apply_ahead(g);
+        return;
+    }
+    /* The backlog is full: the record loses this one, the alarm does not. */
+    g->lost++;
+    g->counts.unrecorded++;
+    apply_ahead(g);
+    e->seq = 0;
+    size = event_encode(e, line, sizeof line);
+    apply_line(g, line, size, p);
+    if (p->answer)
+        p->answer(p->answer_ctx, ENGINE_UNRECORDED, "", 0);
+    pending_free(p);
+}
+
+void engine_wait(struct engine *g, const struct pending *like)
+{
+    struct pending *p = pending_make(g, 0);
+    p->seq = g->submitted_seq;
+    p->applied = true;
+    p->receipt = like->receipt;
+    memcpy(p->alarm, like->alarm, sizeof p->alarm);
+    memcpy(p->site, like->site, sizeof p->site);
+    memcpy(p->device, like->device, sizeof p->device);
+    memcpy(p->epoch, like->epoch, sizeof p->epoch);
+    p->n = like->n;
+    p->hold = like->hold;
+    p->type = EVENT_PRESS_RECEIVED;
+    pending_push(g, p);
+}
+
+/* Apply. */
+
+static const char *who_was_first(const struct alarm *a, const struct event *e)
+{
+    if (a->state == ALARM_CLOSED)
+        return a->closed_by;
+    if (e->type == EVENT_ACKNOWLEDGED)
+        return a->acked_by[e->deed.role];
+    if (e->type == EVENT_COMING && a->coming_by[0])
+        return a->coming_by;
+    return a->on_scene_by[0] ? a->on_scene_by : a->acknowledged_by;
+}
+
+static void keep_answer(struct engine *g, struct pending *p, const struct event *e)
+{
+    static const enum engine_answer answers[] = {[STEP_CHANGED] = ENGINE_DONE,
+                                                 [STEP_UNCHANGED] = ENGINE_DONE,
+                                                 [STEP_ALREADY] = ENGINE_ALREADY,
+                                                 [STEP_IMPOSSIBLE] = ENGINE_IMPOSSIBLE};
+    const struct alarm *a = board_alarm(g->board, e->alarm);
+    p->result = a ? answers[board_last_result(g->board)] : ENGINE_UNKNOWN;
+    if (a && p->result != ENGINE_DONE)
+        memcpy(p->who, who_was_first(a, e), LIMIT_ID);
+}
+
+static void after_apply(struct engine *g, const struct event *e)
+{
+    if (e->type == EVENT_TROUBLE_RAISED || e->type == EVENT_TROUBLE_CLEARED)
+        engine_tell_trouble(g, e);
+    const struct alarm *a = e->alarm[0] ? board_alarm(g->board, e->alarm) : NULL;
+    if (a) {
+        if (a->exhausted != (board_trouble(g->board, TROUBLE_PLAN_EXHAUSTED, a->id) != NULL))
+            engine_trouble(g, TROUBLE_PLAN_EXHAUSTED, a->id, a->exhausted,
+                           "everybody of the plan was told and nobody has answered; the last step is repeated");
+    }
+    uint64_t lost = board_counts(g->board).capacity_lost;
+    if (lost > g->capacity_told) {
+        g->capacity_told = lost;
+        engine_trouble(g, TROUBLE_CAPACITY, "board", true,
+                       "a limit of the board is reached: alarms go on, with less detail");
+    }
+}
+
+static void apply_line(struct engine *g, const char *line, size_t size, struct pending *p)
+{
+    struct event e;
+    char why[LIMIT_TEXT];
+    if (!event_decode(line, size, &e, why)) {
+        engine_say(g, LOG_ERROR, "", "an event of our own cannot be read back: %s", why);
+        assert(false);
+    }
+    engine_before_apply(g, &e);
+    board_apply(g->board, &e);
+    if (e.seq)
+        g->applied_seq = e.seq;
+    if (p && p->answer)
+        keep_answer(g, p, &e);
+    g->ports.applied(g->ports.ctx, &e, line, size);
+    after_apply(g, &e);
+}
+
+static void apply_pending(struct engine *g, struct pending *p)
+{
+    assert(p == g->first_unapplied);
+    p->applied = true;
+    do
+        g->first_unapplied = g->first_unapplied->next;
+    while (g->first_unapplied && g->first_unapplied->applied);
+    intents_applied(g, p->seq);
+    apply_line(g, p->line, p->size, p);
+}
+
+/* The journal is late: the alarm does not wait for it (design, promise 3). */
+static void apply_ahead(struct engine *g)
+{
+    while (g->first_unapplied) {
+        g->counts.unrecorded++;
+        apply_pending(g, g->first_unapplied);
+    }
+}
+
+/* What was owed once the event is on disk: here, and only here, somebody is told yes. */
+static void settle(struct engine *g, struct pending *p)
+{
+    if (p->receipt)
+        engine_receipt(g, p);
+    if (p->hold)
+        g->ports.release(g->ports.ctx, p->hold);
+    if (p->answer)
+        p->answer(p->answer_ctx, p->result, p->who, p->seq);
+    struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
+    if (a)
+        engine_stage(g, a);
+}
+
+static void put_snapshot(struct engine *g)
+{
+    size_t size = board_save(g->board, NULL, 0);
+    char *bytes = malloc(sizeof(struct snapshot) + size);
+    if (!bytes)
+        return; /* only a cache */
+    struct snapshot s = {.clock_ms = engine_clock(g),
+                         .at_ms = g->ports.wall_ms(g->ports.ctx),
+                         .clock_base_ms = g->clock_base_ms,
+                         .boottime_base_ms = g->boottime_base_ms};
+    memcpy(s.boot_id, g->boot_id, sizeof s.boot_id);
+    memcpy(bytes, &s, sizeof s);
+    board_save(g->board, bytes + sizeof s, size);
+    journal_put_snapshot(g->journal, g->applied_seq, bytes, sizeof s + size);
+    g->snapshot_seq = g->applied_seq;
+    free(bytes);
+}
+
+static void report_journal(struct engine *g)
+{
+    enum journal_state state = g->progress.state;
+    if (state == g->journal_reported)
+        return;
+    g->journal_reported = state;
+    engine_trouble(g, TROUBLE_JOURNAL, "journal", state != JOURNAL_OK, g->progress.text);
+    engine_say(g, state == JOURNAL_OK ? LOG_INFO : LOG_ERROR, "", "journal: %s",
+               state == JOURNAL_OK ? "recording" : g->progress.text);
+    if (state == JOURNAL_OK && g->lost > 0) {
+        struct event e = {.type = EVENT_JOURNAL_GAP, .gap = {.lost = g->lost}};
+        g->lost = 0;
+        engine_submit(g, &(struct submission){.event = &e});
+    }
+}
+
+void engine_progress(struct engine *g)
+{
+    g->progress = journal_poll(g->journal);
+    while (g->first && g->first->seq <= g->progress.committed_seq) {
+        struct pending *p = g->first;
+        if (!p->applied)
+            apply_pending(g, p);
+        g->first = p->next;
+        if (!g->first)
+            g->last = &g->first;
+        settle(g, p);
+        pending_free(p);
+        g->counts.commits++;
+    }
+    report_journal(g);
+    engine_effects(g);
+    if (g->applied_seq - g->snapshot_seq >= SNAPSHOT_EVERY && !g->first_unapplied)
+        put_snapshot(g);
+    engine_batch_end(g);
+}
+
+void engine_batch_end(struct engine *g)
+{
+    journal_kick(g->journal);
+    int64_t wake = g->next_scan_boottime_ms;
+    int64_t due = board_due(g->board);
+    if (due != INT64_MAX) {
+        int64_t at = due - g->clock_base_ms + g->boottime_base_ms;
+        wake = at < wake ? at : wake;
+    }
+    if (g->first_unapplied) {
+        int64_t at = g->first_unapplied->submitted_boottime_ms + g->conf->daemon.record_wait_ms;
+        wake = at < wake ? at : wake;
+    }
+    g->ports.wake_at(g->ports.ctx, wake);
+}
+
+/* People who wait for a yes are told when there will be none. */
+static void answer_unrecorded(struct engine *g, int64_t now)
+{
+    for (struct pending *p = g->first; p && now - p->submitted_boottime_ms >= ANSWER_MS; p = p->next) {
+        if (!p->answer || !p->applied)
+            continue;
+        p->answer(p->answer_ctx, ENGINE_UNRECORDED, p->who, p->seq);
+        p->answer = NULL;
+    }
+}
+
+static void report_device(void *ctx, const struct conf_device *device, enum trouble_code code, bool raised)
+{
+    struct engine *g = ctx;
+    const struct conf_site *site = conf_device_site(g->conf, device->index);
+    char part[LIMIT_ID * 2], text[LIMIT_TEXT];
+    snprintf(part, sizeof part, "%s/%s", site->id, device->id);
+    const char *sentence = code == TROUBLE_DEVICE_SILENT    ? "says nothing"
+                           : code == TROUBLE_DEVICE_OFFLINE ? "is off line: the broker lost it"
+                           : code == TROUBLE_BATTERY        ? "has a weak battery"
+                                                            : "sent several presses that were not accepted";
+    snprintf(text, sizeof text, "device %s of site %s %s", device->id, site->id, sentence);
+    engine_trouble(g, code, part, raised, text);
+}
+
+void engine_tick(struct engine *g)
+{
+    int64_t now = g->ports.boottime_ms(g->ports.ctx);
+    if (g->first_unapplied &&
+        now - g->first_unapplied->submitted_boottime_ms >= (int64_t)g->conf->daemon.record_wait_ms)
+        apply_ahead(g);
+    answer_unrecorded(g, now);
+    struct event e;
+    while (board_next_deadline(g->board, engine_clock(g), &e)) {
+        struct alarm *a = board_alarm(g->board, e.alarm);
+        if (e.deadline.kind == DEADLINE_TEST)
+            engine_intend(g, engine_place(a->site, a->class, a->mode), false, a->id);
+        engine_submit(g, &(struct submission){.event = &e});
+    }
+    if (now >= g->next_scan_boottime_ms) {
+        g->next_scan_boottime_ms = now + SCAN_EVERY_MS;
+        supervision_scan(&g->supervision, g->conf, now, report_device, g);
+    }
+    engine_progress(g); /* a stuck commit shows itself only when it is asked for */
+}
+
+/* Start and stop. */
+
+struct replay {
+    struct engine *g;
+    int64_t last_clock_ms, last_at_ms, base_clock_ms, base_boottime_ms;
+    char boot_id[40];
+    char why[LIMIT_TEXT];
+};
+
+static void replay_snapshot(void *ctx, uint64_t seq, const void *bytes, size_t size)
+{
+    struct replay *r = ctx;
+    struct snapshot s;
+    if (!bytes || size < sizeof s)
+        return;
+    memcpy(&s, bytes, sizeof s);
+    if (!board_load(r->g->board, (const char *)bytes + sizeof s, size - sizeof s)) {
+        engine_say(r->g, LOG_WARNING, "", "the snapshot at event %llu is of another build; replaying everything",
+                   (unsigned long long)seq);
+        return;
+    }
+    r->last_clock_ms = s.clock_ms;
+    r->last_at_ms = s.at_ms;
+    r->base_clock_ms = s.clock_base_ms;
+    r->base_boottime_ms = s.boottime_base_ms;
+    memcpy(r->boot_id, s.boot_id, sizeof r->boot_id);
+    r->g->snapshot_seq = r->g->applied_seq = seq;
+}
+
+static bool replay_line(void *ctx, uint64_t seq, const char *line, size_t size)
+{
+    struct replay *r = ctx;
+    struct event e;
+    if (!event_decode(line, size, &e, r->why))
+        return false;
+    if (e.type == EVENT_DAEMON_STARTED) {
+        r->base_clock_ms = e.clock_ms;
+        r->base_boottime_ms = e.daemon.boottime_ms;
+        memcpy(r->boot_id, e.daemon.boot_id, sizeof r->boot_id);
+    }
+    r->last_clock_ms = e.clock_ms;
+    r->last_at_ms = e.at_ms;
+    board_apply(r->g->board, &e);
+    r->g->applied_seq = seq;
+    return true;
+}
+
+/* The daemon's clock goes on: by the kernel's own clock within one boot; over a reboot by the wall clock, of which a
+ * step back counts as nothing, so that it can never postpone. */
+static void resume_clock(struct engine *g, const struct replay *r)
+{
+    int64_t boottime = g->ports.boottime_ms(g->ports.ctx), wall = g->ports.wall_ms(g->ports.ctx);
+    int64_t clock = r->last_clock_ms + (r->last_at_ms && wall > r->last_at_ms ? wall - r->last_at_ms : 0);
+    if (r->boot_id[0] && strcmp(r->boot_id, g->boot_id) == 0 && boottime >= r->base_boottime_ms)
+        clock = r->base_clock_ms + boottime - r->base_boottime_ms;
+    g->clock_base_ms = clock > r->last_clock_ms ? clock : r->last_clock_ms;
+    if (g->clock_base_ms < 1)
+        g->clock_base_ms = 1; /* 0 means "no moment" */
+    g->boottime_base_ms = boottime;
+}
+
+static void submit_daemon_event(struct engine *g, enum event_type type)
+{
+    struct event e = {.type = type, .daemon = {.boottime_ms = g->ports.boottime_ms(g->ports.ctx)}};
+    snprintf(e.daemon.boot_id, sizeof e.daemon.boot_id, "%s", g->boot_id);
+    snprintf(e.daemon.version, sizeof e.daemon.version, "%s", g->version);
+    engine_submit(g, &(struct submission){.event = &e});
+}
+
+/* Troubles that were raised before the stop: devices are judged anew, everything else is reported anew by its part. */
+static void resume_troubles(struct engine *g)
+{
+    static const struct {
+        enum trouble_code code;
+        size_t flag;
+    } flags[] = {{TROUBLE_DEVICE_SILENT, offsetof(struct supervised, silent)},
+                 {TROUBLE_DEVICE_OFFLINE, offsetof(struct supervised, offline)},
+                 {TROUBLE_BATTERY, offsetof(struct supervised, battery_low)},
+                 {TROUBLE_DEVICE_SUSPECT, offsetof(struct supervised, suspect)}};
+    for (const struct trouble *t = NULL; (t = board_next_trouble(g->board, t));) {
+        char site[LIMIT_ID * 2];
+        snprintf(site, sizeof site, "%s", t->part);
+        char *slash = strchr(site, '/');
+        const struct conf_device *device = NULL;
+        if (slash) {
+            *slash = '\0';
+            device = conf_device(g->conf, site, slash + 1);
+        }
+        for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+            if (device && flags[i].code == t->code)
+                *((bool *)((char *)&g->supervision.rows[device->index] + flags[i].flag)) = true;
+    }
+}
+
+bool engine_start(struct engine *g, const char *boot_id, const char *version, char error[LIMIT_TEXT])
+{
+    struct replay r = {.g = g};
+    snprintf(g->boot_id, sizeof g->boot_id, "%s", boot_id);
+    snprintf(g->version, sizeof g->version, "%s", version);
+    if (!journal_replay(g->journal, replay_snapshot, replay_line, &r, error)) {
+        if (r.why[0])
+            snprintf(error, LIMIT_TEXT, "event %llu cannot be read: %.180s",
+                     (unsigned long long)g->applied_seq + 1, r.why);
+        return false;
+    }
+    resume_clock(g, &r);
+    resume_troubles(g);
+    g->capacity_told = board_counts(g->board).capacity_lost;
+    g->submitted_seq = g->applied_seq;
+    g->progress = journal_poll(g->journal);
+    g->next_scan_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + SCAN_EVERY_MS;
+    g->started = true;
+    submit_daemon_event(g, EVENT_DAEMON_STARTED);
+    engine_effects(g);
+    engine_batch_end(g);
+    return true;
+}
+
+void engine_stop(struct engine *g)
+{
+    submit_daemon_event(g, EVENT_DAEMON_STOPPED);
+    apply_ahead(g);
+    put_snapshot(g);
+    journal_kick(g->journal);
+    g->started = false;
+}
+
+void engine_set_conf(struct engine *g, const struct conf *conf)
+{
+    struct supervision fresh;
+    int64_t now = g->ports.boottime_ms(g->ports.ctx);
+    bool ok = supervision_init(&fresh, conf->device_count, now);
+    assert(ok);
+    for (uint32_t i = 0; i < conf->device_count; i++) {
+        const struct conf_device *device = conf_device_at(conf, i);
+        const struct conf_device *before = conf_device(g->conf, conf_device_site(conf, i)->id, device->id);
+        if (before)
+            fresh.rows[i] = g->supervision.rows[before->index];
+    }
+    for (uint32_t i = 0; i < g->conf->device_count; i++) { /* what is gone is no trouble any more */
+        const struct conf_device *device = conf_device_at(g->conf, i);
+        const char *site = conf_device_site(g->conf, i)->id;
+        struct supervised *row = &g->supervision.rows[i];
+        if (conf_device(conf, site, device->id))
+            continue;
+        const enum trouble_code codes[] = {TROUBLE_DEVICE_SILENT, TROUBLE_DEVICE_OFFLINE, TROUBLE_BATTERY,
+                                           TROUBLE_DEVICE_SUSPECT};
+        const bool raised[] = {row->silent, row->offline, row->battery_low, row->suspect};
+        for (unsigned k = 0; k < 4; k++)
+            if (raised[k])
+                report_device(g, device, codes[k], false);
+    }
+    supervision_finish(&g->supervision);
+    g->supervision = fresh;
+    g->conf = conf;
+    submit_daemon_event(g, EVENT_CONF_LOADED);
+    engine_batch_end(g);
+}
+
+/* Questions. */
+
+struct board *engine_board(struct engine *g)
+{
+    return g->board;
+}
+
+const struct conf *engine_conf(const struct engine *g)
+{
+    return g->conf;
+}
+
+struct engine_counts engine_counts(const struct engine *g)
+{
+    return g->counts;
+}
+
+bool engine_ready(const struct engine *g)
+{
+    return g->started && g->progress.state == JOURNAL_OK;
+}
+
+struct journal_progress engine_journal(const struct engine *g)
+{
+    return g->progress;
+}
+
+bool engine_device(const struct engine *g, uint32_t device_index, struct engine_device *out)
+{
+    if (device_index >= g->supervision.count)
+        return false;
+    const struct supervised *row = &g->supervision.rows[device_index];
+    *out = (struct engine_device){.heard = row->heard_at_ms != 0,
+                                  .heard_at_ms = row->heard_at_ms,
+                                  .battery = row->battery,
+                                  .silent = row->silent,
+                                  .offline = row->offline};
+    return true;
+}

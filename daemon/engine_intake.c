@@ -1,0 +1,335 @@
+/* What comes in: messages, deeds, results, troubles → events. Nothing here changes the board. */
+#include "core/id.h"
+#include "engine_private.h"
+#include <stdio.h>
+#include <string.h>
+
+#define CLOCK_SKEW_MS 300000    /* a device's clock may differ by this before it is odd */
+#define IDENTITY_WINDOW_MS 1000 /* two windows of it: the same payload within 1 to 2 s is the same press */
+#define REFUSED_PER_S 50        /* refused presses recorded each second; a flood of forgeries must not fill the disk */
+
+struct topic {
+    char site[LIMIT_ID], device[LIMIT_ID], verb[16];
+};
+
+/* Copy what may stand in an id; a hostile name is shown, not obeyed. */
+static const char *copy_part(char *to, size_t capacity, const char *from)
+{
+    size_t size = 0;
+    for (; *from && *from != '/'; from++)
+        if (size + 1 < capacity) {
+            char one[2] = {*from, '\0'};
+            to[size++] = id_valid(one) ? *from : '?';
+        }
+    to[size] = '\0';
+    return *from == '/' ? from + 1 : NULL;
+}
+
+static bool split_topic(const char *text, struct topic *t)
+{
+    static const char prefix[] = "tocsin/v1/";
+    if (strncmp(text, prefix, sizeof prefix - 1) != 0)
+        return false;
+    const char *rest = copy_part(t->site, sizeof t->site, text + sizeof prefix - 1);
+    rest = rest ? copy_part(t->device, sizeof t->device, rest) : NULL;
+    rest = rest ? copy_part(t->verb, sizeof t->verb, rest) : NULL;
+    return rest == NULL && t->verb[0] != '\0' && t->site[0] != '\0' && t->device[0] != '\0';
+}
+
+static void release(struct engine *g, void *hold)
+{
+    if (hold)
+        g->ports.release(g->ports.ctx, hold);
+}
+
+/* Presses. */
+
+struct arrival { /* one press on its way to an event */
+    struct topic topic;
+    const struct conf_device *device; /* NULL: not configured */
+    const struct conf_site *site;
+    struct press_fields fields;
+    bool retained;
+    void *hold;
+    int64_t now_ms;
+    char known_alarm[LIMIT_ALARM_ID];
+};
+
+static void fill(const struct arrival *a, struct event *e)
+{
+    struct event_press *p = &e->press;
+    const struct press_fields *f = &a->fields;
+    memcpy(p->site, a->topic.site, sizeof p->site);
+    memcpy(p->device, a->topic.device, sizeof p->device);
+    if (a->device && a->device->zone)
+        snprintf(p->zone, sizeof p->zone, "%s", a->device->zone);
+    memcpy(p->epoch, f->epoch, sizeof p->epoch);
+    p->n = f->n;
+    p->has_identity = f->has_identity;
+    p->kind = f->has_kind || !a->device ? f->kind : a->device->kind;
+    p->mode = f->mode;
+    p->oddities = f->oddities;
+    p->claimed_ms = f->claimed_ms;
+    p->battery = f->battery;
+    memcpy(p->raw, f->raw, sizeof p->raw);
+}
+
+static void refuse(struct engine *g, struct arrival *a, enum refusal refusal)
+{
+    int64_t now = g->ports.boottime_ms(g->ports.ctx);
+    g->counts.refused++;
+    if (a->device && refusal != REFUSAL_NOTHING_TO_CANCEL)
+        supervision_suspect(&g->supervision, a->device->index, now);
+    if (now - g->refused_window_boottime_ms >= 1000) {
+        if (g->refused_in_window > REFUSED_PER_S)
+            engine_say(g, LOG_WARNING, "", "%u refused presses within a second were counted and not recorded",
+                       g->refused_in_window - REFUSED_PER_S);
+        g->refused_window_boottime_ms = now;
+        g->refused_in_window = 0;
+    }
+    if (++g->refused_in_window > REFUSED_PER_S) {
+        release(g, a->hold);
+        return;
+    }
+    struct event e = {.type = EVENT_PRESS_REFUSED};
+    fill(a, &e);
+    e.press.refusal = refusal;
+    engine_submit(g, &(struct submission){
+                         .event = &e, .receipt = a->device != NULL, .hold = a->hold, .found_as = "refused"});
+}
+
+/* The same press again: its receipt may have been lost, so it is said again, once everything so far is on disk. */
+static void repeat(struct engine *g, struct arrival *a)
+{
+    g->counts.duplicates++;
+    struct pending like = {.receipt = !a->retained, .hold = a->hold, .n = a->fields.n};
+    memcpy(like.alarm, a->known_alarm, sizeof like.alarm);
+    memcpy(like.site, a->topic.site, sizeof like.site);
+    memcpy(like.device, a->topic.device, sizeof like.device);
+    memcpy(like.epoch, a->fields.epoch, sizeof like.epoch);
+    engine_wait(g, &like);
+}
+
+/* Identity, signature, freshness. REFUSAL_NONE: the press counts. */
+static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, const void *payload, size_t size)
+{
+    struct press_fields *f = &a->fields;
+    if (!a->device)
+        return REFUSAL_UNKNOWN_DEVICE;
+    if (a->device->disabled)
+        return REFUSAL_DEVICE_DISABLED;
+    if (a->device->key && !f->has_signature)
+        return REFUSAL_NO_SIGNATURE;
+    if (a->device->key && !press_signature_ok(a->device->key, a->topic.site, a->topic.device, f))
+        return REFUSAL_BAD_SIGNATURE;
+    if (f->has_identity) {
+        *seen = board_seen(g->board, a->topic.site, a->topic.device, f->epoch, f->n, a->known_alarm);
+    } else {
+        int64_t window = engine_clock(g) / IDENTITY_WINDOW_MS * IDENTITY_WINDOW_MS;
+        for (int i = 1; i >= 0 && *seen != SEEN_BEFORE; i--) {
+            press_identity_of_payload(payload, size, window - i * IDENTITY_WINDOW_MS, f);
+            *seen = board_seen(g->board, a->topic.site, a->topic.device, f->epoch, f->n, a->known_alarm);
+        }
+    }
+    if (*seen == SEEN_BEFORE)
+        return REFUSAL_NONE;
+    if (*seen == SEEN_COUNTER_BACK && a->device->key)
+        return REFUSAL_REPLAYED;
+    if (*seen == SEEN_COUNTER_BACK)
+        f->oddities |= ODD_COUNTER_BACK;
+    int64_t age_ms = a->now_ms - f->claimed_ms;
+    if (a->retained && (f->claimed_ms == 0 || age_ms > (int64_t)g->conf->daemon.stale_press_s * 1000))
+        return REFUSAL_STALE_RETAINED;
+    if (f->claimed_ms != 0 && (age_ms > CLOCK_SKEW_MS || age_ms < -CLOCK_SKEW_MS))
+        f->oddities |= ODD_CLOCK_SKEW;
+    return REFUSAL_NONE;
+}
+
+/* Tests and drills reach only who asked for them; a test is one step that ends by itself. */
+static void plan_for(const struct engine *g, const struct conf_site *site, enum mode mode, struct plan *out)
+{
+    *out = site->plan;
+    if (mode == MODE_REAL)
+        return;
+    out->endpoint_count = 0;
+    for (unsigned i = 0; i < site->plan.endpoint_count; i++) {
+        const struct conf_endpoint *to = conf_endpoint(g->conf, site->plan.endpoints[i].id);
+        if (!to || !(mode == MODE_TEST ? to->tests : to->drills))
+            continue;
+        struct plan_endpoint *kept = &out->endpoints[out->endpoint_count++];
+        *kept = site->plan.endpoints[i];
+        if (mode == MODE_TEST)
+            kept->step = 0;
+    }
+    if (mode == MODE_TEST) {
+        out->step_count = 1;
+        out->answer_timeout_s[0] = g->conf->daemon.test_close_s;
+    }
+}
+
+static void accept_press(struct engine *g, struct arrival *a)
+{
+    struct event e = {.type = EVENT_PRESS_RECEIVED};
+    fill(a, &e);
+    struct event_press *p = &e.press;
+    enum alarm_class class = kind_class(p->kind);
+    const char *found_as = NULL;
+    if (p->kind == KIND_CANCEL) {
+        const struct alarm *open = board_alarm_of_device(g->board, p->site, p->device);
+        if (!open || open->state == ALARM_CLOSED || open->mode != p->mode)
+            open = board_open_alarm(g->board, p->site, class, p->mode);
+        if (!open) {
+            refuse(g, a, REFUSAL_NOTHING_TO_CANCEL);
+            return;
+        }
+        memcpy(e.alarm, open->id, sizeof e.alarm);
+    } else {
+        const char *joins = engine_case(g, p->site, class, p->mode);
+        if (joins) {
+            snprintf(e.alarm, sizeof e.alarm, "%s", joins);
+        } else {
+            alarm_id_of(e.alarm, p->site, p->device, p->epoch, p->n);
+            plan_for(g, a->site, p->mode, &p->plan);
+            engine_intend(g, engine_place(p->site, class, p->mode), true, e.alarm);
+            found_as = "opened";
+            engine_say(g, LOG_INFO, e.alarm, "%s %s from %s/%s opens an alarm", mode_str(p->mode), kind_str(p->kind),
+                       p->site, p->device);
+        }
+    }
+    g->counts.presses++;
+    engine_submit(g, &(struct submission){.event = &e, .receipt = true, .hold = a->hold, .found_as = found_as});
+}
+
+static void on_press(struct engine *g, const struct engine_message *m, struct arrival *a)
+{
+    enum seen seen = SEEN_NEVER;
+    press_decode(m->payload, m->size, &a->fields);
+    a->retained = m->retained;
+    a->hold = m->hold;
+    a->now_ms = g->ports.wall_ms(g->ports.ctx);
+    if (m->retained)
+        a->fields.oddities |= ODD_RETAINED;
+    if (m->qos == 0)
+        a->fields.oddities |= ODD_QOS0;
+    if (a->device)
+        supervision_heard(&g->supervision, a->device->index, g->ports.boottime_ms(g->ports.ctx), a->now_ms,
+                          a->fields.battery);
+    enum refusal refusal = judge(g, a, &seen, m->payload, m->size);
+    if (seen == SEEN_BEFORE)
+        repeat(g, a);
+    else if (refusal != REFUSAL_NONE)
+        refuse(g, a, refusal);
+    else
+        accept_press(g, a);
+}
+
+void engine_message(struct engine *g, const struct engine_message *m)
+{
+    struct arrival a = {.topic = {{0}}};
+    if (!g->started)
+        return; /* stopping: what is not answered comes again */
+    bool known = split_topic(m->topic, &a.topic);
+    if (known) {
+        a.device = conf_device(g->conf, a.topic.site, a.topic.device);
+        a.site = a.device ? conf_device_site(g->conf, a.device->index) : NULL;
+    }
+    if (known && strcmp(a.topic.verb, "press") == 0) {
+        on_press(g, m, &a);
+        return;
+    }
+    if (known && a.device && strcmp(a.topic.verb, "heartbeat") == 0) {
+        g->counts.heartbeats++;
+        supervision_heard(&g->supervision, a.device->index, g->ports.boottime_ms(g->ports.ctx),
+                          g->ports.wall_ms(g->ports.ctx), heartbeat_battery(m->payload, m->size));
+    } else if (known && a.device && strcmp(a.topic.verb, "offline") == 0) {
+        if (!m->retained)
+            supervision_offline(&g->supervision, a.device->index);
+    } else {
+        g->counts.unknown_topics++;
+    }
+    release(g, m->hold);
+}
+
+/* Deeds of people. */
+
+void engine_deed(struct engine *g, const struct engine_deed *deed)
+{
+    struct alarm *a = board_alarm(g->board, deed->alarm);
+    if (!a) {
+        if (deed->answer)
+            deed->answer(deed->ctx, ENGINE_UNKNOWN, "", 0);
+        return;
+    }
+    struct event e = {.type = deed->type,
+                      .deed = {.role = deed->role,
+                               .disposition = deed->disposition,
+                               .seen_version = deed->seen_version}};
+    memcpy(e.alarm, a->id, sizeof e.alarm);
+    snprintf(e.deed.by, sizeof e.deed.by, "%s", deed->by);
+    snprintf(e.deed.endpoint, sizeof e.deed.endpoint, "%s", deed->endpoint);
+    if (deed->type == EVENT_CLOSED)
+        engine_intend(g, engine_place(a->site, a->class, a->mode), false, a->id);
+    engine_say(g, LOG_INFO, a->id, "%s: %s by %s", event_type_str(deed->type), role_str(deed->role), deed->by);
+    engine_submit(g, &(struct submission){.event = &e, .deed = deed});
+    engine_batch_end(g);
+}
+
+/* Results of deliveries. */
+
+static void acknowledged_by_endpoint(struct engine *g, const struct alarm *a, const struct engine_result *r)
+{
+    struct engine_deed deed = {.type = EVENT_ACKNOWLEDGED, .role = ROLE_VIEWER};
+    memcpy(deed.alarm, a->id, sizeof deed.alarm);
+    snprintf(deed.by, sizeof deed.by, "%s", r->acknowledged_by);
+    snprintf(deed.endpoint, sizeof deed.endpoint, "%s", r->endpoint);
+    for (unsigned i = 0; i < a->delivery_count; i++)
+        if (strcmp(a->deliveries[i].endpoint, r->endpoint) == 0)
+            deed.role = a->deliveries[i].role;
+    if (!(a->acked & 1u << deed.role) && a->state != ALARM_CLOSED)
+        engine_deed(g, &deed);
+}
+
+void engine_result(struct engine *g, const struct engine_result *r)
+{
+    char id[LIMIT_ALARM_ID];
+    unsigned version, presses;
+    if (sscanf(r->id, "%23[a-z0-9]_%u_%u_", id, &version, &presses) != 3)
+        return; /* a trouble: nothing of it is owed */
+    struct alarm *a = board_alarm(g->board, id);
+    if (!a)
+        return;
+    struct delivery *d = alarm_delivery(a, r->endpoint);
+    struct event e = {.type = EVENT_DELIVERY_RESULT,
+                      .delivery = {.version = version,
+                                   .presses = presses,
+                                   .attempt = r->attempt,
+                                   .outcome = r->outcome,
+                                   .http_status = r->http_status,
+                                   .duration_ms = r->duration_ms,
+                                   .recorded = !(d && d->sending_unrecorded)}};
+    memcpy(e.alarm, a->id, sizeof e.alarm);
+    snprintf(e.delivery.endpoint, sizeof e.delivery.endpoint, "%s", r->endpoint);
+    snprintf(e.delivery.text, sizeof e.delivery.text, "%s", r->text ? r->text : "");
+    if (r->outcome != OUTCOME_RECEIVED)
+        engine_say(g, LOG_WARNING, a->id, "%s", e.delivery.text);
+    engine_submit(g, &(struct submission){.event = &e});
+    if (r->final && r->outcome != OUTCOME_RECEIVED && d)
+        d->sending_version = d->sending_presses = 0; /* nobody tries any more: the next change does */
+    if (r->acknowledged_by)
+        acknowledged_by_endpoint(g, a, r);
+    engine_batch_end(g);
+}
+
+void engine_trouble(struct engine *g, enum trouble_code code, const char *part, bool raised, const char *text)
+{
+    const struct trouble *known = board_trouble(g->board, code, part);
+    if ((known != NULL) == raised && (!raised || strncmp(known->text, text, LIMIT_TEXT - 1) == 0))
+        return;
+    struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED, .trouble = {.code = code}};
+    snprintf(e.trouble.part, sizeof e.trouble.part, "%s", part);
+    snprintf(e.trouble.text, sizeof e.trouble.text, "%s", text);
+    engine_say(g, raised ? LOG_WARNING : LOG_INFO, "", "trouble %s: %s: %s", raised ? "raised" : "cleared",
+               trouble_code_str(code), text);
+    engine_submit(g, &(struct submission){.event = &e});
+    engine_batch_end(g);
+}

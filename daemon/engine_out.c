@@ -1,0 +1,165 @@
+/* What goes out: the board's effects → tellings, receipts, site states. Nothing here changes what is known. */
+#include "engine_private.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TROUBLE_GIVE_UP_S 600
+
+static struct journal_head head_of(const struct engine *g)
+{
+    struct journal_head head = {.size = g->progress.size};
+    memcpy(head.root, g->progress.root, sizeof head.root);
+    return head;
+}
+
+/* Equal content has an equal id, whenever and however often it is sent. */
+static void telling_id(char *out, size_t capacity, const struct alarm *a, const struct delivery *d)
+{
+    snprintf(out, capacity, "%s_%u_%u_%s", a->id, d->sending_version, d->sending_presses, d->endpoint);
+    for (char *c = out; *c; c++)
+        if (*c == '.')
+            *c = '~'; /* Standard Webhooks: no full stop in an id */
+}
+
+static void hand_over(struct engine *g, struct engine_telling *t, size_t size)
+{
+    t->take_body = malloc(size);
+    assert(t->take_body); /* a daemon without memory restarts and resumes */
+    memcpy(t->take_body, g->body, size);
+    t->body_size = size;
+    g->counts.tellings++;
+    g->ports.tell(g->ports.ctx, t);
+}
+
+static void tell(void *ctx, const struct effect *effect)
+{
+    struct engine *g = ctx;
+    const struct alarm *a = effect->alarm;
+    struct journal_head head = head_of(g);
+    bool recorded = engine_recorded(g, a->last_seq);
+    effect->delivery->sending_unrecorded = !recorded;
+    size_t size = webhook_body(g->body, sizeof g->body, g->conf, g->board, effect, &head, recorded,
+                               g->ports.wall_ms(g->ports.ctx));
+    assert(size > 0); /* all of its parts are bounded */
+    struct engine_telling t = {.endpoint = effect->delivery->endpoint,
+                               .alarm = a->id,
+                               .first = effect->delivery->told_version == 0,
+                               .test = a->mode == MODE_TEST};
+    telling_id(t.id, sizeof t.id, a, effect->delivery);
+    hand_over(g, &t, size);
+}
+
+void engine_effects(struct engine *g)
+{
+    if (g->in_effects || !g->started)
+        return;
+    g->in_effects = true;
+    board_take_effects(g->board, engine_clock(g), g->conf->daemon.gather_ms, tell, g);
+    for (struct alarm *a; (a = board_take_changed(g->board));)
+        engine_stage(g, a);
+    g->in_effects = false;
+}
+
+/* A closing replaces whatever is still being tried. */
+void engine_before_apply(struct engine *g, const struct event *e)
+{
+    bool closes = e->type == EVENT_CLOSED ||
+                  (e->type == EVENT_DEADLINE_PASSED &&
+                   (e->deadline.kind == DEADLINE_TEST || e->deadline.kind == DEADLINE_FORGET));
+    struct alarm *a = closes ? board_alarm(g->board, e->alarm) : NULL;
+    if (!a)
+        return;
+    if (e->type == EVENT_CLOSED && e->deed.seen_version && e->deed.seen_version < a->joined_version)
+        return;
+    for (unsigned i = 0; i < a->delivery_count; i++) {
+        const struct delivery *d = &a->deliveries[i];
+        char id[LIMIT_ALARM_ID + LIMIT_ID + 24];
+        if (d->sending_version == 0)
+            continue;
+        telling_id(id, sizeof id, a, d);
+        g->ports.cancel(g->ports.ctx, id, d->endpoint);
+    }
+}
+
+void engine_tell_trouble(struct engine *g, const struct event *e)
+{
+    struct journal_head head = head_of(g);
+    for (size_t i = 0; i < g->conf->endpoint_count && g->started; i++) {
+        const struct conf_endpoint *to = &g->conf->endpoints[i];
+        if (!to->troubles || strcmp(to->id, e->trouble.part) == 0)
+            continue;
+        size_t size = webhook_trouble_body(g->body, sizeof g->body, g->conf->daemon.name, e, &head);
+        struct engine_telling t = {
+            .endpoint = to->id, .alarm = "", .trouble = true, .give_up_s = TROUBLE_GIVE_UP_S};
+        snprintf(t.id, sizeof t.id, "trouble-%llu-%s", (unsigned long long)e->seq, to->id);
+        for (char *c = t.id; *c; c++)
+            if (*c == '.')
+                *c = '~';
+        if (size > 0)
+            hand_over(g, &t, size);
+    }
+}
+
+/* Receipts. */
+
+static void send_receipt(struct engine *g, const char *site, const char *device, const char *epoch, uint64_t n,
+                         const char *stage, const char *alarm, int qos)
+{
+    char topic[2 * LIMIT_ID + 32], body[512];
+    snprintf(topic, sizeof topic, "tocsin/v1/%s/%s/receipt", site, device);
+    size_t size =
+        receipt_body(body, sizeof body, epoch, n, stage, alarm, g->ports.wall_ms(g->ports.ctx));
+    if (size == 0)
+        return;
+    g->counts.receipts++;
+    g->ports.publish(g->ports.ctx, topic, body, size, qos, false);
+}
+
+void engine_receipt(struct engine *g, const struct pending *p)
+{
+    struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
+    const char *stage = p->type == EVENT_PRESS_REFUSED ? "refused" : "recorded";
+    if (p->size == 0 && a && engine_recorded(g, a->last_seq))
+        stage = alarm_stage(a); /* a repetition hears where the case stands now */
+    send_receipt(g, p->site, p->device, p->epoch, p->n, stage, p->alarm, 0);
+}
+
+void engine_site_state(struct engine *g, const char *site)
+{
+    char topic[LIMIT_ID + 32];
+    snprintf(topic, sizeof topic, "tocsin/v1/%s/state", site);
+    size_t size = site_state_body(g->body, sizeof g->body, g->conf, g->board, site, g->ports.wall_ms(g->ports.ctx));
+    if (size > 0)
+        g->ports.publish(g->ports.ctx, topic, g->body, size, 1, true);
+}
+
+void engine_stage(struct engine *g, struct alarm *a)
+{
+    char now[sizeof a->published];
+    const char *stage = alarm_stage(a);
+    if (!g->started || !engine_recorded(g, a->last_seq))
+        return; /* said when it is on disk: settle() comes back */
+    snprintf(now, sizeof now, "%s/%s/%s", stage, alarm_state_str(a->state), kind_str(a->kind));
+    if (strcmp(now, a->published) == 0)
+        return;
+    bool stage_is_news = strncmp(a->published, stage, strlen(stage)) != 0 && strcmp(stage, "recorded") != 0;
+    memcpy(a->published, now, sizeof now);
+    engine_site_state(g, a->site);
+    if (!stage_is_news)
+        return;
+    for (const struct press *p = board_press(g->board, a->press_first); p; p = board_press(g->board, p->next))
+        if (board_is_last_press(g->board, a, p))
+            send_receipt(g, a->site, p->device, p->epoch, p->n, stage, a->id, 1);
+}
+
+void engine_broker_back(struct engine *g)
+{
+    for (size_t i = 0; i < g->conf->site_count; i++)
+        engine_site_state(g, g->conf->sites[i].id);
+    for (struct alarm *a = NULL; (a = board_next_alarm(g->board, a));) {
+        a->published[0] = '\0';
+        engine_stage(g, a);
+    }
+}

@@ -1,0 +1,100 @@
+/* engine_private.h - the inside of the engine, for engine.c (submit, commit, apply), engine_intake.c (what comes in)
+ * and engine_out.c (what goes out). */
+#ifndef TOCSIN_ENGINE_PRIVATE_H
+#define TOCSIN_ENGINE_PRIVATE_H
+
+#include "codec/alarm_json.h"
+#include "codec/event_json.h"
+#include "codec/press_json.h"
+#include "engine.h"
+#include "supervision.h"
+
+enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+#define INTENTS 4096
+#define SCAN_EVERY_MS 1000
+
+/* An event on its way through the journal. One without a line is a wait for everything submitted before it. */
+struct pending {
+    struct pending *next;
+    uint64_t seq;
+    int64_t submitted_boottime_ms;
+    enum event_type type;
+    bool applied; /* before it was committed: the journal was slow */
+    char alarm[LIMIT_ALARM_ID];
+    /* what is owed once it is committed */
+    bool receipt;
+    char site[LIMIT_ID], device[LIMIT_ID], epoch[LIMIT_EPOCH];
+    uint64_t n;
+    void *hold;
+    void (*answer)(void *ctx, enum engine_answer, const char *who, uint64_t seq);
+    void *answer_ctx;
+    enum engine_answer result;
+    char who[LIMIT_ID];
+    char *note; /* salt and text, owned */
+    size_t size;
+    char line[]; /* what the journal keeps; empty for a wait */
+};
+
+/* Where a press of a place will go once what is under way has been applied. */
+struct intent {
+    uint64_t place, seq;
+    bool opens; /* otherwise it closes */
+    char alarm[LIMIT_ALARM_ID];
+};
+
+struct engine {
+    struct engine_ports ports;
+    struct journal *journal;
+    const struct conf *conf;
+    struct board *board;
+    struct supervision supervision;
+    struct engine_counts counts;
+    struct journal_progress progress;
+    enum journal_state journal_reported;
+
+    struct pending *first, **last; /* in order of seq */
+    struct pending *first_unapplied;
+    uint64_t submitted_seq, applied_seq, lost;
+    struct intent intents[INTENTS]; /* a ring, oldest at intent_first */
+    uint32_t intent_first, intent_count;
+
+    int64_t clock_base_ms, boottime_base_ms; /* the daemon's clock = base + boottime - base */
+    char boot_id[40], version[24];
+    int64_t next_scan_boottime_ms;
+    uint64_t snapshot_seq, capacity_told;
+    int64_t refused_window_boottime_ms;
+    unsigned refused_in_window;
+    bool started, in_effects;
+    char body[LIMIT_BODY];
+};
+
+/* What submit() shall do besides recording the event. All optional. */
+struct submission {
+    struct event *event;
+    bool receipt;
+    void *hold;
+    const struct engine_deed *deed;
+    const char *found_as;
+};
+
+int64_t engine_clock(const struct engine *);
+void engine_submit(struct engine *, const struct submission *);
+void engine_wait(struct engine *, const struct pending *like); /* the same answers, after all that was submitted */
+void engine_intend(struct engine *, uint64_t place, bool opens, const char *alarm);
+uint64_t engine_place(const char *site, enum alarm_class, enum mode);
+/* The alarm that a press of this place joins; NULL when it opens one. */
+const char *engine_case(struct engine *, const char *site, enum alarm_class, enum mode);
+bool engine_recorded(const struct engine *, uint64_t seq);
+void engine_say(const struct engine *, int level, const char *alarm, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* engine_out.c */
+void engine_effects(struct engine *);
+void engine_receipt(struct engine *, const struct pending *);
+void engine_stage(struct engine *, struct alarm *); /* tells its buttons and its site, when there is news */
+void engine_site_state(struct engine *, const char *site);
+void engine_before_apply(struct engine *, const struct event *);
+void engine_tell_trouble(struct engine *, const struct event *);
+
+#endif
