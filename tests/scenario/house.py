@@ -42,8 +42,16 @@ IS_SANITIZED = b"address" in (BUILD / "meson-private" / "cmd_line.txt").read_byt
 PATIENCE_S = 20 if not IS_SANITIZED else 40  # a wait that is longer has failed
 
 
-def now_ms():
-    return time.time() * 1000
+def syscalls(*injections):
+    """A wrapper for the daemon under which system calls fail or take long: "fdatasync:error=EIO:when=3+" … (strace(1))."""
+    names = ",".join(injection.split(":")[0] for injection in injections)
+    words = [word for injection in injections for word in ("-e", "inject=" + injection)]
+    # -D: the daemon keeps the process id that we know.
+    return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + names, *words]
+
+
+def slow_disk(seconds):
+    return syscalls(f"fdatasync,fsync:delay_enter={int(seconds * 1e6)}")
 
 
 class Endpoint:
@@ -134,6 +142,7 @@ class Press:
 
     def __init__(self, button, epoch, n, payload, at):
         self.button, self.epoch, self.n, self.payload, self.at = button, epoch, n, payload, at
+        self.at_ms = time.time() * 1000
 
     @property
     def identity(self):
@@ -232,13 +241,13 @@ class House:
     DEVICES = ("room-101", "room-102", "gate", "signed")
 
     def __init__(self, folder, adjust=None, wrapper=(), environment=None, start=True, devices=DEVICES, sites=("school-1",),
-                 guard=True):
+                 guard=True, state_dir=None):
         """`adjust(configuration)` may change the dictionary before it is written; see configuration()."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.changed = threading.Condition()
         self.closing = threading.Event()
-        self.state_dir = self.folder / "state"
+        self.state_dir = Path(state_dir or self.folder / "state")
         self.state_dir.mkdir(mode=0o700, exist_ok=True)
         self.sites, self.devices = list(sites), list(devices)
         self.keys = {f"{site}/signed": secrets.token_bytes(32) for site in sites if "signed" in devices}
@@ -333,6 +342,9 @@ class House:
             self.broker.start()
         self.write_configuration()
         self.daemon.start(ready)
+        self.feed_follow()
+
+    def feed_follow(self):
         self.feed = self.feed or Feed(self)
 
     def restart(self, ready=True):

@@ -1,0 +1,123 @@
+"""SIGHUP: a good configuration is taken over; a bad one changes nothing and says why."""
+import signal
+
+import pytest
+import yaml
+
+
+def rewrite(house, change):
+    file = house.folder / "tocsin.yaml"
+    configuration = yaml.safe_load(file.read_text())
+    text = change(configuration)
+    file.write_text(text if isinstance(text, str) else yaml.safe_dump(configuration, allow_unicode=True))
+    house.daemon.signal(signal.SIGHUP)
+
+
+def set_value(path, value):
+    def change(configuration):
+        at = configuration
+        for name in path[:-1]:
+            at = at[name]
+        at[path[-1]] = value
+    return change
+
+
+def remove(path):
+    def change(configuration):
+        at = configuration
+        for name in path[:-1]:
+            at = at[name]
+        del at[path[-1]]
+    return change
+
+
+BAD = {
+    "not YAML": lambda _: "daemon: [1, 2\n",
+    "empty": lambda _: "",
+    "tabs": lambda _: "daemon:\n\tname: x\n",
+    "not UTF-8": lambda _: "daemon: \udcff\n".encode("utf-8", "surrogateescape").decode("latin-1"),
+    "unknown key": set_value(["daemon", "colour"], "red"),
+    "missing section": remove(["plans"]),
+    "missing key": remove(["daemon", "name"]),
+    "wrong type": set_value(["broker", "port"], "many"),
+    "out of range": set_value(["broker", "port"], 70000),
+    "unit in the value": set_value(["daemon", "record_wait_ms"], "50ms"),
+    "unknown endpoint": set_value(["plans", 0, "steps", 0, "endpoints"], ["polcie"]),
+    "unknown role": set_value(["endpoints", 0, "role"], "polcie"),
+    "role that nobody has": set_value(["plans", 0, "acks_needed"], ["admin"]),
+    "an id twice": lambda configuration: configuration["endpoints"].append(configuration["endpoints"][0]),
+    "bad id": set_value(["endpoints", 0, "id"], "po/lice"),
+    "bad address": set_value(["endpoints", 0, "urls"], ["ftp://127.0.0.1/"]),
+    "missing secret": set_value(["endpoints", 0, "secret_file"], "nowhere.secret"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_changes_nothing_and_says_why(reloading_house, name):
+    house = reloading_house
+    before = (house.folder / "tocsin.yaml").read_text()
+    log = len(house.daemon.log())
+    try:
+        rewrite(house, BAD[name])
+        trouble = house.trouble("conf")
+        assert "tocsin.yaml" in house.daemon.log()[log:], "the log names no file"
+        assert trouble["text"]
+        house.button().press().receipt("recorded")
+        checked = house.tool("check-config", str(house.folder / "tocsin.yaml"), connected=False, check=False)
+        assert checked.returncode == 1 and "tocsin.yaml" in checked.stdout + checked.stderr
+    finally:
+        (house.folder / "tocsin.yaml").write_text(before)
+        house.daemon.signal(signal.SIGHUP)
+    house.no_trouble("conf")
+
+
+@pytest.fixture(scope="module")
+def reloading_house(tmp_path_factory):
+    from house import House
+    with House(tmp_path_factory.mktemp("reload")) as house:
+        yield house
+        house.check()
+
+
+def test_a_secret_that_others_can_read_is_refused(house):
+    secret = house.folder / "police.secret"
+    secret.chmod(0o644)
+    house.daemon.signal(signal.SIGHUP)
+    assert "police.secret" in house.trouble("conf")["text"] + house.daemon.log()
+    secret.chmod(0o600)
+    house.daemon.signal(signal.SIGHUP)
+    house.no_trouble("conf")
+
+
+@pytest.mark.asan
+def test_a_new_endpoint_is_told_of_the_next_alarm_and_an_open_one_is_not_disturbed(house):
+    open_before = house.button().press()
+    open_before.receipt("recorded")
+    house.police.told("alarm.opened", open_before)
+
+    def only_guard(configuration):
+        configuration["plans"][0]["steps"] = [{"endpoints": ["guard"], "answer_timeout_s": 60}]
+        configuration["plans"][0]["acks_needed"] = ["guard"]
+    rewrite(house, only_guard)
+    house.feed.wait("conf_loaded")
+    house.guard.told("alarm.opened", open_before)  # its own plan goes on: step 2
+    fire = house.button().press(kind="fire")
+    house.guard.told("alarm.opened", fire)
+    assert [one["endpoint"] for one in house.alarm(fire)["deliveries"]] == ["guard"]
+    assert [one["endpoint"] for one in house.alarm(open_before)["deliveries"]] == ["police", "bureau", "guard"]
+
+
+def test_a_new_device_may_press_after_a_reload(make_house):
+    house = make_house()
+    house.broker.passwords["school-1/new-room"] = "a password"
+    house.broker._write_files()
+    house.broker.signal(signal.SIGHUP)
+    site = house.site_configuration("school-1")
+    site["keys_file"] = str(house.folder / site["keys_file"])
+    site["devices"].append({"id": "new-room", "silent_after_s": 0})
+    (house.folder / "sites.d" / "school-1.yaml").write_text(yaml.safe_dump({"sites": [site]}, allow_unicode=True))
+    house.daemon.signal(signal.SIGHUP)
+    house.feed.wait("conf_loaded")
+    press = house.button("school-1/new-room").press()
+    press.receipt("recorded")
+    house.police.told("alarm.opened", press)
