@@ -1,0 +1,99 @@
+#include "io/dispatch_parts.h"
+#include <stdio.h>
+#include <string.h>
+
+/* What is known of all addresses, as one sentence about the endpoint; said when it changes. */
+static void say(struct endpoint *endpoint)
+{
+    struct target *target = endpoint->target;
+    const struct address *bad = NULL, *good = NULL;
+    bool known = true;
+    for (size_t i = 0; i < target->settings.url_count; i++) {
+        const struct address *address = &target->addresses[i];
+        if (address->health == HEALTH_UNKNOWN)
+            known = false;
+        else if (address->health == HEALTH_GOOD)
+            good = address;
+        else if (!bad)
+            bad = address;
+    }
+    bool up = !bad;
+    if ((up && !known) || (endpoint->known && endpoint->up == up))
+        return;
+    if (up)
+        snprintf(endpoint->text, sizeof endpoint->text, "%s: answers", endpoint->id);
+    else if (good)
+        snprintf(endpoint->text, sizeof endpoint->text, "%s: %.120s; tellings go to %.60s", endpoint->id, bad->text,
+                 good->place);
+    else
+        snprintf(endpoint->text, sizeof endpoint->text, "%s: %.200s", endpoint->id, bad->text);
+    endpoint->known = true;
+    endpoint->up = up;
+    struct dispatch *dispatch = endpoint->dispatch;
+    if (dispatch->options.on_endpoint && !dispatch->stopping)
+        dispatch->options.on_endpoint(dispatch->options.ctx, endpoint->id, up, endpoint->text);
+}
+
+/* The answer to one telling says little about the address (it may be about the message), the answer to a probe does.
+ * No answer says the same whatever was sent. */
+void probe_note(struct address *address, bool probe, const struct dispatch_judgement *judgement)
+{
+    struct endpoint *endpoint = address->target->endpoint;
+    enum health before = address->health;
+    if (judgement->silent)
+        address->health = HEALTH_SILENT;
+    else if (judgement->outcome == OUTCOME_RECEIVED && (probe || before != HEALTH_ANSWERS_BADLY))
+        address->health = HEALTH_GOOD;
+    else if (probe)
+        address->health = HEALTH_ANSWERS_BADLY;
+    if (judgement->outcome == OUTCOME_RECEIVED)
+        address->heard_ms = due_now_ms();
+    if (address->health != HEALTH_GOOD)
+        snprintf(address->text, sizeof address->text, "%s%.200s", probe && !judgement->silent ? "the probe was " : "",
+                 judgement->text);
+    if (endpoint->target != address->target || endpoint->removed)
+        return; /* of settings that are no more */
+    say(endpoint);
+    if (address->health == HEALTH_GOOD && before != HEALTH_GOOD && before != HEALTH_UNKNOWN)
+        endpoint_recovered(endpoint);
+}
+
+static void schedule(struct address *address, uint64_t at_ms)
+{
+    due_set(&address->target->endpoint->dispatch->dues, &address->probe_due, at_ms);
+}
+
+static void on_due(struct due *due)
+{
+    struct address *address = DISPATCH_OWNER(due, struct address, probe_due);
+    uint64_t every_ms = address->target->settings.probe_s * 1000u, now_ms = due_now_ms();
+    if (address->health == HEALTH_GOOD && now_ms < address->heard_ms + every_ms)
+        schedule(address, address->heard_ms + every_ms); /* a telling was received meanwhile */
+    else {
+        schedule(address, now_ms + every_ms);
+        if (!address->probe)
+            round_start(address->target, NULL, address);
+    }
+}
+
+void probe_ended(struct round *round)
+{
+    round->probed->probe = NULL;
+}
+
+void probe_begin(struct target *target)
+{
+    for (size_t i = 0; i < target->settings.url_count && target->settings.probe_s > 0; i++) {
+        target->addresses[i].probe_due.ring = on_due;
+        schedule(&target->addresses[i], due_now_ms());
+    }
+}
+
+void probe_stop(struct target *target)
+{
+    for (size_t i = 0; i < target->settings.url_count; i++) {
+        due_clear(&target->endpoint->dispatch->dues, &target->addresses[i].probe_due);
+        if (target->addresses[i].probe)
+            round_abort(target->addresses[i].probe);
+    }
+}

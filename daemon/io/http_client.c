@@ -1,0 +1,562 @@
+#include "io/http_client.h"
+#include "io/http_fault.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BODY_KEPT 4096       /* bytes of answer buffer a pooled request keeps */
+#define KICKS_MAX 16         /* times in a row the library may ask to be called again at once */
+#define CONNECTION_IDLE_S 20 /* an older kept connection may have been forgotten by a firewall between us and them */
+#define CONNECTION_LIFE_S 3600 /* so that a revoked or replaced certificate does not live on in an open connection */
+#define PLACE 280            /* bytes of host:port */
+
+/* One socket of the library. Watching goes on while the connection is idle, because stopping and starting costs
+ * three system calls for each request. */
+struct watch {
+    uv_poll_t poll;
+    struct http_client *client;
+    curl_socket_t socket;
+    int wanted, polled; /* CURL_POLL_… as asked for, as set */
+    bool foreign;       /* opened by the library itself: it closes it without telling, so never watch it idly */
+    LIST_ENTRY(watch) entry;
+};
+
+struct http_request {
+    struct http_client *client;
+    struct http_post post;
+    CURL *easy;
+    bool under_way;
+    enum http_excess excess;
+    size_t head_size, body_size, body_capacity;
+    bool has_length, has_encoding;
+    char *body;
+    struct curl_slist *resolve;
+    const char *url_set; /* what the handle has */
+    char place[PLACE];
+    char message[CURL_ERROR_SIZE];
+    LIST_ENTRY(http_request) entry;
+};
+LIST_HEAD(request_list, http_request);
+
+struct http_client {
+    uv_loop_t *loop;
+    struct http_client_options options;
+    CURLM *multi;
+    uv_timer_t timer;
+    LIST_HEAD(, watch) watches;
+    struct request_list under_way, pooled;
+    int count, running; /* requests under way: ours, and as the library counts */
+    unsigned handles;   /* open handles of the loop */
+    bool kicked;        /* the library wants to be called at once */
+    bool reap_due, reaping, broken, retired, closing;
+};
+
+static void close_when_idle(struct http_client *);
+
+/* ---- sockets ---- */
+
+static void handle_closed(struct http_client *client)
+{
+    assert(client->handles > 0);
+    if (--client->handles > 0)
+        return;
+    void (*closed)(void *) = client->options.closed;
+    void *ctx = client->options.ctx;
+    free(client);
+    if (closed)
+        closed(ctx);
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch *watch = handle->data;
+    struct http_client *client = watch->client;
+    free(watch);
+    handle_closed(client);
+}
+
+static void watch_close(struct watch *watch)
+{
+    LIST_REMOVE(watch, entry);
+    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+}
+
+static struct watch *watch_find(struct http_client *client, curl_socket_t socket)
+{
+    struct watch *watch;
+    LIST_FOREACH(watch, &client->watches, entry)
+        if (watch->socket == socket)
+            return watch;
+    return NULL;
+}
+
+static struct watch *watch_open(struct http_client *client, curl_socket_t socket, bool foreign)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return NULL;
+    watch->client = client;
+    watch->socket = socket;
+    watch->foreign = foreign;
+    if (uv_poll_init_socket(client->loop, &watch->poll, socket) != 0) {
+        free(watch);
+        return NULL;
+    }
+    watch->poll.data = watch;
+    client->handles++;
+    LIST_INSERT_HEAD(&client->watches, watch, entry);
+    return watch;
+}
+
+static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_client *client = ctx;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    if (!watch_open(client, fd, false)) {
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    return fd;
+}
+
+static int on_close_socket(void *ctx, curl_socket_t socket)
+{
+    struct watch *watch = watch_find(ctx, socket);
+    if (watch)
+        watch_close(watch);
+    return close(socket);
+}
+
+static void socket_action(struct http_client *, curl_socket_t, int mask);
+static void reap(struct http_client *);
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = poll->data;
+    struct http_client *client = watch->client;
+    if (watch->wanted == 0) { /* the peer closed, or spoke on, an idle connection: seen when it is to be used again */
+        uv_poll_stop(poll);
+        watch->polled = 0;
+        return;
+    }
+    int mask = status < 0 ? CURL_CSELECT_ERR : 0;
+    if (events & UV_READABLE)
+        mask |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        mask |= CURL_CSELECT_OUT;
+    socket_action(client, watch->socket, mask);
+    reap(client);
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void *socket_ctx)
+{
+    struct http_client *client = ctx;
+    struct watch *watch = socket_ctx ? socket_ctx : watch_find(client, socket);
+    if (what == CURL_POLL_REMOVE) {
+        if (watch)
+            watch->wanted = 0;
+        if (watch && watch->foreign)
+            watch_close(watch);
+        return 0;
+    }
+    if (!watch)
+        watch = watch_open(client, socket, true);
+    if (!watch)
+        return -1;
+    if (!socket_ctx)
+        curl_multi_assign(client->multi, socket, watch);
+    watch->wanted = what;
+    if (watch->polled == what)
+        return 0;
+    watch->polled = what;
+    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
+}
+
+/* ---- driving the library ---- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct http_client *client = timer->data;
+    if (!client->closing)
+        socket_action(client, CURL_SOCKET_TIMEOUT, 0);
+    reap(client);
+}
+
+static void reap_soon(struct http_client *client)
+{
+    client->reap_due = true;
+    uv_timer_start(&client->timer, on_timer, 0, 0);
+}
+
+/* The library is never called from in here (it may be calling us). */
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *ctx)
+{
+    struct http_client *client = ctx;
+    client->kicked = timeout_ms == 0;
+    if (client->closing || client->reap_due)
+        return 0;
+    if (timeout_ms < 0)
+        uv_timer_stop(&client->timer);
+    else
+        uv_timer_start(&client->timer, on_timer, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+static void socket_action(struct http_client *client, curl_socket_t socket, int mask)
+{
+    if (client->broken)
+        return;
+    client->kicked = false;
+    CURLMcode code = curl_multi_socket_action(client->multi, socket, mask, &client->running);
+    for (int i = 0; code == CURLM_OK && client->kicked && i < KICKS_MAX; i++) {
+        client->kicked = false;
+        code = curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &client->running);
+    }
+    if (code != CURLM_OK) {
+        client->broken = true;
+        reap_soon(client);
+    } else if (client->running != client->count && !client->reaping)
+        reap_soon(client);
+}
+
+static void request_release(struct http_request *request)
+{
+    struct http_client *client = request->client;
+    LIST_REMOVE(request, entry);
+    LIST_INSERT_HEAD(&client->pooled, request, entry);
+    request->under_way = false;
+    client->count--;
+    if (request->body_capacity > BODY_KEPT) {
+        free(request->body);
+        request->body = NULL;
+        request->body_capacity = 0;
+    }
+    curl_slist_free_all(request->resolve);
+    request->resolve = NULL;
+}
+
+static void end(struct http_request *request, CURLcode code)
+{
+    struct http_client *client = request->client;
+    char fault[LIMIT_TEXT] = "the HTTP library failed and is started anew", *ip = NULL, peer[64] = "";
+    long status = 0;
+    curl_off_t retry_after = 0;
+    double lookup_s = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME, &lookup_s);
+    if (curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
+        strncpy(peer, ip, sizeof peer - 1);
+    bool whole = code == CURLE_OK && !client->broken;
+    if (!whole && !client->broken)
+        http_fault_text(fault, &(struct http_fault_facts){request->easy, code, request->excess, request->place,
+                                                          request->message, &client->options,
+                                                          request->post.timeout_ms});
+    struct http_answer answer = {
+        .status = whole ? (unsigned)status : 0,
+        .fault = whole ? NULL : fault,
+        .body = whole ? request->body : NULL,
+        .body_size = whole ? request->body_size : 0,
+        .retry_after_s = retry_after > 0 ? (unsigned)(retry_after < 86400 ? retry_after : 86400) : 0,
+        .unresolved = code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && lookup_s <= 0),
+        .peer_ip = peer,
+    };
+    /* Out of the library first, but not into the pool: `done` reads the body, and may post anew. */
+    curl_multi_remove_handle(client->multi, request->easy);
+    request->post.done(request->post.ctx, &answer);
+    request_release(request);
+}
+
+static void reap(struct http_client *client)
+{
+    if (client->reaping)
+        return;
+    bool timer_taken = client->reap_due;
+    client->reaping = true;
+    client->reap_due = false;
+    while (client->broken && !LIST_EMPTY(&client->under_way))
+        end(LIST_FIRST(&client->under_way), CURLE_OK);
+    CURLMsg *message;
+    int left;
+    while (!client->broken && (message = curl_multi_info_read(client->multi, &left))) {
+        struct http_request *request = NULL;
+        CURLcode code = message->data.result; /* the message dies with the handle's removal */
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
+        end(request, code);
+    }
+    client->reaping = false;
+    long timeout_ms = -1;
+    if (timer_taken && !client->broken && curl_multi_timeout(client->multi, &timeout_ms) == CURLM_OK)
+        on_curl_timer(client->multi, timeout_ms, client);
+    close_when_idle(client);
+}
+
+/* ---- what comes back ---- */
+
+static size_t on_body(char *data, size_t unit, size_t size, void *ctx)
+{
+    struct http_request *request = ctx;
+    size *= unit;
+    if (request->body_size + size > LIMIT_BODY) {
+        request->excess = HTTP_EXCESS_BODY;
+        return 0;
+    }
+    if (request->body_size + size > request->body_capacity) {
+        size_t capacity = request->body_size + size < BODY_KEPT ? BODY_KEPT : LIMIT_BODY;
+        char *body = realloc(request->body, capacity);
+        if (!body)
+            return 0;
+        request->body = body;
+        request->body_capacity = capacity;
+    }
+    memcpy(request->body + request->body_size, data, size);
+    request->body_size += size;
+    return size;
+}
+
+static bool line_is(const char *line, size_t size, const char *name)
+{
+    size_t length = strlen(name);
+    return size >= length && strncasecmp(line, name, length) == 0;
+}
+
+/* An answer that gives its length in two ways may be cut differently by a proxy in between: RFC 9112, 6.3. */
+static size_t on_head_line(char *line, size_t unit, size_t size, void *ctx)
+{
+    struct http_request *request = ctx;
+    size *= unit;
+    request->head_size += size;
+    if (line_is(line, size, "HTTP/"))
+        request->has_length = request->has_encoding = false;
+    else if (line_is(line, size, "content-length:"))
+        request->has_length = true;
+    else if (line_is(line, size, "transfer-encoding:"))
+        request->has_encoding = true;
+    if (request->head_size > LIMIT_BODY)
+        request->excess = HTTP_EXCESS_HEAD;
+    else if (request->has_length && request->has_encoding)
+        request->excess = HTTP_EXCESS_FRAMING;
+    return request->excess == HTTP_EXCESS_NONE ? size : 0;
+}
+
+/* ---- requests ---- */
+
+static void option_file(CURL *easy, CURLoption option, const char *file)
+{
+    if (file[0])
+        curl_easy_setopt(easy, option, file);
+}
+
+static void set_tls(CURL *easy, const struct http_client_options *options)
+{
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (options->ca_file[0])
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* our own authority, and not the system's as well */
+    option_file(easy, CURLOPT_CAINFO, options->ca_file);
+    option_file(easy, CURLOPT_SSLCERT, options->certificate_file);
+    option_file(easy, CURLOPT_SSLKEY, options->key_file);
+    option_file(easy, CURLOPT_CRLFILE, options->crl_file);
+}
+
+static void set_http(CURL *easy, const struct http_client_options *options)
+{
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* a stalled HTTP/2 holds all streams */
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "tocsin/" TOCSIN_VERSION);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
+}
+
+static struct http_request *request_create(struct http_client *client)
+{
+    struct http_request *request = calloc(1, sizeof *request);
+    CURL *easy = request ? curl_easy_init() : NULL;
+    if (!easy) {
+        free(request);
+        return NULL;
+    }
+    request->client = client;
+    request->easy = easy;
+    set_http(easy, &client->options);
+    set_tls(easy, &client->options);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->message);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+    LIST_INSERT_HEAD(&client->pooled, request, entry);
+    return request;
+}
+
+static void request_destroy(struct http_request *request)
+{
+    LIST_REMOVE(request, entry);
+    curl_easy_cleanup(request->easy);
+    curl_slist_free_all(request->resolve);
+    free(request->body);
+    free(request);
+}
+
+/* A pooled request that had the same URL before, so that little is to be set. */
+static struct http_request *request_take(struct http_client *client, const char *url)
+{
+    struct http_request *request;
+    LIST_FOREACH(request, &client->pooled, entry)
+        if (request->url_set == url)
+            return request;
+    request = request_create(client);
+    if (!request)
+        return NULL;
+    http_client_place(url, request->place, sizeof request->place);
+    curl_easy_setopt(request->easy, CURLOPT_URL, url);
+    request->url_set = url;
+    return request;
+}
+
+static void set_post(struct http_request *request, const struct http_post *post)
+{
+    CURL *easy = request->easy;
+    request->post = *post;
+    request->excess = HTTP_EXCESS_NONE;
+    request->head_size = request->body_size = 0;
+    request->has_length = request->has_encoding = false;
+    request->message[0] = '\0';
+    if (post->known_ip) { /* "+": forgotten again like any name that was asked for */
+        char line[PLACE + 80];
+        snprintf(line, sizeof line, "+%s:%s", request->place, post->known_ip);
+        request->resolve = curl_slist_append(NULL, line);
+    }
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, request->resolve);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, post->body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body_size);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)post->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)post->fresh);
+}
+
+struct http_request *http_client_post(struct http_client *client, const struct http_post *post)
+{
+    assert(!client->retired);
+    struct http_request *request = client->broken ? NULL : request_take(client, post->url);
+    if (!request)
+        return NULL;
+    set_post(request, post);
+    if (curl_multi_add_handle(client->multi, request->easy) != CURLM_OK)
+        return NULL;
+    LIST_REMOVE(request, entry);
+    LIST_INSERT_HEAD(&client->under_way, request, entry);
+    request->under_way = true;
+    client->count++;
+    socket_action(client, CURL_SOCKET_TIMEOUT, 0); /* now, and not on the next turn of the loop */
+    return request;
+}
+
+void http_client_abort(struct http_request *request)
+{
+    struct http_client *client = request->client;
+    assert(request->under_way);
+    curl_multi_remove_handle(client->multi, request->easy);
+    request_release(request);
+    if (!client->reaping)
+        reap_soon(client); /* it may have been the last one of a retired client */
+}
+
+/* ---- the client ---- */
+
+struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_options *options)
+{
+    struct http_client *client = calloc(1, sizeof *client);
+    CURLM *multi = client ? curl_multi_init() : NULL;
+    if (!multi) {
+        free(client);
+        return NULL;
+    }
+    client->loop = loop;
+    client->options = *options;
+    client->multi = multi;
+    uv_timer_init(loop, &client->timer);
+    client->timer.data = client;
+    client->handles = 1;
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    return client;
+}
+
+bool http_client_broken(const struct http_client *client)
+{
+    return client->broken;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    handle_closed(handle->data);
+}
+
+static void close_when_idle(struct http_client *client)
+{
+    if (!client->retired || client->closing || client->reaping || client->count > 0)
+        return;
+    client->closing = true;
+    while (!LIST_EMPTY(&client->pooled))
+        request_destroy(LIST_FIRST(&client->pooled));
+    curl_multi_cleanup(client->multi); /* closes the connections: on_close_socket() for each */
+    while (!LIST_EMPTY(&client->watches))
+        watch_close(LIST_FIRST(&client->watches));
+    uv_close((uv_handle_t *)&client->timer, on_timer_closed);
+}
+
+void http_client_retire(struct http_client *client)
+{
+    assert(!client->retired);
+    client->retired = true;
+    close_when_idle(client);
+}
+
+void http_client_place(const char *url, char *out, size_t capacity)
+{
+    CURLU *parts = curl_url();
+    char *host = NULL, *port = NULL;
+    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK) {
+        curl_url_get(parts, CURLUPART_HOST, &host, 0);
+        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    }
+    if (host && port)
+        snprintf(out, capacity, "%s:%s", host, port);
+    else
+        snprintf(out, capacity, "?");
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+}
