@@ -3,7 +3,7 @@
  * Promises: a struct conf that conf_load() returned is complete and consistent: every reference resolves, every value
  * is in range, every secret was readable and well kept. A file that is not so gives one sentence per problem,
  * "file:line: key: what is wrong; what would be right", and no conf.
- * Does not: watch files, apply anything.
+ * Does not: watch files, apply anything. One thread loads; a loaded conf never changes and may be read by all.
  *
  *     struct conf_problems problems = {0};
  *     struct conf *c = conf_load("/etc/tocsin/tocsin.yaml", &problems);
@@ -11,7 +11,9 @@
  *     const struct conf_device *d = conf_device(c, "school-1", "room-204");
  *     conf_destroy(c);
  *
- * Relative file names are taken from the folder of the file they stand in. Times carry their unit in the key.
+ * Relative file names are taken from the folder of the file they stand in; the struct has them ready to be opened.
+ * Times carry their unit in the key. Sites may also stand in files of their own, those of sites.d beside the main
+ * file that end in .yaml. Every key stands in conf/table.c, which is also the check and the manual page.
  */
 #ifndef TOCSIN_CONF_H
 #define TOCSIN_CONF_H
@@ -27,6 +29,7 @@ struct conf_daemon {
     char *name;            /* who speaks in webhooks and checkpoints: the journal's origin, e.g. "tocsin.example.edu" */
     char *state_dir;       /* journal, lock, checkpoint */
     char *journal_key_file; /* Ed25519 secret key of the checkpoints, made by `tocsin keygen journal` */
+    const unsigned char *journal_key; /* loaded: 64 bytes */
     char *http_listen;     /* "127.0.0.1:8080", "[::1]:8080"; port 0 = any free one, written to state_dir/http.port */
     char *http_tls_certificate_file, *http_tls_key_file; /* both or none */
     char *log_level;       /* error, warning, info, debug */
@@ -42,6 +45,7 @@ struct conf_broker {
     unsigned port;
     char *client_id;
     char *username, *password_file; /* optional */
+    char *password; /* loaded: the file's first line; NULL = none */
     char *ca_file, *certificate_file, *key_file; /* ca_file set = TLS */
     unsigned keep_alive_s;
     unsigned loopback_s; /* 5: seconds between loop-back messages through the broker; three lost = trouble and rebuild */
@@ -115,7 +119,9 @@ struct conf {
     struct conf_broker broker;
     struct conf_endpoint *endpoints;
     size_t endpoint_count;
-    struct conf_site *sites;
+    struct plan *plans; /* in the file's order; each site has a copy of its own */
+    size_t plan_count;
+    struct conf_site *sites; /* the main file's, then those of sites.d, files by name */
     size_t site_count;
     struct conf_account *accounts;
     size_t account_count;
@@ -132,6 +138,11 @@ struct conf_problems {
 struct conf *conf_load(const char *file, struct conf_problems *); /* NULL: see problems */
 void conf_destroy(struct conf *);
 void conf_problems_finish(struct conf_problems *);
+
+/* What `tocsin check-config` prints: each problem on a line, or "OK: " and the summary. True when it is good. */
+bool conf_check(const char *file, FILE *out);
+/* "1 site, 12 devices, 2 endpoints, 1 plan, 3 accounts", cut at `size`. */
+void conf_summary(const struct conf *, char *out, size_t size);
 
 const struct conf_site *conf_site(const struct conf *, const char *id);
 const struct conf_zone *conf_zone(const struct conf_site *, const char *id);
