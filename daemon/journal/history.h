@@ -1,5 +1,5 @@
-/* history.h - reads the record without disturbing the writer: own read-only connections, short transactions, on
- * libuv's thread pool; answers on the loop.
+/* history.h - reads the record without disturbing the writer: own read-only connections, short transactions,
+ * on libuv's thread pool; answers on the loop.
  *
  *     history_alarm(h, "a3k5…", done, ctx);     // done(ctx, &lines) on the loop
  */
@@ -37,11 +37,15 @@ typedef void history_text_fn(void *ctx, const char *text, size_t size, const cha
 struct history *history_create(uv_loop_t *, const char *database_file);
 void history_destroy(struct history *);
 void history_range(struct history *, uint64_t from_seq, unsigned limit, history_lines_fn *, void *ctx);
-void history_alarm(struct history *, const char *alarm, unsigned limit, history_lines_fn *, void *ctx); /* every event of one alarm */
-/* The lines kept under a word (journal_entry.found_as: "opened", "refused"), newest first, below `before_seq` (0 = newest). */
-void history_found_as(struct history *, const char *word, uint64_t before_seq, unsigned limit, history_lines_fn *, void *ctx);
+void history_alarm(struct history *, const char *alarm, unsigned limit, history_lines_fn *,
+                   void *ctx); /* every event of one alarm */
+/* The lines kept under a word (journal_entry.found_as: "opened", "refused"), newest first, below `before_seq`
+ * (0 = newest). */
+void history_found_as(struct history *, const char *word, uint64_t before_seq, unsigned limit,
+                      history_lines_fn *, void *ctx);
 void history_checkpoint(struct history *, history_text_fn *, void *ctx); /* the newest signed note */
 void history_inclusion(struct history *, uint64_t seq, uint64_t size, history_proof_fn *, void *ctx);
-void history_consistency(struct history *, uint64_t old_size, uint64_t new_size, history_proof_fn *, void *ctx);
+void history_consistency(struct history *, uint64_t old_size, uint64_t new_size, history_proof_fn *,
+                         void *ctx);
 
 #endif

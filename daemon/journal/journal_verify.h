@@ -1,8 +1,8 @@
 /* journal_verify.h - can the record be trusted? Checks a database or an export, whole, without a daemon.
  *
- * Promises: reads only; holds no read transaction over 1 s, so a running daemon is not disturbed; memory does not
- * grow with the journal. Names the first bad entry and says in a sentence what is wrong with it.
- * What a good report means: these lines are the ones the checkpoint was signed over; and, when a witness is given
+ * Promises: reads only; holds no read transaction over 1 s, so a running daemon is not disturbed; memory does
+ * not grow with the journal. Names the first bad entry and says in a sentence what is wrong with it. What a
+ * good report means: these lines are the ones the checkpoint was signed over; and, when a witness is given
  * (size and root that somebody else was told), nothing before that size has been changed since.
  *
  *     struct journal_verify_options o = {.public_key = "tocsin.example.edu+1a2b3c4d+AX…"};
@@ -18,8 +18,9 @@
 #include <stdint.h>
 
 struct journal_verify_options {
-    /* Text form, as in journal.pub. NULL: an export's own journal.pub is used, a database's signature is not checked
-     * (report.signed_by_key is false): whoever can change the record could also have replaced that file. */
+    /* Text form, as in journal.pub. NULL: an export's own journal.pub is used, a database's signature is not
+     * checked (report.signed_by_key is false): whoever can change the record could also have replaced that
+     * file. */
     const char *public_key;
     uint64_t witness_size; /* 0 = no witness */
     unsigned char witness_root[32];
@@ -29,16 +30,18 @@ struct journal_verify_options {
 
 struct journal_verify_report {
     bool good;
-    bool signed_by_key;  /* the checkpoint's signature was checked and is good */
-    uint64_t checked;    /* entries read */
-    uint64_t first_bad;  /* seq, 0 = none, or what is wrong is not about one entry */
-    uint64_t size;       /* entries that the checkpoint seals */
+    bool signed_by_key; /* the checkpoint's signature was checked and is good */
+    uint64_t checked;   /* entries read */
+    uint64_t first_bad; /* seq, 0 = none, or what is wrong is not about one entry */
+    uint64_t size;      /* entries that the checkpoint seals */
     unsigned char root[32];
     char origin[NOTE_ORIGIN];
     char text[LIMIT_TEXT]; /* the finding, one sentence */
 };
 
-bool journal_verify_database(const char *file, const struct journal_verify_options *, struct journal_verify_report *);
-bool journal_verify_export(const char *folder, const struct journal_verify_options *, struct journal_verify_report *);
+bool journal_verify_database(const char *file, const struct journal_verify_options *,
+                             struct journal_verify_report *);
+bool journal_verify_export(const char *folder, const struct journal_verify_options *,
+                           struct journal_verify_report *);
 
 #endif

@@ -9,18 +9,18 @@
 #include <unistd.h>
 
 /* The holder writes its number into the file after it has the lock; 0 = not written (yet). */
-static long holder(int fd)
-{
+static long holder(int fd) {
     char text[24] = "";
     return pread(fd, text, sizeof text - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-int lock_take(const char *path, char error[LIMIT_TEXT])
-{
+int lock_take(const char *path, char error[LIMIT_TEXT]) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        snprintf(error, LIMIT_TEXT, "%.120s: the lock file cannot be opened (%s); the folder must exist and be writable "
-                                    "for the daemon's user", path, strerror(errno));
+        snprintf(error, LIMIT_TEXT,
+                 "%.120s: the lock file cannot be opened (%s); the folder must exist and be writable "
+                 "for the daemon's user",
+                 path, strerror(errno));
         return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -29,11 +29,15 @@ int lock_take(const char *path, char error[LIMIT_TEXT])
         if (why != EWOULDBLOCK)
             snprintf(error, LIMIT_TEXT, "%.120s: the lock cannot be taken (%s)", path, strerror(why));
         else if (pid > 0)
-            snprintf(error, LIMIT_TEXT, "%.120s: process %ld already works on this journal; there must be only one daemon, "
-                                        "so stop that one first", path, pid);
+            snprintf(error, LIMIT_TEXT,
+                     "%.120s: process %ld already works on this journal; there must be only one daemon, "
+                     "so stop that one first",
+                     path, pid);
         else
-            snprintf(error, LIMIT_TEXT, "%.120s: another process already works on this journal; there must be only one "
-                                        "daemon, so stop that one first", path);
+            snprintf(error, LIMIT_TEXT,
+                     "%.120s: another process already works on this journal; there must be only one "
+                     "daemon, so stop that one first",
+                     path);
         close(fd);
         return -1;
     }
@@ -45,8 +49,7 @@ int lock_take(const char *path, char error[LIMIT_TEXT])
     return fd;
 }
 
-void lock_release(int lock)
-{
+void lock_release(int lock) {
     if (lock < 0)
         return;
     /* The file stays: removing it would let two processes hold locks on two files of one name. */

@@ -1,10 +1,10 @@
 /* store.h - the seam behind the journal: where lines, hashes and the head are kept. One of the two structs of
  * functions in the daemon: memory, SQLite, later PostgreSQL.
  *
- * Promises of every store: append() is one transaction and compare-and-extend: all of the batch and the new head, or
- * nothing, and only when the head is still the expected one. After STORE_OK it survives a power cut (memory: a close).
- * After STORE_FAILED the outcome is unknown: close(), open() and look at the head. append() never retries.
- * Used by one thread at a time.
+ * Promises of every store: append() is one transaction and compare-and-extend: all of the batch and the new
+ * head, or nothing, and only when the head is still the expected one. After STORE_OK it survives a power cut
+ * (memory: a close). After STORE_FAILED the outcome is unknown: close(), open() and look at the head.
+ * append() never retries. Used by one thread at a time.
  *
  *     struct store *s = store_sqlite_create("/var/lib/tocsin/journal.db");
  *     if (!s->open(s, &head, error)) …
@@ -44,7 +44,8 @@ struct store_event {
     unsigned char leaf[TREE_HASH];
 };
 
-/* Stores keep the hashes of complete subtrees from this level up, so that a proof over millions reads little. */
+/* Stores keep the hashes of complete subtrees from this level up, so that a proof over millions reads little.
+ */
 #define STORE_SUBTREE_LEVEL 8 /* 2^8 = 256 leaves */
 
 struct store_subtree {
@@ -84,11 +85,13 @@ struct store {
     bool (*put_snapshot)(struct store *, const struct store_snapshot *, char error[LIMIT_TEXT]);
     /* The newest whose seq ≤ max_seq and whose bytes are as they were written. False: there is none. */
     bool (*get_snapshot)(struct store *, uint64_t max_seq, struct store_snapshot *out);
-    bool (*erase_note)(struct store *, uint64_t seq, char error[LIMIT_TEXT]); /* true also when there was none */
-    /* Housekeeping that may wait: `idle` = nothing wants to be committed. Called after each commit and in quiet. */
+    bool (*erase_note)(struct store *, uint64_t seq,
+                       char error[LIMIT_TEXT]); /* true also when there was none */
+    /* Housekeeping that may wait: `idle` = nothing wants to be committed. Called after each commit and in
+     * quiet. */
     void (*tidy)(struct store *, bool idle);
-    /* NULL, or a sentence on what an administrator must see to although commits work: the disk is full and the
-     * reserve in use. The text is the store's, until the next call. */
+    /* NULL, or a sentence on what an administrator must see to although commits work: the disk is full and
+     * the reserve in use. The text is the store's, until the next call. */
     const char *(*concern)(struct store *);
     void (*destroy)(struct store *);
 };

@@ -16,8 +16,7 @@ static struct note_checkpoint checkpoint = {.origin = "tocsin.example.edu/journa
 static char text[NOTE_TEXT];
 static size_t size;
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     static const unsigned char seed[32] = {1, 2, 3};
     if (sodium_init() < 0)
         return 1;
@@ -27,8 +26,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void test_form(void **state)
-{
+static void test_form(void **state) {
     assert_int_equal(size, strlen(text));
     const char *start = "tocsin.example.edu/journal\n4711\npaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU=\n\n"
                         "\xe2\x80\x94 tocsin.example.edu/journal ";
@@ -36,8 +34,7 @@ static void test_form(void **state)
     assert_int_equal(text[size - 1], '\n');
 }
 
-static void test_signed_and_read_back(void **state)
-{
+static void test_signed_and_read_back(void **state) {
     struct note_checkpoint out;
     char error[LIMIT_TEXT];
     assert_true(note_verify(text, size, public_key, &out, error));
@@ -46,8 +43,7 @@ static void test_signed_and_read_back(void **state)
     assert_memory_equal(out.root, checkpoint.root, 32);
 }
 
-static void test_every_flipped_bit_is_seen(void **state)
-{
+static void test_every_flipped_bit_is_seen(void **state) {
     struct note_checkpoint out;
     char error[LIMIT_TEXT], bent[NOTE_TEXT];
     for (size_t i = 0; i < size; i++)
@@ -61,8 +57,7 @@ static void test_every_flipped_bit_is_seen(void **state)
         assert_false(note_verify(text, cut, public_key, &out, error));
 }
 
-static void test_another_key_is_refused_by_name(void **state)
-{
+static void test_another_key_is_refused_by_name(void **state) {
     unsigned char other_public[32], other_secret[64];
     struct note_checkpoint out;
     char error[LIMIT_TEXT];
@@ -71,20 +66,27 @@ static void test_another_key_is_refused_by_name(void **state)
     assert_non_null(strstr(error, "tocsin.example.edu/journal"));
 }
 
-static void test_cosignatures_are_passed_over(void **state)
-{
+static void test_cosignatures_are_passed_over(void **state) {
     char cosigned[2 * NOTE_TEXT];
     struct note_checkpoint out;
     char error[LIMIT_TEXT];
     char *own = strstr(text, "\n\n") + 2;
-    int n = snprintf(cosigned, sizeof cosigned, "%.*s\xe2\x80\x94 witness.example AAAAAAAA\n%s", (int)(own - text), text, own);
+    int n = snprintf(cosigned, sizeof cosigned, "%.*s\xe2\x80\x94 witness.example AAAAAAAA\n%s",
+                     (int)(own - text), text, own);
     assert_true(note_verify(cosigned, (size_t)n, public_key, &out, error));
 }
 
-static void test_bad_forms_are_refused_with_a_sentence(void **state)
-{
+static void test_bad_forms_are_refused_with_a_sentence(void **state) {
     static const char *const bad[] = {
-        "", "\n", "a b\n1\n", "a\n", "a\nx\n", "a\n01\n", "a\n-1\n", "a\n99999999999999999999999\n", "a\n1\nAAAA\n\n",
+        "",
+        "\n",
+        "a b\n1\n",
+        "a\n",
+        "a\nx\n",
+        "a\n01\n",
+        "a\n-1\n",
+        "a\n99999999999999999999999\n",
+        "a\n1\nAAAA\n\n",
         "a\n1\n????????????????????????????????????????????\n\n",
         "a\n1\npaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU=\n", /* no empty line */
     };
@@ -101,8 +103,7 @@ static void test_bad_forms_are_refused_with_a_sentence(void **state)
 }
 
 /* The example of c2sp.org/signed-note: its public key text must read, and give itself back. */
-static void test_key_text(void **state)
-{
+static void test_key_text(void **state) {
     const char *known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     char origin[NOTE_ORIGIN], again[NOTE_KEY_TEXT], error[LIMIT_TEXT], bent[NOTE_KEY_TEXT];
     unsigned char key[32];
@@ -121,24 +122,25 @@ static void test_key_text(void **state)
 }
 
 /* The signed note of the same specification's Go reference. */
-static void test_known_note(void **state)
-{
+static void test_known_note(void **state) {
     const char *known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-    const char *body = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
-    const char *signature = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
+    const char *body = "If you think cryptography is the answer to your problem,\nthen you don't know what "
+                       "your problem is.\n";
+    const char *signature =
+        "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
     char origin[NOTE_ORIGIN], error[LIMIT_TEXT];
     unsigned char key[32], raw[68];
     size_t decoded;
     assert_true(note_key_parse(known, origin, key, error));
     assert_int_equal(sodium_base642bin(raw, sizeof raw, signature, strlen(signature), NULL, &decoded, NULL,
-                                       sodium_base64_VARIANT_ORIGINAL), 0);
+                                       sodium_base64_VARIANT_ORIGINAL),
+                     0);
     assert_int_equal(decoded, 68);
     assert_memory_equal(raw, "\xc7\x4f\x20\xa3", 4);
     assert_int_equal(crypto_sign_verify_detached(raw + 4, (const unsigned char *)body, strlen(body), key), 0);
 }
 
-static void write_file(const char *folder, const char *name, const char *content)
-{
+static void write_file(const char *folder, const char *name, const char *content) {
     char path[300];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "w");
@@ -148,23 +150,23 @@ static void write_file(const char *folder, const char *name, const char *content
 }
 
 /* Nothing of ours on this side: the key and the signature go to openssl. */
-static int openssl_says(const char *folder, const char *note)
-{
+static int openssl_says(const char *folder, const char *note) {
     char key[NOTE_KEY_TEXT], command[1200];
     note_key_text(checkpoint.origin, public_key, key);
     write_file(folder, "journal.pub", key);
     write_file(folder, "checkpoint.txt", note);
     snprintf(command, sizeof command,
              "cd '%s' && { printf '\\060\\052\\060\\005\\006\\003\\053\\145\\160\\003\\041\\000'; "
-             "cut -d+ -f3- journal.pub | base64 -d | tail -c 32; } | openssl pkey -pubin -inform DER -out key.pem 2>err && "
+             "cut -d+ -f3- journal.pub | base64 -d | tail -c 32; } | openssl pkey -pubin -inform DER -out "
+             "key.pem 2>err && "
              "sed '/^$/,$d' checkpoint.txt > text && "
              "tail -n 1 checkpoint.txt | cut -d' ' -f3 | base64 -d | tail -c 64 > signature && "
-             "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in text -sigfile signature > out 2>&1", folder);
+             "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in text -sigfile signature > out 2>&1",
+             folder);
     return system(command);
 }
 
-static void test_plain_openssl_agrees(void **state)
-{
+static void test_plain_openssl_agrees(void **state) {
     char folder[] = "/tmp/tocsin-note-XXXXXX", bent[NOTE_TEXT], command[80];
     assert_non_null(mkdtemp(folder));
     assert_int_equal(openssl_says(folder, text), 0);
@@ -175,8 +177,7 @@ static void test_plain_openssl_agrees(void **state)
     assert_int_equal(system(command), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_signed_and_read_back),

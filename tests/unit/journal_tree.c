@@ -1,5 +1,5 @@
-/* The tree against the well-known vectors of the Certificate Transparency reference tests, and against a naive
- * recursion written straight from RFC 6962 section 2.1. */
+/* The tree against the well-known vectors of the Certificate Transparency reference tests, and against a
+ * naive recursion written straight from RFC 6962 section 2.1. */
 #include "journal/tree.h"
 
 #include <setjmp.h>
@@ -14,15 +14,13 @@
 
 static unsigned char leaves[N][TREE_HASH];
 
-static void assert_hex(const unsigned char hash[TREE_HASH], const char *expected)
-{
+static void assert_hex(const unsigned char hash[TREE_HASH], const char *expected) {
     char hex[2 * TREE_HASH + 1];
     sodium_bin2hex(hex, sizeof hex, hash, TREE_HASH);
     assert_string_equal(hex, expected);
 }
 
-static void naive_root(uint64_t from, uint64_t n, unsigned char out[TREE_HASH])
-{
+static void naive_root(uint64_t from, uint64_t n, unsigned char out[TREE_HASH]) {
     if (n == 1) {
         memcpy(out, leaves[from], TREE_HASH);
         return;
@@ -36,16 +34,14 @@ static void naive_root(uint64_t from, uint64_t n, unsigned char out[TREE_HASH])
     crypto_hash_sha256(out, both, sizeof both);
 }
 
-static bool hash_of(void *ctx, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
-{
+static bool hash_of(void *ctx, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
     if (((index + 1) << level) > N)
         return false;
     naive_root(index << level, 1ULL << level, out);
     return true;
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     for (unsigned i = 0; i < N; i++)
         tree_leaf(leaves[i], &i, sizeof i);
     return sodium_init() < 0;
@@ -62,13 +58,13 @@ static const struct {
     {"\x20\x21", 2, "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"},
     {"\x30\x31", 2, "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4"},
     {"\x40\x41\x42\x43", 4, "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef"},
-    {"\x50\x51\x52\x53\x54\x55\x56\x57", 8, "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"},
+    {"\x50\x51\x52\x53\x54\x55\x56\x57", 8,
+     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"},
     {"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f", 16,
      "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"},
 };
 
-static bool vector_hash(void *ctx, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
-{
+static bool vector_hash(void *ctx, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
     if (level == 0) {
         tree_leaf(out, vectors[index].bytes, vectors[index].size);
         return true;
@@ -80,8 +76,7 @@ static bool vector_hash(void *ctx, unsigned level, uint64_t index, unsigned char
     return true;
 }
 
-static void test_known_roots(void **state)
-{
+static void test_known_roots(void **state) {
     struct tree_frontier f = {0};
     unsigned char root[TREE_HASH], leaf[TREE_HASH];
     tree_root(&f, root);
@@ -94,37 +89,48 @@ static void test_known_roots(void **state)
     }
 }
 
-static void test_known_proofs(void **state)
-{
+static void test_known_proofs(void **state) {
     static const struct {
         bool consistency;
         uint64_t first, size; /* inclusion: index from 0 */
         const char *path[4];
     } proofs[] = {
         {false, 0, 1, {NULL}},
-        {false, 0, 8,
+        {false,
+         0,
+         8,
          {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
           "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}},
-        {false, 5, 8,
+        {false,
+         5,
+         8,
          {"bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
           "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
           "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}},
         {false, 2, 3, {"fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"}},
-        {false, 1, 5,
+        {false,
+         1,
+         5,
          {"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
           "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}},
         {true, 1, 1, {NULL}},
-        {true, 1, 8,
+        {true,
+         1,
+         8,
          {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
           "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}},
-        {true, 6, 8,
+        {true,
+         6,
+         8,
          {"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
           "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
           "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}},
-        {true, 2, 5,
+        {true,
+         2,
+         5,
          {"5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}},
     };
@@ -141,8 +147,7 @@ static void test_known_proofs(void **state)
     }
 }
 
-static void test_frontier_is_naive_recursion(void **state)
-{
+static void test_frontier_is_naive_recursion(void **state) {
     struct tree_frontier f = {0}, at, back;
     unsigned char packed[TREE_FRONTIER_BYTES], root[TREE_HASH], naive[TREE_HASH];
     for (uint64_t n = 1; n <= N; n++) {
@@ -166,8 +171,7 @@ struct completed {
     bool good;
 };
 
-static void on_complete(void *ctx, unsigned level, uint64_t index, const unsigned char hash[TREE_HASH])
-{
+static void on_complete(void *ctx, unsigned level, uint64_t index, const unsigned char hash[TREE_HASH]) {
     struct completed *c = ctx;
     unsigned char naive[TREE_HASH];
     naive_root(index << level, 1ULL << level, naive);
@@ -175,8 +179,7 @@ static void on_complete(void *ctx, unsigned level, uint64_t index, const unsigne
     c->count++;
 }
 
-static void test_completed_subtrees_are_told(void **state)
-{
+static void test_completed_subtrees_are_told(void **state) {
     struct tree_frontier f = {0};
     struct completed c = {.good = true};
     for (unsigned i = 0; i < N; i++)
@@ -185,8 +188,7 @@ static void test_completed_subtrees_are_told(void **state)
     assert_int_equal(c.count, N - __builtin_popcount(N)); /* inner nodes of a perfect forest */
 }
 
-static void test_every_proof_is_accepted_and_no_bent_one(void **state)
-{
+static void test_every_proof_is_accepted_and_no_bent_one(void **state) {
     unsigned char root[TREE_HASH], old_root[TREE_HASH];
     struct tree_proof p;
     for (uint64_t n = 1; n <= 40; n++) {
@@ -222,8 +224,7 @@ static void test_every_proof_is_accepted_and_no_bent_one(void **state)
     assert_false(tree_inclusion(&p, 3, N + 1, hash_of, NULL)); /* a hash is missing */
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_roots),
         cmocka_unit_test(test_known_proofs),

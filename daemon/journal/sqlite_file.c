@@ -1,0 +1,315 @@
+#include "journal/sqlite_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A larger file is not walked at start: a press may be waiting. Its tail is checked by replay, its whole by
+ * `tocsin journal verify`. */
+#define WALK_PAGES 8192 /* 32 MB */
+
+static const char schema[] =
+    "BEGIN EXCLUSIVE;"
+    "CREATE TABLE head(one INTEGER PRIMARY KEY CHECK(one = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL,"
+    " checkpoint TEXT NOT NULL);"
+    "INSERT INTO head VALUES(1, 0, x'', '');"
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY, alarm TEXT, found_as TEXT, leaf BLOB NOT NULL, line BLOB "
+    "NOT NULL);"
+    "CREATE INDEX event_alarm ON event(alarm) WHERE alarm IS NOT NULL;"
+    "CREATE INDEX event_found ON event(found_as) WHERE found_as IS NOT NULL;"
+    "CREATE TABLE subtree(level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " PRIMARY KEY(level, position)) WITHOUT ROWID;"
+    "CREATE TABLE note(seq INTEGER PRIMARY KEY, salt TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE TABLE snapshot(seq INTEGER PRIMARY KEY, frontier BLOB NOT NULL, hash BLOB NOT NULL, bytes BLOB "
+    "NOT NULL);"
+    "PRAGMA application_id=1416586099;" /* SQLITE_FILE_APPLICATION */
+    "PRAGMA user_version=1;"            /* SQLITE_FILE_FORMAT */
+    "COMMIT;";
+
+void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT]) {
+    const char *file = db ? sqlite3_db_filename(db, "main") : "";
+    int number = db ? sqlite3_system_errno(db) : 0;
+    const char *system = number ? strerror(number) : sqlite3_errstr(code);
+    switch (code & 0xff) {
+    case SQLITE_NOTADB:
+        snprintf(error, LIMIT_TEXT,
+                 "%.120s is not a journal (not an SQLite database): move it away, or restore a backup", file);
+        return;
+    case SQLITE_CORRUPT:
+        snprintf(error, LIMIT_TEXT,
+                 "%.120s is damaged (%.60s): move it away together with its -wal file and restore a backup",
+                 file, db ? sqlite3_errmsg(db) : "");
+        return;
+    case SQLITE_FULL:
+        snprintf(error, LIMIT_TEXT, "the disk of %.120s is full: free some space", file);
+        return;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        snprintf(error, LIMIT_TEXT,
+                 "another program holds %.120s locked: end it, nothing but the daemon may write there", file);
+        return;
+    case SQLITE_READONLY:
+        snprintf(error, LIMIT_TEXT, "%.120s cannot be written: the file, its folder or the disk is read-only",
+                 file);
+        return;
+    case SQLITE_CANTOPEN:
+        snprintf(error, LIMIT_TEXT,
+                 "%.120s cannot be opened (%.60s): it and its folder must exist, readable and writable for "
+                 "the daemon's user",
+                 file, system);
+        return;
+    case SQLITE_IOERR:
+        snprintf(error, LIMIT_TEXT, "the disk of %.120s fails (%.60s): check the disk", file, system);
+        return;
+    default:
+        snprintf(error, LIMIT_TEXT, "%.120s: %.100s", file, db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+    }
+}
+
+/* One integer of one row; false leaves the sentence in `error`. */
+static bool query_integer(sqlite3 *db, const char *sql, int64_t *out, char error[LIMIT_TEXT]) {
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(s);
+    if (code == SQLITE_ROW)
+        *out = sqlite3_column_int64(s, 0);
+    else
+        sqlite_file_error(db, code, error);
+    sqlite3_finalize(s);
+    return code == SQLITE_ROW;
+}
+
+/* One text of one row must be this one, otherwise `error` gets `complaint` with the text found. */
+static bool require_text(sqlite3 *db, const char *sql, const char *wanted, const char *complaint,
+                         char error[LIMIT_TEXT]) {
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(s);
+    const char *found = code == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    bool good = found && strcmp(found, wanted) == 0;
+    if (code != SQLITE_ROW)
+        sqlite_file_error(db, code, error);
+    else if (!good)
+        snprintf(error, LIMIT_TEXT, "%.100s %s: %.80s", sqlite3_db_filename(db, "main"), complaint,
+                 found ? found : "nothing");
+    sqlite3_finalize(s);
+    return good;
+}
+
+static bool execute(sqlite3 *db, const char *sql, char error[LIMIT_TEXT]) {
+    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        sqlite_file_error(db, code, error);
+    return code == SQLITE_OK;
+}
+
+static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT]) {
+    int64_t application, format, tables;
+    if (!query_integer(db, "PRAGMA application_id", &application, error) ||
+        !query_integer(db, "PRAGMA user_version", &format, error) ||
+        !query_integer(db, "SELECT count(*) FROM sqlite_schema", &tables, error))
+        return false;
+    const char *file = sqlite3_db_filename(db, "main");
+    if (mode == SQLITE_FILE_WRITE && application == 0 && format == 0 && tables == 0)
+        return execute(db, schema, error);
+    if (application != SQLITE_FILE_APPLICATION) {
+        snprintf(error, LIMIT_TEXT, "%.120s is a database, but not a journal of Tocsin: name another file",
+                 file);
+        return false;
+    }
+    if (format > SQLITE_FILE_FORMAT) {
+        snprintf(
+            error, LIMIT_TEXT,
+            "%.100s was written by a newer Tocsin (format %d, this one reads up to %d): install the newer "
+            "version again",
+            file, (int)format, SQLITE_FILE_FORMAT);
+        return false;
+    }
+    return true;
+}
+
+static bool walk(sqlite3 *db, char error[LIMIT_TEXT]) {
+    int64_t pages;
+    if (!query_integer(db, "PRAGMA page_count", &pages, error))
+        return false;
+    static const char *const small[] = {"PRAGMA quick_check(head)", "PRAGMA quick_check(note)"};
+    static const char *const whole[] = {"PRAGMA quick_check"};
+    const char *const *checks = pages <= WALK_PAGES ? whole : small;
+    size_t count = pages <= WALK_PAGES ? 1 : 2;
+    for (size_t i = 0; i < count; i++)
+        if (!require_text(db, checks[i], "ok",
+                          "is damaged, move it away with its -wal file and restore a backup", error))
+            return false;
+    return true;
+}
+
+/* A new file is made here and not by SQLite, so that nobody else can read it whatever the umask; the -wal and
+ * -shm files inherit its mode. */
+static void create_private(const char *file) {
+    int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT]) {
+    sqlite3_busy_timeout(db, SQLITE_FILE_BUSY_MS);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (!execute(db,
+                 "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA "
+                 "temp_store=MEMORY;"
+                 "PRAGMA secure_delete=OFF",
+                 error))
+        return false;
+    if (mode == SQLITE_FILE_READ)
+        return execute(db, "PRAGMA query_only=ON", error) && check_format(db, mode, error);
+    int keep = 1; /* see store_sqlite.c on the warm write-ahead log */
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    return execute(db, "PRAGMA synchronous=FULL", error) &&
+           require_text(db, "PRAGMA synchronous", "2", "does not take synchronous=FULL, it says", error) &&
+           require_text(db, "PRAGMA journal_mode=WAL", "wal", "does not take a write-ahead log, its mode is",
+                        error) &&
+           check_format(db, mode, error) && walk(db, error);
+}
+
+/* A closed journal on a read-only medium has no place for the files a write-ahead log needs. Only when there
+ * is nothing in the log may it be passed over. */
+static sqlite3 *open_immutable(const char *file, char error[LIMIT_TEXT]) {
+    char *uri = sqlite3_mprintf("%s-wal", file);
+    struct stat wal;
+    bool unfinished = stat(uri, &wal) == 0 && wal.st_size > 0;
+    sqlite3_free(uri);
+    sqlite3 *db = NULL;
+    if (unfinished)
+        return NULL;
+    uri = sqlite3_mprintf("file:%s?immutable=1", file);
+    bool good = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                                NULL) == SQLITE_OK &&
+                settle(db, SQLITE_FILE_READ, error);
+    sqlite3_free(uri);
+    if (good)
+        return db;
+    sqlite3_close(db);
+    return NULL;
+}
+
+sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, char error[LIMIT_TEXT]) {
+    if (mode == SQLITE_FILE_WRITE)
+        create_private(file);
+    int flags =
+        SQLITE_OPEN_NOMUTEX | (mode == SQLITE_FILE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    sqlite3 *db = NULL;
+    int code = sqlite3_open_v2(file, &db, flags, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_extended_result_codes(db, 1);
+        if (settle(db, mode, error))
+            return db;
+        code = sqlite3_errcode(db);
+    } else {
+        int number = db ? sqlite3_system_errno(db) : errno;
+        snprintf(error, LIMIT_TEXT,
+                 "%.120s cannot be opened (%.50s): it and its folder must exist and be readable%s", file,
+                 number ? strerror(number) : sqlite3_errstr(code),
+                 mode == SQLITE_FILE_WRITE ? " and writable" : "");
+    }
+    sqlite3_close(db);
+    if (mode == SQLITE_FILE_READ && (code & 0xff) == SQLITE_CANTOPEN && access(file, R_OK) == 0)
+        return open_immutable(file, error);
+    return NULL;
+}
+
+bool sqlite_file_head(sqlite3 *db, struct store_head *out, char error[LIMIT_TEXT]) {
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, "SELECT size, frontier, checkpoint FROM head", -1, &s, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(s);
+    bool good = false;
+    *out = (struct store_head){0};
+    if (code == SQLITE_ROW) {
+        const char *checkpoint = (const char *)sqlite3_column_text(s, 2);
+        good = tree_frontier_unpack(&out->frontier, (uint64_t)sqlite3_column_int64(s, 0),
+                                    sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1)) &&
+               checkpoint && strlen(checkpoint) < sizeof out->checkpoint;
+        if (good)
+            strcpy(out->checkpoint, checkpoint);
+    }
+    if (!good && (code == SQLITE_ROW || code == SQLITE_DONE))
+        snprintf(error, LIMIT_TEXT,
+                 "%.120s is damaged: its head cannot be read; move it away and restore a backup",
+                 sqlite3_db_filename(db, "main"));
+    else if (!good)
+        sqlite_file_error(db, code, error);
+    sqlite3_finalize(s);
+    return good;
+}
+
+bool sqlite_file_snapshot(sqlite3 *db, uint64_t max_seq, struct store_snapshot *out) {
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(db,
+                           "SELECT seq, frontier, hash, bytes FROM snapshot WHERE seq <= ? ORDER BY seq DESC",
+                           -1, &s, NULL) != SQLITE_OK)
+        return false;
+    sqlite3_bind_int64(s, 1, (int64_t)max_seq);
+    bool found = false;
+    while (!found && sqlite3_step(s) == SQLITE_ROW) {
+        const void *bytes = sqlite3_column_blob(s, 3);
+        size_t size = (size_t)sqlite3_column_bytes(s, 3);
+        unsigned char hash[TREE_HASH];
+        crypto_hash_sha256(hash, bytes, size);
+        out->seq = (uint64_t)sqlite3_column_int64(s, 0);
+        if (sqlite3_column_bytes(s, 2) != TREE_HASH ||
+            memcmp(hash, sqlite3_column_blob(s, 2), TREE_HASH) != 0 ||
+            !tree_frontier_unpack(&out->frontier, out->seq, sqlite3_column_blob(s, 1),
+                                  (size_t)sqlite3_column_bytes(s, 1)))
+            continue; /* a cache that does not check out is not used: an older one, or none, will do */
+        out->bytes = malloc(size ? size : 1);
+        if (!out->bytes)
+            break;
+        if (size)
+            memcpy(out->bytes, bytes, size);
+        out->size = size;
+        found = true;
+    }
+    sqlite3_finalize(s);
+    return found;
+}
+
+bool sqlite_hashes_init(struct sqlite_hashes *h, sqlite3 *db) {
+    *h = (struct sqlite_hashes){0};
+    return sqlite3_prepare_v2(db, "SELECT leaf FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq", -1,
+                              &h->leaves, NULL) == SQLITE_OK &&
+           sqlite3_prepare_v2(db, "SELECT hash FROM subtree WHERE level = ? AND position = ?", -1,
+                              &h->subtree, NULL) == SQLITE_OK;
+}
+
+void sqlite_hashes_finish(struct sqlite_hashes *h) {
+    sqlite3_finalize(h->leaves);
+    sqlite3_finalize(h->subtree);
+    *h = (struct sqlite_hashes){0};
+}
+
+bool sqlite_hashes_get(void *hashes, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+    struct sqlite_hashes *h = hashes;
+    bool stored = level >= STORE_SUBTREE_LEVEL;
+    sqlite3_stmt *s = stored ? h->subtree : h->leaves;
+    uint64_t first = (index << level) + 1, last = (index + 1) << level; /* leaf i is event i+1 */
+    sqlite3_bind_int64(s, 1, stored ? (int64_t)level : (int64_t)first);
+    sqlite3_bind_int64(s, 2, stored ? (int64_t)index : (int64_t)last);
+    struct tree_frontier f = {0};
+    uint64_t wanted = stored ? 1 : last - first + 1;
+    while (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_bytes(s, 0) == TREE_HASH)
+        tree_add(&f, sqlite3_column_blob(s, 0), NULL, NULL);
+    sqlite3_reset(s);
+    if (f.size != wanted)
+        return false;
+    tree_root(&f, out);
+    return true;
+}

@@ -1,0 +1,43 @@
+/* sqlite_file.h - what the writer, history and the verifier have in common: how a journal's database is
+ * opened, how its errors become sentences, and how hashes are read from it. Nothing outside journal/ includes
+ * this.
+ *
+ * Tables (format 1):
+ *   head      one row: size, frontier (tree.h), the newest checkpoint
+ *   event     seq, alarm, found_as, leaf (hash of the line), line (the record itself)
+ *   subtree   hashes of complete subtrees from STORE_SUBTREE_LEVEL up
+ *   note      seq, salt, text: erasable, only their hash is in the line
+ *   snapshot  seq, frontier, hash of the bytes, bytes
+ */
+#ifndef TOCSIN_SQLITE_FILE_H
+#define TOCSIN_SQLITE_FILE_H
+
+#include "journal/store.h"
+#include <sqlite3.h>
+
+#define SQLITE_FILE_APPLICATION 0x546f6373 /* "Tocs" */
+#define SQLITE_FILE_FORMAT 1
+#define SQLITE_FILE_BUSY_MS 250 /* how long a lock held by another program is waited for */
+
+enum sqlite_file_mode {
+    SQLITE_FILE_WRITE, /* creates it when missing; WAL, synchronous=FULL, both read back */
+    SQLITE_FILE_READ
+};
+
+/* NULL: `error` says why and what would be right. One thread at a time. */
+sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode, char error[LIMIT_TEXT]);
+/* Writes the sentence for a result code of SQLite. */
+void sqlite_file_error(sqlite3 *, int code, char error[LIMIT_TEXT]);
+bool sqlite_file_head(sqlite3 *, struct store_head *out, char error[LIMIT_TEXT]);
+/* The newest usable snapshot with seq ≤ max_seq. */
+bool sqlite_file_snapshot(sqlite3 *, uint64_t max_seq, struct store_snapshot *out);
+
+struct sqlite_hashes {
+    sqlite3_stmt *leaves, *subtree;
+};
+bool sqlite_hashes_init(struct sqlite_hashes *, sqlite3 *);
+void sqlite_hashes_finish(struct sqlite_hashes *);
+bool sqlite_hashes_get(void *hashes, unsigned level, uint64_t index,
+                       unsigned char out[TREE_HASH]); /* tree_hash_fn */
+
+#endif

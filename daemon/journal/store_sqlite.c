@@ -1,0 +1,437 @@
+/* The journal in one SQLite file.
+ *
+ * What a commit costs is the number of pages it touches and one fdatasync. So the frontier and the checkpoint
+ * share one row, hashes of subtrees are written once in 256 events, and the write-ahead log is kept warm: its
+ * file is as long as it will ever be from the start and is written over again and again, because an fdatasync
+ * that also has to make new blocks known costs more than twice as much. Its pages go back into the database
+ * when nothing waits. */
+#include "journal/sqlite_file.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MIB (1024 * 1024)
+#define PAGE 4096
+#define LOG_BYTES (16 * MIB) /* the warm log */
+#define LOG_FRAMES (LOG_BYTES / (PAGE + 24) - 64)
+#define LOG_IDLE_FRAMES 256  /* in quiet it is emptied from here on */
+#define LOG_STEP_FRAMES 1024 /* a reader held it: try again after so many more */
+#define LOG_WORRY_FRAMES (64 * MIB / PAGE)
+#define RESERVE_BYTES (16 * MIB) /* the ballast */
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    PUT_HEAD,
+    PUT_EVENT,
+    PUT_SUBTREE,
+    PUT_NOTE,
+    PUT_SNAPSHOT,
+    DROP_SNAPSHOTS,
+    DROP_NOTE,
+    READ,
+    STATEMENTS
+};
+
+static const char *const sql[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [PUT_HEAD] =
+        "UPDATE head SET size = ?1, frontier = ?2, checkpoint = ?3 WHERE size = ?4 AND frontier = ?5",
+    [PUT_EVENT] = "INSERT INTO event(seq, alarm, found_as, leaf, line) VALUES(?, ?, ?, ?, ?)",
+    [PUT_SUBTREE] = "INSERT INTO subtree(level, position, hash) VALUES(?, ?, ?)",
+    [PUT_NOTE] = "INSERT INTO note(seq, salt, text) VALUES(?, ?, ?)",
+    [PUT_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot(seq, frontier, hash, bytes) VALUES(?, ?, ?, ?)",
+    [DROP_SNAPSHOTS] =
+        "DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)",
+    [DROP_NOTE] = "DELETE FROM note WHERE seq = ?",
+    [READ] = "SELECT e.seq, e.line, e.alarm, e.found_as, e.leaf, n.salt || n.text"
+             " FROM event e LEFT JOIN note n ON n.seq = e.seq WHERE e.seq >= ? ORDER BY e.seq",
+};
+
+struct sqlite {
+    struct store store; /* first: a struct store * is a struct sqlite * */
+    char *file, *reserve;
+    sqlite3 *db; /* NULL = closed */
+    sqlite3_stmt *statements[STATEMENTS];
+    struct sqlite_hashes hashes;
+    int log_frames;    /* in the write-ahead log after the last commit */
+    int checkpoint_at; /* frames from which even a busy writer empties it */
+    bool failed;       /* a write's outcome is unknown: nothing more on this connection */
+    bool reserve_missing;
+    bool scrub; /* an erased note may still be in the log */
+    char failure[LIMIT_TEXT], concern[LIMIT_TEXT];
+};
+
+static uint64_t free_bytes(const struct sqlite *k) {
+    struct statvfs v;
+    return statvfs(k->file, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
+}
+
+/* The reserve is a file of real blocks that is removed when the disk is full, so that the presses of the
+ * hours until somebody has made room can still be recorded. */
+static void reserve_make(struct sqlite *k) {
+    k->reserve_missing = access(k->reserve, F_OK) != 0;
+    if (!k->reserve_missing || free_bytes(k) < 2 * RESERVE_BYTES)
+        return;
+    int fd = open(k->reserve, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    k->reserve_missing = posix_fallocate(fd, 0, RESERVE_BYTES) != 0;
+    close(fd);
+    if (k->reserve_missing)
+        unlink(k->reserve);
+}
+
+static void reserve_release(struct sqlite *k) {
+    unlink(k->reserve);
+    k->reserve_missing = true;
+}
+
+static bool succeeded(int code) {
+    return code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW;
+}
+
+/* Steps a statement that gives no rows; clears it for the next time. */
+static int run(struct sqlite *k, enum statement which) {
+    sqlite3_step(k->statements[which]);
+    return sqlite3_reset(k->statements[which]);
+}
+
+/* After a write that did not work: what to say, and room for the next one if that was it. */
+static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT]) {
+    bool full = (code & 0xff) == SQLITE_FULL || free_bytes(k) < MIB;
+    sqlite_file_error(k->db, full ? SQLITE_FULL : code, error);
+    if (full)
+        reserve_release(k);
+    run(k, ROLLBACK);
+    if ((code & 0xff) != SQLITE_BUSY) { /* busy is said before anything is written */
+        k->failed = true;
+        memcpy(k->failure, error, sizeof k->failure);
+    }
+    return full ? STORE_FULL : STORE_FAILED;
+}
+
+static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames) {
+    ((struct sqlite *)ctx)->log_frames = frames;
+    return SQLITE_OK;
+}
+
+/* True when all of the log has gone back into the database. */
+static bool checkpoint(struct sqlite *k, int mode, int *code) {
+    int frames = 0, done = 0;
+    *code = sqlite3_wal_checkpoint_v2(k->db, NULL, mode, &frames, &done);
+    bool whole = *code == SQLITE_OK && frames == done;
+    k->log_frames = whole ? 0 : frames;
+    k->checkpoint_at = whole ? LOG_FRAMES : frames + LOG_STEP_FRAMES;
+    return whole;
+}
+
+/* Makes the log's file as long as it will be, with written blocks, through SQLite's own handle of it. What
+ * lies behind the last valid frame means nothing to SQLite. */
+static void warm_log(struct sqlite *k) {
+    static const char zeros[64 * 1024];
+    sqlite3_file *log = NULL;
+    if (free_bytes(k) < 8 * (uint64_t)LOG_BYTES ||
+        sqlite3_file_control(k->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || !log ||
+        !log->pMethods)
+        return;
+    sqlite3_int64 size = 0;
+    if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= LOG_BYTES)
+        return;
+    while (size < LOG_BYTES && log->pMethods->xWrite(log, zeros, sizeof zeros, size) == SQLITE_OK)
+        size += sizeof zeros;
+    log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+}
+
+static void sqlite_close(struct store *s) {
+    struct sqlite *k = (struct sqlite *)s;
+    if (!k->db)
+        return;
+    for (int i = 0; i < STATEMENTS; i++) {
+        sqlite3_finalize(k->statements[i]);
+        k->statements[i] = NULL;
+    }
+    sqlite_hashes_finish(&k->hashes);
+    sqlite3_db_config(k->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, k->failed, NULL);
+    int code = sqlite3_close(k->db);
+    assert(code == SQLITE_OK);
+    k->db = NULL;
+}
+
+static bool prepare(struct sqlite *k, char error[LIMIT_TEXT]) {
+    int code = SQLITE_OK;
+    for (int i = 0; i < STATEMENTS && code == SQLITE_OK; i++)
+        code = sqlite3_prepare_v3(k->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &k->statements[i], NULL);
+    if (code == SQLITE_OK && sqlite_hashes_init(&k->hashes, k->db))
+        return true;
+    sqlite_file_error(k->db, code == SQLITE_OK ? sqlite3_errcode(k->db) : code, error);
+    return false;
+}
+
+/* What a failed connection left in the log may be in the kernel's memory only, and a second sync would not
+ * say so. It is copied into the database, whose sync is a new one, and the log is begun anew; only then is it
+ * believed. */
+static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT]) {
+    int code;
+    if (checkpoint(k, SQLITE_CHECKPOINT_RESTART, &code) || (code == SQLITE_BUSY && !k->failed))
+        return true;
+    sqlite_file_error(k->db, code == SQLITE_OK ? SQLITE_BUSY : code, error);
+    if ((code & 0xff) == SQLITE_FULL)
+        reserve_release(k);
+    return false;
+}
+
+static bool sqlite_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT]) {
+    struct sqlite *k = (struct sqlite *)s;
+    assert(!k->db);
+    k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, error);
+    if (!k->db)
+        return false;
+    sqlite3_wal_hook(k->db, on_commit, k);
+    if (!prepare(k, error) || !sqlite_file_head(k->db, head, error) || !settle_log(k, error)) {
+        k->failed = true;
+        sqlite_close(s);
+        return false;
+    }
+    k->failed = false;
+    if (!k->reserve_missing) {
+        reserve_make(k);
+        warm_log(k);
+    }
+    return true;
+}
+
+static void bind_frontier(sqlite3_stmt *s, int at, const struct tree_frontier *f) {
+    unsigned char bytes[TREE_FRONTIER_BYTES];
+    size_t size = tree_frontier_pack(f, bytes);
+    sqlite3_bind_blob(s, at, bytes, (int)size, SQLITE_TRANSIENT);
+}
+
+/* STORE_MOVED without an error code: the head is another one. */
+static int put_head(struct sqlite *k, const struct store_head *expected, const struct store_head *head,
+                    bool *moved) {
+    sqlite3_stmt *s = k->statements[PUT_HEAD];
+    sqlite3_bind_int64(s, 1, (int64_t)head->frontier.size);
+    bind_frontier(s, 2, &head->frontier);
+    sqlite3_bind_text(s, 3, head->checkpoint, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 4, (int64_t)expected->frontier.size);
+    bind_frontier(s, 5, &expected->frontier);
+    int code = run(k, PUT_HEAD);
+    *moved = code == SQLITE_OK && sqlite3_changes(k->db) == 0;
+    return code;
+}
+
+static int put_event(struct sqlite *k, const struct store_event *e) {
+    sqlite3_stmt *s = k->statements[PUT_EVENT];
+    sqlite3_bind_int64(s, 1, (int64_t)e->seq);
+    sqlite3_bind_text(s, 2, e->alarm[0] ? e->alarm : NULL, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, e->found_as, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 4, e->leaf, TREE_HASH, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 5, e->line, (int)e->size, SQLITE_STATIC);
+    int code = run(k, PUT_EVENT);
+    if (code != SQLITE_OK || !e->note)
+        return code;
+    assert(strlen(e->note) >= 32);
+    s = k->statements[PUT_NOTE];
+    sqlite3_bind_int64(s, 1, (int64_t)e->seq);
+    sqlite3_bind_text(s, 2, e->note, 32, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, e->note + 32, -1, SQLITE_STATIC);
+    return run(k, PUT_NOTE);
+}
+
+static int put_subtree(struct sqlite *k, const struct store_subtree *t) {
+    if (t->level < STORE_SUBTREE_LEVEL)
+        return SQLITE_OK;
+    sqlite3_stmt *s = k->statements[PUT_SUBTREE];
+    sqlite3_bind_int64(s, 1, t->level);
+    sqlite3_bind_int64(s, 2, (int64_t)t->index);
+    sqlite3_bind_blob(s, 3, t->hash, TREE_HASH, SQLITE_STATIC);
+    return run(k, PUT_SUBTREE);
+}
+
+static enum store_answer sqlite_append(struct store *s, const struct store_head *expected,
+                                       const struct store_batch *b, char error[LIMIT_TEXT]) {
+    struct sqlite *k = (struct sqlite *)s;
+    if (k->failed) { /* while tidying */
+        memcpy(error, k->failure, LIMIT_TEXT);
+        return STORE_FAILED;
+    }
+    bool moved = false;
+    int code = run(k, BEGIN);
+    if (code == SQLITE_OK)
+        code = put_head(k, expected, b->head, &moved);
+    if (moved) {
+        run(k, ROLLBACK);
+        return STORE_MOVED;
+    }
+    for (size_t i = 0; code == SQLITE_OK && i < b->subtree_count; i++)
+        code = put_subtree(k, &b->subtrees[i]);
+    for (size_t i = 0; code == SQLITE_OK && i < b->count; i++)
+        code = put_event(k, &b->events[i]);
+    if (code == SQLITE_OK)
+        code = run(k, COMMIT);
+    return code == SQLITE_OK ? STORE_OK : fail(k, code, error);
+}
+
+static bool sqlite_read(struct store *s, uint64_t from_seq, store_line_fn *line, void *ctx,
+                        char error[LIMIT_TEXT]) {
+    struct sqlite *k = (struct sqlite *)s;
+    sqlite3_stmt *r = k->statements[READ];
+    sqlite3_bind_int64(r, 1, (int64_t)from_seq);
+    int code;
+    while ((code = sqlite3_step(r)) == SQLITE_ROW) {
+        const char *alarm = (const char *)sqlite3_column_text(r, 2);
+        struct store_event e = {
+            .seq = (uint64_t)sqlite3_column_int64(r, 0),
+            .line = sqlite3_column_blob(r, 1),
+            .size = (size_t)sqlite3_column_bytes(r, 1),
+            .alarm = alarm ? alarm : "",
+            .found_as = (const char *)sqlite3_column_text(r, 3),
+            .note = (const char *)sqlite3_column_text(r, 5),
+        };
+        if (!e.line)
+            e.line = "";
+        if (sqlite3_column_bytes(r, 4) == TREE_HASH)
+            memcpy(e.leaf, sqlite3_column_blob(r, 4), TREE_HASH);
+        if (!line(ctx, &e))
+            break;
+    }
+    if (!succeeded(code))
+        sqlite_file_error(k->db, code, error);
+    sqlite3_reset(r);
+    return succeeded(code);
+}
+
+static bool sqlite_subtree(void *store, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+    return sqlite_hashes_get(&((struct sqlite *)store)->hashes, level, index, out);
+}
+
+static bool sqlite_put_snapshot(struct store *s, const struct store_snapshot *snapshot,
+                                char error[LIMIT_TEXT]) {
+    struct sqlite *k = (struct sqlite *)s;
+    if (k->failed)
+        return false;
+    unsigned char hash[TREE_HASH];
+    crypto_hash_sha256(hash, snapshot->bytes, snapshot->size);
+    sqlite3_stmt *p = k->statements[PUT_SNAPSHOT];
+    sqlite3_bind_int64(p, 1, (int64_t)snapshot->seq);
+    bind_frontier(p, 2, &snapshot->frontier);
+    sqlite3_bind_blob(p, 3, hash, TREE_HASH, SQLITE_STATIC);
+    sqlite3_bind_blob64(p, 4, snapshot->bytes, snapshot->size, SQLITE_STATIC);
+    int code = run(k, BEGIN);
+    if (code == SQLITE_OK)
+        code = run(k, PUT_SNAPSHOT);
+    if (code == SQLITE_OK)
+        code = run(k, DROP_SNAPSHOTS);
+    if (code == SQLITE_OK)
+        code = run(k, COMMIT);
+    sqlite3_clear_bindings(p);
+    if (code != SQLITE_OK)
+        fail(k, code, error);
+    return code == SQLITE_OK;
+}
+
+static bool sqlite_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out) {
+    return sqlite_file_snapshot(((struct sqlite *)s)->db, max_seq, out);
+}
+
+/* The text also stands in old frames of the log, and the log is kept: it is cut off and made anew. */
+static void scrub(struct sqlite *k) {
+    int code;
+    if (!checkpoint(k, SQLITE_CHECKPOINT_TRUNCATE, &code))
+        return; /* a reader: next time */
+    k->scrub = false;
+    warm_log(k);
+}
+
+static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT]) {
+    struct sqlite *k = (struct sqlite *)s;
+    if (k->failed)
+        return false;
+    sqlite3_exec(k->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
+    sqlite3_bind_int64(k->statements[DROP_NOTE], 1, (int64_t)seq);
+    int code = run(k, BEGIN);
+    if (code == SQLITE_OK)
+        code = run(k, DROP_NOTE);
+    if (code == SQLITE_OK)
+        code = run(k, COMMIT);
+    sqlite3_exec(k->db, "PRAGMA secure_delete=OFF", NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        fail(k, code, error);
+        return false;
+    }
+    k->scrub = true;
+    scrub(k);
+    return true;
+}
+
+static void sqlite_tidy(struct store *s, bool idle) {
+    struct sqlite *k = (struct sqlite *)s;
+    if (!k->db || k->failed)
+        return;
+    if (k->scrub && idle)
+        scrub(k);
+    int code = SQLITE_OK;
+    if (k->log_frames >= k->checkpoint_at || (idle && k->log_frames >= LOG_IDLE_FRAMES))
+        checkpoint(k, SQLITE_CHECKPOINT_PASSIVE, &code);
+    if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY)
+        fail(k, code, k->failure);
+    if (idle && k->reserve_missing)
+        reserve_make(k);
+}
+
+static const char *sqlite_concern(struct store *s) {
+    struct sqlite *k = (struct sqlite *)s;
+    if (k->reserve_missing)
+        snprintf(k->concern, sizeof k->concern,
+                 "the disk of %.120s is full; what is recorded now uses the last reserve: free at "
+                 "least %d MB at once",
+                 k->file, 2 * RESERVE_BYTES / MIB);
+    else if (k->log_frames > LOG_WORRY_FRAMES)
+        snprintf(k->concern, sizeof k->concern,
+                 "a program has been reading %.120s for long, its write-ahead log has grown to %d "
+                 "MB: end that program",
+                 k->file, k->log_frames / (MIB / PAGE));
+    else
+        return NULL;
+    return k->concern;
+}
+
+static void sqlite_destroy(struct store *s) {
+    struct sqlite *k = (struct sqlite *)s;
+    sqlite_close(s);
+    free(k->file);
+    free(k->reserve);
+    free(k);
+}
+
+struct store *store_sqlite_create(const char *file) {
+    struct sqlite *k = calloc(1, sizeof *k);
+    assert(k);
+    k->store = (struct store){
+        .open = sqlite_open,
+        .close = sqlite_close,
+        .append = sqlite_append,
+        .read = sqlite_read,
+        .subtree = sqlite_subtree,
+        .put_snapshot = sqlite_put_snapshot,
+        .get_snapshot = sqlite_get_snapshot,
+        .erase_note = sqlite_erase_note,
+        .tidy = sqlite_tidy,
+        .concern = sqlite_concern,
+        .destroy = sqlite_destroy,
+    };
+    k->file = strdup(file);
+    k->checkpoint_at = LOG_FRAMES;
+    assert(k->file && asprintf(&k->reserve, "%s.ballast", file) > 0);
+    return &k->store;
+}
