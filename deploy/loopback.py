@@ -48,10 +48,11 @@ class Part:
         self.log_file = self.folder / f"{name}.log"
         self.process = None
 
-    def run(self, command, **options):
+    def run(self, command, output=None, **options):
+        """`output`: where its standard output goes instead of the log, e.g. subprocess.PIPE."""
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=_end_with_parent, **options)
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output or log,
+                                            stderr=log, preexec_fn=_end_with_parent, **options)
 
     @property
     def pid(self):
