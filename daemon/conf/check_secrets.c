@@ -99,7 +99,7 @@ static void load_webhook_secrets(const struct check *c, size_t index) {
             e->secret_count++, bad = false;
     }
     if (!bad && e->secret_count == 0)
-        problem_at(c->problems, &where, "%s has no secret; make one: tocsin keygen webhook FILE",
+        problem_at(c->problems, &where, "%s has no secret; make one with `tocsin keygen webhook`",
                    e->secret_file);
     secret_finish(&s);
 }

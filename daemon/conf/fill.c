@@ -190,7 +190,7 @@ static void fill_secret_file(const struct value *v) {
     if (!path)
         return;
     if (v->row->hint && access(path, F_OK) != 0 && errno == ENOENT)
-        WRONG(v, "%s is not there; make it: %s %s", path, v->row->hint, path);
+        WRONG(v, "%s is not there; make it with `%s`", path, v->row->hint);
     else if (!secret_file_check(path, error))
         WRONG(v, "%s %s", path, error);
     else

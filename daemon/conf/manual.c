@@ -84,7 +84,7 @@ static void print_rows(FILE *out, const struct conf_table *table) {
         print_text(out, row->help);
         fputc('\n', out);
         if (row->hint) {
-            fputs("Made by \\fB", out);
+            fputs("Made with \\fB", out);
             print_text(out, row->hint);
             fputs("\\fR.\n", out);
         }

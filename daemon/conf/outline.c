@@ -157,6 +157,16 @@ static void frame_pop(struct pass *pass) {
               frame->row->maximum);
 }
 
+/* Nothing behind the colon, or one of YAML's words for nothing. */
+static bool value_is_empty(const yaml_event_t *event)
+{
+    static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
+    for (size_t i = 0; event->type == YAML_SCALAR_EVENT && i < sizeof nothing / sizeof *nothing; i++)
+        if (strcmp((const char *)event->data.scalar.value, nothing[i]) == 0)
+            return i == 0 ? event->data.scalar.length == 0 : event->data.scalar.plain_implicit;
+    return false;
+}
+
 /* A value that fits its place? If not, says so. */
 static bool value_fits(struct pass *pass, const yaml_event_t *event, enum shape wanted,
                        const struct where *where, unsigned line) {
@@ -169,7 +179,7 @@ static bool value_fits(struct pass *pass, const yaml_event_t *event, enum shape 
                     : event->type == YAML_SEQUENCE_START_EVENT ? SHAPE_LIST
                                                                : SHAPE_MAPPING;
     bool text = event->type == YAML_SCALAR_EVENT;
-    if (text && event->data.scalar.length == 0)
+    if (value_is_empty(event))
         FAULT(pass, line, where, NULL, "has no value; give it %s, or leave the key out",
               shape_examples[wanted]);
     else if (text && wanted == SHAPE_TEXT &&

@@ -41,7 +41,7 @@ static const struct conf_table table_daemon = {
         {"state_dir", CONF_FOLDER, AT(conf_daemon, state_dir), .fallback = "/var/lib/tocsin",
          .help = "The folder of the journal, its lock and its checkpoint. On a local disk."},
         {"journal_key_file", CONF_SECRET_FILE, AT(conf_daemon, journal_key_file), .required = true,
-         .hint = "tocsin keygen journal",
+         .hint = "tocsin keygen journal FILE --name NAME",
          .help = "The secret key that signs the checkpoints: one line, tocsin-journal-key-v1 and the base64 "
                  "of 64 bytes."},
         {"http_listen", CONF_TEXT, AT(conf_daemon, http_listen), .fallback = "127.0.0.1:8080", .minimum = 1,
@@ -86,8 +86,7 @@ static const struct conf_table table_broker = {
                       {"username", CONF_TEXT, AT(conf_broker, username), .minimum = 1, .maximum = 255,
                        .help = "User name at the broker."},
                       {"password_file", CONF_SECRET_FILE, AT(conf_broker, password_file),
-                       .hint = "printf %s PASSWORD",
-                       .help = "File whose first line is the password at the broker."},
+         .help = "File whose first line is the password at the broker."},
                       {"ca_file", CONF_FILE, AT(conf_broker, ca_file),
                        .help = "PEM certificate of the authority that issued the broker's certificate. With "
                                "it the connection is TLS."},
@@ -118,7 +117,7 @@ static const struct conf_table table_endpoint = {
          .maximum = 8,
          .help = "Where it is told. The first is used; the others are alternates, tried in parallel after 1 "
                  "s of silence."},
-        {"secret_file", CONF_SECRET_FILE, AT(conf_endpoint, secret_file), .hint = "tocsin keygen webhook",
+        {"secret_file", CONF_SECRET_FILE, AT(conf_endpoint, secret_file), .hint = "tocsin keygen webhook FILE",
          .help = "File of the webhook secrets, whsec_ and base64, one a line, lines with # are comments. "
                  "The first signs first; more than one is a rotation under way."},
         {"ca_file", CONF_FILE, AT(conf_endpoint, ca_file),
@@ -236,7 +235,7 @@ static const struct conf_table table_site = {
         {"longitude", CONF_REAL, AT(conf_site, longitude), .minimum = -180, .maximum = 180,
          .help = "Degrees east, WGS 84."},
         {"plan", CONF_ID, AT(conf_site, plan_id), .fallback = "default", .help = "Id of its plan."},
-        {"keys_file", CONF_SECRET_FILE, AT(conf_site, keys_file), .hint = "tocsin keygen device",
+        {"keys_file", CONF_SECRET_FILE, AT(conf_site, keys_file), .hint = "tocsin keygen device --device DEVICE >> FILE",
          .help = "File of the keys of devices that sign their presses: lines of device id and base64 of 32 "
                  "bytes; lines with # are comments. A device that has a key is believed only with a good "
                  "signature."},

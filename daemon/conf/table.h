@@ -38,7 +38,7 @@ struct conf_row {
     const char *unit;                    /* "ms", "s"; NULL = none. It is also the end of the key. */
     const char *(*name)(unsigned value); /* CONF_WORD, CONF_CHOICE: NULL behind the last */
     const struct conf_table *table;      /* CONF_MAPPING, CONF_LIST */
-    const char *hint;                    /* how a file that is not there is made */
+    const char *hint;                    /* the command that makes a file that is not there */
     const char *help;                    /* a sentence or more, man(7) text */
 };
 
