@@ -57,8 +57,8 @@ static void note_change(struct alarm *a, enum change change, const struct event 
     a->changed_at_ms = e->at_ms;
     for (unsigned i = 0; i < a->delivery_count; i++) {
         struct delivery *d = &a->deliveries[i];
-        bool answered = a->acked & 1u << d->role;
-        if (d->step <= a->step && !(change == CHANGE_ESCALATED && answered))
+        bool pesters = change == CHANGE_ESCALATED && a->acked & 1u << d->role && d->wanted_version > 0;
+        if (d->step <= a->step && !pesters)
             want(a, d, e);
     }
 }
@@ -233,7 +233,7 @@ static enum step_result deed(struct alarm *a, const struct event *e)
     return take(a, e, ALARM_ON_SCENE, CHANGE_ON_SCENE, a->on_scene_by);
 }
 
-/* Whoever was ever told, or may have been, hears that it is over; the others are left in peace. */
+/* Everybody whose step had come hears that it is over, also who has not answered yet: it may have been received. */
 static enum step_result finish(struct alarm *a, const struct event *e, const char *by, enum disposition disposition)
 {
     copy_id(a->closed_by, by);
@@ -243,10 +243,8 @@ static enum step_result finish(struct alarm *a, const struct event *e, const cha
     a->changed_at_ms = e->at_ms;
     for (unsigned i = 0; i < a->delivery_count; i++) {
         struct delivery *d = &a->deliveries[i];
-        if (d->told_version > 0 || d->attempts > 0 || d->sending_version > 0)
+        if (d->wanted_version > 0)
             want(a, d, e);
-        else
-            d->wanted_version = 0;
         d->sending_version = d->sending_presses = 0; /* the engine has cancelled it: the last word replaces it */
     }
     enter(a, ALARM_CLOSED, e);

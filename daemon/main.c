@@ -1,0 +1,574 @@
+/* main.c - builds the parts, starts them in order, stops them in reverse; knows everyone, decides nothing. */
+#include "conf/secrets.h"
+#include "engine.h"
+#include "io/api.h"
+#include "io/clock.h"
+#include "io/dispatch_http.h"
+#include "io/health.h"
+#include "io/log.h"
+#include "io/mqtt.h"
+#include "io/service.h"
+#include "journal/history.h"
+#include "journal/journal.h"
+#include "journal/lock.h"
+#include "journal/store_sqlite.h"
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SESSION_TROUBLE_MS 60000 /* a lost broker session is shown this long */
+#define DRAIN_MS 2000            /* at stop, the journal has this long for what is under way */
+
+struct house {
+    const char *conf_file;
+    struct conf *conf;
+    uv_loop_t loop;
+    uv_signal_t signals[3];
+    uv_async_t committed;
+    uv_timer_t wake, drain, session_trouble;
+    int64_t wake_boottime_ms;
+    int lock;
+    struct store *store;
+    struct journal *journal;
+    struct history *history;
+    struct engine *engine;
+    struct mqtt *mqtt;
+    struct dispatch *dispatch;
+    struct api *api;
+    struct health *health;
+    struct service *service;
+    int64_t drain_until_boottime_ms;
+    unsigned parts_running;
+    bool stopping, reloading;
+};
+
+/* The engine's ports. */
+
+static int64_t port_wall(void *ctx)
+{
+    return clock_wall_ms();
+}
+
+static int64_t port_boottime(void *ctx)
+{
+    return clock_boottime_ms();
+}
+
+static void port_tell(void *ctx, struct engine_telling *t)
+{
+    struct house *h = ctx;
+    struct dispatch_telling telling = {.priority = t->trouble ? DISPATCH_TROUBLE
+                                                  : t->test    ? DISPATCH_TEST
+                                                  : t->first   ? DISPATCH_FIRST
+                                                               : DISPATCH_UPDATE,
+                                       .give_up_s = t->give_up_s,
+                                       .take_body = t->take_body,
+                                       .body_size = t->body_size};
+    snprintf(telling.id, sizeof telling.id, "%s", t->id);
+    snprintf(telling.endpoint, sizeof telling.endpoint, "%s", t->endpoint);
+    snprintf(telling.echo, sizeof telling.echo, "%s", t->alarm);
+    if (dispatch_tell(h->dispatch, &telling))
+        return;
+    engine_result(h->engine, &(struct engine_result){.id = telling.id,
+                                                     .endpoint = telling.endpoint,
+                                                     .attempt = 1,
+                                                     .outcome = OUTCOME_FAILED,
+                                                     .final = true,
+                                                     .text = "this endpoint is not in the configuration any more"});
+}
+
+static void port_cancel(void *ctx, const char *id, const char *endpoint)
+{
+    struct house *h = ctx;
+    dispatch_cancel(h->dispatch, id, endpoint);
+}
+
+static void port_publish(void *ctx, const char *topic, const void *body, size_t size, int qos, bool retain)
+{
+    struct house *h = ctx;
+    mqtt_publish(h->mqtt, topic, body, size, qos, retain);
+}
+
+static void port_release(void *ctx, void *hold)
+{
+    struct house *h = ctx;
+    mqtt_release(h->mqtt, hold);
+}
+
+static void on_wake(uv_timer_t *timer)
+{
+    struct house *h = timer->data;
+    h->wake_boottime_ms = 0;
+    engine_tick(h->engine);
+}
+
+static void port_wake_at(void *ctx, int64_t boottime_ms)
+{
+    struct house *h = ctx;
+    if (h->wake_boottime_ms == boottime_ms || h->stopping)
+        return;
+    h->wake_boottime_ms = boottime_ms;
+    int64_t wait = boottime_ms - clock_boottime_ms();
+    uv_update_time(&h->loop);
+    uv_timer_start(&h->wake, on_wake, wait > 0 ? (uint64_t)wait : 0, 0);
+}
+
+static void port_applied(void *ctx, const struct event *e, const char *line, size_t size)
+{
+    struct house *h = ctx;
+    if (h->api)
+        api_event(h->api, e, line, size);
+}
+
+static void port_log(void *ctx, int level, const char *alarm, const char *text)
+{
+    log_line((enum log_level)level, alarm, text);
+}
+
+static void port_random(void *ctx, void *out, size_t size)
+{
+    randombytes_buf(out, size);
+}
+
+/* What the parts report. */
+
+static void on_committed(uv_async_t *async)
+{
+    struct house *h = async->data;
+    engine_progress(h->engine);
+}
+
+static void wake_loop(void *ctx)
+{
+    struct house *h = ctx;
+    uv_async_send(&h->committed);
+}
+
+static void on_message(void *ctx, const struct mqtt_message *m)
+{
+    struct house *h = ctx;
+    engine_message(h->engine, &(struct engine_message){.topic = m->topic,
+                                                       .payload = m->payload,
+                                                       .size = m->size,
+                                                       .qos = m->qos,
+                                                       .retained = m->retained,
+                                                       .hold = m->hold});
+}
+
+static void on_batch_end(void *ctx)
+{
+    struct house *h = ctx;
+    engine_batch_end(h->engine);
+}
+
+static void on_session_told(uv_timer_t *timer)
+{
+    struct house *h = timer->data;
+    engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "broker", false, "the broker keeps our session again");
+}
+
+static void on_broker(void *ctx, enum mqtt_state state, const char *text)
+{
+    struct house *h = ctx;
+    if (h->stopping)
+        return;
+    switch (state) {
+    case MQTT_CONNECTED:
+        engine_trouble(h->engine, TROUBLE_BROKER, "broker", false, text);
+        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, "broker", false, text);
+        engine_broker_back(h->engine);
+        break;
+    case MQTT_LOST:
+    case MQTT_LOOPBACK_LOST:
+        engine_trouble(h->engine, TROUBLE_BROKER, "broker", true, text);
+        break;
+    case MQTT_SESSION_LOST:
+        engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "broker", true, text);
+        uv_timer_start(&h->session_trouble, on_session_told, SESSION_TROUBLE_MS, 0);
+        break;
+    case MQTT_SUBSCRIBE_FAILED:
+        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, "broker", true, text);
+        break;
+    }
+}
+
+static void on_result(void *ctx, const struct dispatch_result *r)
+{
+    struct house *h = ctx;
+    engine_result(h->engine, &(struct engine_result){.id = r->id,
+                                                     .endpoint = r->endpoint,
+                                                     .attempt = r->attempt,
+                                                     .outcome = r->outcome,
+                                                     .final = r->final,
+                                                     .http_status = r->http_status,
+                                                     .duration_ms = r->duration_ms,
+                                                     .text = r->text,
+                                                     .acknowledged_by = r->acknowledged_by});
+}
+
+static void on_endpoint(void *ctx, const char *endpoint, bool up, const char *text)
+{
+    struct house *h = ctx;
+    if (!h->stopping)
+        engine_trouble(h->engine, TROUBLE_ENDPOINT, endpoint, !up, text);
+}
+
+static void on_health(void *ctx, enum trouble_code code, const char *part, bool raised, const char *text)
+{
+    struct house *h = ctx;
+    if (!h->stopping)
+        engine_trouble(h->engine, code, part, raised, text);
+}
+
+/* Reload: read beside the loop, exchanged on it. */
+
+struct reload {
+    uv_work_t work;
+    struct house *house;
+    struct conf *conf;
+    struct conf_problems problems;
+};
+
+static void set_late_devices(struct house *h)
+{
+    size_t count = 0;
+    char **names = calloc(h->conf->device_count + 1, sizeof *names);
+    for (uint32_t i = 0; names && i < h->conf->device_count; i++) {
+        const struct conf_device *device = conf_device_at(h->conf, i);
+        if (device->puback == CONF_PUBACK_AFTER_COMMIT &&
+            asprintf(&names[count], "%s/%s", conf_device_site(h->conf, i)->id, device->id) > 0)
+            count++;
+    }
+    mqtt_set_late_devices(h->mqtt, (const char *const *)names, count);
+    while (count > 0)
+        free(names[--count]);
+    free(names);
+}
+
+static void read_conf(uv_work_t *work)
+{
+    struct reload *r = work->data;
+    r->conf = conf_load(r->house->conf_file, &r->problems);
+}
+
+static void log_problems(const struct conf_problems *problems)
+{
+    for (size_t i = 0; i < problems->count && i < CONF_PROBLEMS; i++)
+        log_line(LOG_LEVEL_ERROR, "", problems->lines[i]);
+}
+
+static void exchange_conf(uv_work_t *work, int status)
+{
+    struct reload *r = work->data;
+    struct house *h = r->house;
+    h->reloading = false;
+    if (h->stopping || !r->conf) {
+        char text[LIMIT_TEXT];
+        log_problems(&r->problems);
+        snprintf(text, sizeof text, "the new configuration was refused, the old one stays: %.170s",
+                 r->problems.count ? r->problems.lines[0] : "stopping");
+        if (!h->stopping)
+            engine_trouble(h->engine, TROUBLE_CONF, "configuration", true, text);
+        conf_destroy(r->conf);
+    } else {
+        struct conf *old = h->conf;
+        h->conf = r->conf;
+        engine_set_conf(h->engine, h->conf);
+        dispatch_configure(h->dispatch, h->conf);
+        api_conf_changed(h->api);
+        set_late_devices(h);
+        health_conf_changed(h->health, h->conf);
+        engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");
+        log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; daemon and broker sections count from the next start");
+        conf_destroy(old);
+    }
+    conf_problems_finish(&r->problems);
+    free(r);
+    service_reloaded(h->service);
+}
+
+static void reload(struct house *h)
+{
+    struct reload *r = calloc(1, sizeof *r);
+    if (!r || h->reloading || h->stopping) {
+        free(r);
+        return;
+    }
+    service_reloading(h->service);
+    h->reloading = true;
+    r->work.data = r;
+    r->house = h;
+    uv_queue_work(&h->loop, &r->work, read_conf, exchange_conf);
+}
+
+/* Stop: first what is under way is recorded, then the connections end, then everything goes in reverse order. */
+
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void part_stopped(void *ctx)
+{
+    struct house *h = ctx;
+    if (--h->parts_running > 0)
+        return;
+    dispatch_destroy(h->dispatch);
+    mqtt_destroy(h->mqtt);
+    api_destroy(h->api);
+    history_destroy(h->history);
+    health_destroy(h->health);
+    service_destroy(h->service);
+    uv_handle_t *own[] = {(uv_handle_t *)&h->committed, (uv_handle_t *)&h->wake, (uv_handle_t *)&h->drain,
+                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->signals[0],
+                          (uv_handle_t *)&h->signals[1], (uv_handle_t *)&h->signals[2]};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        close_handle(own[i], NULL);
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+    struct house *h = timer->data;
+    engine_progress(h->engine);
+    bool recorded = engine_journal(h->engine).committed_seq + 1 >= journal_next_seq(h->journal);
+    if (!recorded && clock_boottime_ms() < h->drain_until_boottime_ms)
+        return;
+    if (!recorded)
+        log_line(LOG_LEVEL_ERROR, "", "the journal does not answer: what it has not taken is lost with this stop");
+    uv_timer_stop(&h->drain);
+    h->parts_running = 2;
+    mqtt_stop(h->mqtt, part_stopped, h);
+    dispatch_stop(h->dispatch, part_stopped, h);
+}
+
+static void stop(struct house *h)
+{
+    if (h->stopping)
+        return;
+    h->stopping = true;
+    log_line(LOG_LEVEL_INFO, "", "stopping");
+    service_stopping(h->service);
+    uv_timer_stop(&h->wake);
+    engine_stop(h->engine);
+    h->drain_until_boottime_ms = clock_boottime_ms() + DRAIN_MS;
+    uv_timer_start(&h->drain, on_drain, 0, 10);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    if (number == SIGHUP)
+        reload(handle->data);
+    else
+        stop(handle->data);
+}
+
+/* Start. */
+
+static bool fail(const char *what, const char *why)
+{
+    fprintf(stderr, "tocsind: %s: %s\n", what, why);
+    return false;
+}
+
+static bool open_record(struct house *h)
+{
+    char error[LIMIT_TEXT], path[4096];
+    unsigned char key[SECRET_JOURNAL_KEY];
+    snprintf(path, sizeof path, "%s/tocsind.lock", h->conf->daemon.state_dir);
+    h->lock = lock_take(path, error);
+    if (h->lock < 0)
+        return fail(path, error);
+    if (!secret_journal_key(h->conf->daemon.journal_key_file, key, error))
+        return fail(h->conf->daemon.journal_key_file, error);
+    snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
+    h->store = store_sqlite_create(path);
+    h->journal = journal_create(&(struct journal_options){.store = h->store,
+                                                          .origin = h->conf->daemon.name,
+                                                          .secret_key = key,
+                                                          .threaded = true,
+                                                          .slow_ms = 2000,
+                                                          .wake = wake_loop,
+                                                          .ctx = h},
+                                error);
+    sodium_memzero(key, sizeof key);
+    if (!h->journal)
+        return fail(path, error);
+    h->history = history_create(&h->loop, path);
+    return h->history != NULL || fail(path, "no memory to read the record");
+}
+
+static void open_handles(struct house *h)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    uv_loop_init(&h->loop);
+    uv_async_init(&h->loop, &h->committed, on_committed);
+    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble};
+    for (size_t i = 0; i < 3; i++) {
+        uv_timer_init(&h->loop, timers[i]);
+        timers[i]->data = h;
+        uv_signal_init(&h->loop, &h->signals[i]);
+        h->signals[i].data = h;
+        uv_signal_start(&h->signals[i], on_signal, numbers[i]);
+    }
+    h->committed.data = h;
+}
+
+static bool open_engine(struct house *h)
+{
+    char error[LIMIT_TEXT], boot_id[40];
+    const struct engine_ports ports = {.ctx = h,
+                                       .wall_ms = port_wall,
+                                       .boottime_ms = port_boottime,
+                                       .tell = port_tell,
+                                       .cancel = port_cancel,
+                                       .publish = port_publish,
+                                       .release = port_release,
+                                       .wake_at = port_wake_at,
+                                       .applied = port_applied,
+                                       .log = port_log,
+                                       .random = port_random};
+    h->engine = engine_create(&ports, h->journal, h->conf);
+    if (!h->engine)
+        return fail("engine", "no memory");
+    h->dispatch = dispatch_create(
+        &h->loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint, .ctx = h});
+    h->mqtt = mqtt_create(&h->loop, &(struct mqtt_options){.broker = &h->conf->broker,
+                                                           .on_message = on_message,
+                                                           .on_batch_end = on_batch_end,
+                                                           .on_state = on_broker,
+                                                           .ctx = h});
+    if (!h->dispatch || !h->mqtt)
+        return fail("start", "no memory");
+    dispatch_configure(h->dispatch, h->conf);
+    set_late_devices(h);
+    clock_boot_id(boot_id);
+    if (!engine_start(h->engine, boot_id, TOCSIN_VERSION, error))
+        return fail("journal", error);
+    return true;
+}
+
+static bool open_api(struct house *h)
+{
+    char error[LIMIT_TEXT], path[4096];
+    h->api = api_create(&(struct api_options){.loop = &h->loop,
+                                              .engine = h->engine,
+                                              .dispatch = h->dispatch,
+                                              .mqtt = h->mqtt,
+                                              .history = h->history,
+                                              .version = TOCSIN_VERSION},
+                        error);
+    if (!h->api)
+        return fail(h->conf->daemon.http_listen, error);
+    snprintf(path, sizeof path, "%s/http.port", h->conf->daemon.state_dir);
+    FILE *file = fopen(path, "we");
+    if (file) {
+        fprintf(file, "%u\n", api_port(h->api));
+        fclose(file);
+    }
+    return true;
+}
+
+static int run(struct house *h)
+{
+    open_handles(h);
+    if (!open_record(h) || !open_engine(h) || !open_api(h))
+        return EXIT_FAILURE;
+    h->health = health_create(&h->loop, h->conf, on_health, h);
+    h->service = service_create(&h->loop);
+    log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints; HTTP on port %u", TOCSIN_VERSION,
+               h->conf->site_count, h->conf->device_count, h->conf->endpoint_count, api_port(h->api));
+    service_ready(h->service);
+    uv_run(&h->loop, UV_RUN_DEFAULT);
+    journal_destroy(h->journal);
+    engine_destroy(h->engine);
+    store_destroy(h->store);
+    lock_release(h->lock);
+    conf_destroy(h->conf);
+    uv_loop_close(&h->loop);
+    log_line(LOG_LEVEL_INFO, "", "stopped");
+    return EXIT_SUCCESS;
+}
+
+/* The process itself: descriptors 0 to 2 exist, signals of broken pipes are not ours, room for connections, no core
+ * dumps (they would hold keys). */
+static void settle_process(void)
+{
+    struct rlimit files, none = {0, 0};
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    setrlimit(RLIMIT_CORE, &none);
+    setenv("UV_THREADPOOL_SIZE", "8", 0);
+}
+
+static void usage(FILE *out)
+{
+    fputs("usage: tocsind --config FILE\n"
+          "  -c, --config FILE   the configuration, see tocsin.yaml(5); `tocsin check-config FILE` checks it\n"
+          "  -V, --version       print the version\n"
+          "  -h, --help          print this\n"
+          "SIGHUP reloads the configuration, SIGTERM stops within 5 seconds. Logs go to standard error.\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    static struct house house;
+    for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;)
+        switch (option) {
+        case 'c':
+            house.conf_file = optarg;
+            break;
+        case 'V':
+            puts("tocsind " TOCSIN_VERSION);
+            return EXIT_SUCCESS;
+        case 'h':
+            usage(stdout);
+            return EXIT_SUCCESS;
+        default:
+            usage(stderr);
+            return 2;
+        }
+    if (!house.conf_file || optind < argc) {
+        usage(stderr);
+        return 2;
+    }
+    settle_process();
+    if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_ALL) != 0)
+        return fail("start", "the random numbers of this system do not work") ? 0 : EXIT_FAILURE;
+    struct conf_problems problems = {0};
+    house.conf = conf_load(house.conf_file, &problems);
+    if (!house.conf) {
+        for (size_t i = 0; i < problems.count && i < CONF_PROBLEMS; i++)
+            fprintf(stderr, "%s\n", problems.lines[i]);
+        conf_problems_finish(&problems);
+        return EXIT_FAILURE;
+    }
+    conf_problems_finish(&problems);
+    enum log_level level;
+    if (log_level_of(house.conf->daemon.log_level, &level))
+        log_set_level(level);
+    int result = run(&house);
+    curl_global_cleanup();
+    return result;
+}

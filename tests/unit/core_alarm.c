@@ -1,0 +1,261 @@
+/* The state machine against its table in proto/alarm.md, and the rules around it. */
+#include "core/alarm.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct event press_event(enum kind kind)
+{
+    struct event e = {.seq = 1, .at_ms = 1000000, .clock_ms = 5000, .type = EVENT_PRESS_RECEIVED};
+    strcpy(e.alarm, "aaaa");
+    strcpy(e.press.site, "school-1");
+    strcpy(e.press.device, "room-1");
+    e.press.kind = kind;
+    e.press.plan = (struct plan){.id = "p", .step_count = 2, .endpoint_count = 3, .acks_needed = 1u << ROLE_POLICE,
+                                 .answer_timeout_s = {30, 60}, .coming_timeout_s = 120,
+                                 .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0},
+                                               {"guard", ROLE_GUARD, 1}}};
+    return e;
+}
+
+static struct event deed_event(enum event_type type, enum role role)
+{
+    struct event e = {.seq = 2, .at_ms = 1001000, .clock_ms = 6000, .type = type};
+    strcpy(e.alarm, "aaaa");
+    strcpy(e.deed.by, "desk-1");
+    e.deed.role = role;
+    return e;
+}
+
+static struct event deadline_event(enum deadline_kind kind, unsigned step)
+{
+    struct event e = {.seq = 2, .at_ms = 1001000, .clock_ms = 35000, .type = EVENT_DEADLINE_PASSED,
+                      .deadline = {kind, step}};
+    strcpy(e.alarm, "aaaa");
+    return e;
+}
+
+static struct event result_event(const char *endpoint, enum delivery_outcome outcome, unsigned version)
+{
+    struct event e = {.seq = 3, .at_ms = 1002000, .clock_ms = 7000, .type = EVENT_DELIVERY_RESULT,
+                      .delivery = {.version = version, .presses = 1, .attempt = 1, .outcome = outcome}};
+    strcpy(e.alarm, "aaaa");
+    strcpy(e.delivery.endpoint, endpoint);
+    return e;
+}
+
+static void in_state(struct alarm *a, enum alarm_state state)
+{
+    static const enum event_type way[] = {EVENT_ACKNOWLEDGED, EVENT_COMING, EVENT_ON_SCENE, EVENT_CLOSED};
+    memset(a, 0, sizeof *a);
+    struct event e = press_event(KIND_INTRUSION);
+    alarm_open(a, &e);
+    a->press_count = 1;
+    for (unsigned i = 0; i < (unsigned)state; i++) {
+        e = deed_event(way[i], ROLE_POLICE);
+        assert_int_equal(alarm_step(a, &e), STEP_CHANGED);
+    }
+    assert_int_equal(a->state, state);
+}
+
+static struct event column_event(unsigned column)
+{
+    switch (column) {
+    case 0:
+        return press_event(KIND_INTRUSION);
+    case 1:
+        return press_event(KIND_ATTACK);
+    case 2:
+        return press_event(KIND_CANCEL);
+    case 3:
+        return deed_event(EVENT_ACKNOWLEDGED, ROLE_POLICE);
+    case 4:
+        return deed_event(EVENT_COMING, ROLE_POLICE);
+    case 5:
+        return deed_event(EVENT_ON_SCENE, ROLE_POLICE);
+    case 6:
+        return deed_event(EVENT_CLOSED, ROLE_POLICE);
+    case 7:
+        return deadline_event(DEADLINE_ANSWER, 0);
+    default:
+        return deadline_event(DEADLINE_COMING, 0);
+    }
+}
+
+static void check_cell(enum alarm_state state, unsigned column, const char *cell)
+{
+    struct alarm a;
+    in_state(&a, state);
+    struct event e = column_event(column);
+    uint32_t version = a.version;
+    enum step_result result = alarm_step(&a, &e);
+    enum alarm_state expected = state;
+    if (strcmp(cell, "=") == 0) {
+        assert_int_equal(result, STEP_UNCHANGED);
+        assert_int_equal(a.version, version);
+    } else if (strcmp(cell, "already") == 0) {
+        assert_int_equal(result, STEP_ALREADY);
+    } else if (strcmp(cell, "impossible") == 0) {
+        assert_int_equal(result, STEP_IMPOSSIBLE);
+    } else {
+        assert_true(alarm_state_of(cell, &expected));
+        assert_int_equal(result, STEP_CHANGED);
+        assert_true(a.version > version);
+    }
+    if (a.state != expected)
+        fail_msg("state %s, column %u: is %s, the table says %s", alarm_state_str(state), column,
+                 alarm_state_str(a.state), cell);
+}
+
+static void test_table_of_the_manual(void **unused)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/proto/alarm.md", getenv("TOCSIN_SOURCE"));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char line[512];
+    unsigned cells = 0;
+    while (fgets(line, sizeof line, file)) {
+        char *rest = line, *word = strtok_r(line, "|", &rest);
+        enum alarm_state state;
+        char name[32];
+        if (!word || sscanf(word, " %31s", name) != 1 || !alarm_state_of(name, &state))
+            continue;
+        for (unsigned column = 0; column < 9; column++, cells++) {
+            word = strtok_r(NULL, "|", &rest);
+            assert_non_null(word);
+            assert_int_equal(sscanf(word, " %31s", name), 1);
+            check_cell(state, column, name);
+        }
+    }
+    fclose(file);
+    assert_int_equal(cells, 5 * 9);
+}
+
+static void test_escalation_tells_the_next_and_spares_who_answered(void **unused)
+{
+    struct alarm a;
+    in_state(&a, ALARM_OPEN);
+    struct event bureau = deed_event(EVENT_ACKNOWLEDGED, ROLE_BUREAU);
+    assert_int_equal(alarm_step(&a, &bureau), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_OPEN); /* the plan needs the police */
+    struct event police = result_event("police", OUTCOME_RECEIVED, 2), office = result_event("bureau", OUTCOME_RECEIVED, 2);
+    alarm_step(&a, &police);
+    alarm_step(&a, &office);
+    assert_false(alarm_owes_any(&a));
+
+    struct event due = deadline_event(DEADLINE_ANSWER, 0);
+    assert_int_equal(alarm_step(&a, &due), STEP_CHANGED);
+    assert_int_equal(a.step, 1);
+    assert_int_equal(a.due_clock_ms[DEADLINE_ANSWER], due.clock_ms + 60000);
+    assert_true(alarm_owes(&a, alarm_delivery(&a, "police")));
+    assert_false(alarm_owes(&a, alarm_delivery(&a, "bureau")));
+    assert_true(alarm_owes(&a, alarm_delivery(&a, "guard")));
+    assert_int_equal(alarm_step(&a, &due), STEP_UNCHANGED); /* of a step that is over */
+
+    due = deadline_event(DEADLINE_ANSWER, 1);
+    assert_int_equal(alarm_step(&a, &due), STEP_CHANGED);
+    assert_true(a.exhausted);
+    assert_int_equal(a.rounds, 1);
+    assert_true(a.due_clock_ms[DEADLINE_ANSWER] > 0); /* never silence */
+}
+
+static void test_refused_by_all_goes_on_at_once(void **unused)
+{
+    struct alarm a;
+    in_state(&a, ALARM_OPEN);
+    struct event first = result_event("police", OUTCOME_REFUSED, 1), second = result_event("bureau", OUTCOME_REFUSED, 1);
+    alarm_step(&a, &first);
+    assert_int_equal(a.step, 0);
+    alarm_step(&a, &second);
+    assert_int_equal(a.step, 1);
+}
+
+static void test_closing_what_was_not_seen(void **unused)
+{
+    struct alarm a;
+    in_state(&a, ALARM_OPEN);
+    struct event close = deed_event(EVENT_CLOSED, ROLE_POLICE), press = press_event(KIND_INTRUSION);
+    close.deed.seen_version = a.version;
+    alarm_step(&a, &press);
+    assert_int_equal(alarm_step(&a, &close), STEP_IMPOSSIBLE);
+    close.deed.seen_version = a.version;
+    assert_int_equal(alarm_step(&a, &close), STEP_CHANGED);
+    assert_string_equal(a.closed_by, "desk-1");
+}
+
+static void test_delivery_states(void **unused)
+{
+    static const struct {
+        enum delivery_outcome outcome;
+        enum delivery_state state;
+    } rows[] = {{OUTCOME_FAILED, DELIVERY_FAILING},
+                {OUTCOME_UNCONFIRMED, DELIVERY_UNCONFIRMED},
+                {OUTCOME_REFUSED, DELIVERY_REFUSED},
+                {OUTCOME_RECEIVED, DELIVERY_RECEIVED}};
+    struct alarm a;
+    in_state(&a, ALARM_OPEN);
+    const struct delivery *d = alarm_delivery(&a, "police");
+    assert_int_equal(d->state, DELIVERY_PENDING);
+    assert_int_equal(alarm_delivery(&a, "guard")->state, DELIVERY_WAITING);
+    for (unsigned i = 0; i < 4; i++) {
+        struct event e = result_event("police", rows[i].outcome, 1);
+        alarm_step(&a, &e);
+        assert_int_equal(d->state, rows[i].state);
+        assert_int_equal(alarm_owes(&a, d), rows[i].outcome != OUTCOME_RECEIVED);
+    }
+    assert_string_equal(alarm_stage(&a), "delivered");
+    assert_null(alarm_delivery(&a, "nobody"));
+}
+
+static void test_only_a_test_closes_itself(void **unused)
+{
+    struct alarm a = {0};
+    struct event e = press_event(KIND_PANIC);
+    e.press.mode = MODE_TEST;
+    alarm_open(&a, &e);
+    assert_int_equal(a.due_clock_ms[DEADLINE_TEST], 5000 + 30000);
+    assert_int_equal(a.due_clock_ms[DEADLINE_ANSWER], 0);
+    e = deadline_event(DEADLINE_TEST, 0);
+    assert_int_equal(alarm_step(&a, &e), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_CLOSED);
+    assert_int_equal(a.disposition, DISPOSITION_TEST);
+
+    in_state(&a, ALARM_OPEN);
+    assert_int_equal(alarm_step(&a, &e), STEP_UNCHANGED);
+}
+
+static void test_last_word_ends(void **unused)
+{
+    struct alarm a;
+    in_state(&a, ALARM_OPEN);
+    struct event failed = result_event("police", OUTCOME_FAILED, 1);
+    alarm_step(&a, &failed);
+    struct event close = deed_event(EVENT_CLOSED, ROLE_POLICE);
+    alarm_step(&a, &close);
+    assert_true(alarm_owes(&a, alarm_delivery(&a, "police"))); /* it may have received the first word */
+    assert_false(alarm_owes(&a, alarm_delivery(&a, "guard")));
+    struct event forget = deadline_event(DEADLINE_FORGET, 0);
+    alarm_step(&a, &forget);
+    assert_false(alarm_owes_any(&a));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_of_the_manual),
+        cmocka_unit_test(test_escalation_tells_the_next_and_spares_who_answered),
+        cmocka_unit_test(test_refused_by_all_goes_on_at_once),
+        cmocka_unit_test(test_closing_what_was_not_seen),
+        cmocka_unit_test(test_delivery_states),
+        cmocka_unit_test(test_only_a_test_closes_itself),
+        cmocka_unit_test(test_last_word_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
