@@ -196,7 +196,7 @@ size_t webhook_body(char *out, size_t capacity, const struct conf *conf, const s
 {
     const struct alarm *a = effect->alarm;
     uint32_t count = effect->press_count < LIMIT_BODY_PRESSES ? effect->press_count : LIMIT_BODY_PRESSES;
-    bool first_word = effect->delivery->told_version == 0;
+    bool first_word = effect->delivery->told_version == 0 && a->state != ALARM_CLOSED;
     for (enum detail detail = DETAIL_ALL; detail < DETAIL_COUNT; detail++) {
         struct json_out o;
         json_out_init(&o, out, capacity);
