@@ -334,7 +334,7 @@ class House:
             self.private(f"{site}.keys", "".join(f"{name.split('/')[1]} {base64.b64encode(key).decode()}\n"
                                                  for name, key in self.keys.items() if name.startswith(site + "/")))
         if not (self.folder / "journal.key").exists():
-            self.tool("keygen", "journal", str(self.folder / "journal.key"), connected=False)
+            self.tool("keygen", "journal", str(self.folder / "journal.key"), "--name", "tocsin.test", connected=False)
 
     # ---- running
     def start(self, ready=True):
@@ -473,7 +473,8 @@ class House:
     def export(self, folder=None):
         """An export of the journal; the folder it is in."""
         folder = Path(folder or self.folder / f"export-{secrets.token_hex(3)}")
-        self.tool("journal", "export", str(folder), account="admin")
+        self.tool("journal", "export", str(folder), "--journal", str(self.state_dir / "journal.db"),
+                  "--key", str(self.folder / "journal.key.pub"), connected=False)
         return folder
 
     # ---- what must hold whatever happened

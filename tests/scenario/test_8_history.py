@@ -65,8 +65,6 @@ def test_a_change_is_found_and_the_first_bad_entry_is_named(house, export, edit,
 
 
 def test_a_checkpoint_of_somebody_else_is_found(house, export):
-    other = house.folder / "other.key"
-    house.tool("keygen", "journal", str(other), connected=False)
     note = (export / "checkpoint.txt").read_text()
     lines = note.splitlines()
     signature = next(index for index, line in enumerate(lines) if line.startswith("— "))
