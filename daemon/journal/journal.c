@@ -1,0 +1,501 @@
+#include "journal/journal.h"
+#include "journal/replay.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#define RING_FIRST 1024        /* entries; doubled up to LIMIT_BACKLOG when needed */
+#define RETRY_MS 1000          /* between tries of a store that does not work */
+#define QUIET_MS 50            /* without work: time for housekeeping */
+#define HOUSEKEEPING_MS 10000  /* and again, as long as it stays quiet */
+#define SNAPSHOT_WAIT_MS 10000 /* a snapshot waits for quiet this long */
+#define STOP_MS 3000           /* what is gathered is committed within this when stopping */
+#define SUBTREES (LIMIT_BATCH / 128 + TREE_LEVELS) /* of level 8 and up that one batch can complete */
+
+struct journal {
+    struct store *store;
+    char *origin;
+    unsigned char *secret_key; /* locked memory */
+    bool threaded;
+    uint32_t slow_ms;
+    void (*wake)(void *ctx);
+    void *ctx;
+
+    /* The writer's own; without a thread the caller's. */
+    struct store_head head; /* what the store holds for certain */
+    bool store_works;       /* open, and its head is ours */
+    struct store_event *events;
+    struct store_subtree subtrees[SUBTREES];
+    struct store_head after;  /* where the batch leads */
+    struct store_batch batch; /* count 0 = none; kept until its outcome is known */
+    uint64_t gathered_us;
+
+    uv_thread_t thread;
+    uv_mutex_t mutex;
+    uv_cond_t work, stopped;
+
+    /* Under the mutex. */
+    struct journal_entry *ring; /* entries not yet in a batch, at seq & (capacity - 1) */
+    size_t capacity;
+    uint64_t taken_seq, next_seq;
+    struct journal_progress progress;
+    uint64_t store_call_us;         /* when the writer went into the store; 0 = it is not there */
+    struct store_snapshot snapshot; /* waiting; bytes NULL = none */
+    uint64_t snapshot_since_us;
+    uint64_t *erase; /* seqs whose note is to go */
+    size_t erase_count;
+    bool started, stopping, ended;
+};
+
+static uint64_t now_us(void) {
+    return uv_hrtime() / 1000;
+}
+
+static bool entries_wait(const struct journal *j) /* under the mutex */
+{
+    return j->next_seq - 1 > j->taken_seq;
+}
+
+/* Around every call into the store, so that journal_poll() can see how long one has lasted. */
+static void enter_store(struct journal *j) {
+    uv_mutex_lock(&j->mutex);
+    j->store_call_us = now_us();
+    uv_mutex_unlock(&j->mutex);
+}
+
+static void leave_store(struct journal *j) {
+    uv_mutex_lock(&j->mutex);
+    j->store_call_us = 0;
+    uv_mutex_unlock(&j->mutex);
+}
+
+/* The store holds j->head and works: says so. */
+static void report_works(struct journal *j, uint32_t commit_us) {
+    const char *concern = j->store->concern(j->store);
+    uv_mutex_lock(&j->mutex);
+    struct journal_progress *p = &j->progress;
+    p->committed_seq = p->size = j->head.frontier.size;
+    tree_root(&j->head.frontier, p->root);
+    p->state = JOURNAL_OK;
+    p->concern = concern != NULL;
+    snprintf(p->text, sizeof p->text, "%s", concern ? concern : "");
+    if (commit_us)
+        p->last_commit_us = commit_us;
+    uv_mutex_unlock(&j->mutex);
+    if (j->wake)
+        j->wake(j->ctx);
+}
+
+/* The store failed: nothing more is tried on this connection. */
+static void give_up_store(struct journal *j, const char *error) {
+    j->store->close(j->store);
+    j->store_works = false;
+    uv_mutex_lock(&j->mutex);
+    j->progress.state = JOURNAL_DEGRADED;
+    j->progress.concern = false;
+    snprintf(j->progress.text, sizeof j->progress.text, "%s", error);
+    uv_mutex_unlock(&j->mutex);
+    if (j->wake)
+        j->wake(j->ctx);
+}
+
+static void forget_batch(struct journal *j) {
+    j->batch.count = 0;
+}
+
+/* Opens the store again after a failure and finds out what came of the batch. */
+static bool recover_store(struct journal *j) {
+    struct store_head found;
+    char error[LIMIT_TEXT] = "";
+    enter_store(j);
+    bool open = j->store->open(j->store, &found, error);
+    leave_store(j);
+    uv_mutex_lock(&j->mutex);
+    bool waits = entries_wait(j);
+    uv_mutex_unlock(&j->mutex);
+    bool took_effect = open && j->batch.count && tree_frontier_equal(&found.frontier, &j->after.frontier);
+    if (took_effect) {
+        j->head = j->after;
+        forget_batch(j);
+    } else if (open && !tree_frontier_equal(&found.frontier, &j->head.frontier)) {
+        snprintf(error, sizeof error,
+                 "the journal was changed by somebody else: it ends at entry %" PRIu64
+                 ", the daemon wrote up to %" PRIu64 "; stop whatever writes there and restart the daemon",
+                 found.frontier.size, j->head.frontier.size);
+        open = false;
+    }
+    if (!open) {
+        give_up_store(j, error);
+        return false;
+    }
+    j->store_works = true;
+    /* Otherwise the commit that follows will tell: opening a full disk's journal works, writing it does not.
+     */
+    if (!j->batch.count && (took_effect || !waits))
+        report_works(j, 0);
+    return true;
+}
+
+static void keep_subtree(void *ctx, unsigned level, uint64_t index, const unsigned char hash[TREE_HASH]) {
+    struct journal *j = ctx;
+    if (level < STORE_SUBTREE_LEVEL)
+        return;
+    assert(j->batch.subtree_count < SUBTREES);
+    struct store_subtree *t = &j->subtrees[j->batch.subtree_count++];
+    t->level = level;
+    t->index = index;
+    memcpy(t->hash, hash, TREE_HASH);
+}
+
+/* Takes what has gathered. False: nothing has. */
+static bool take_entries(struct journal *j) {
+    uv_mutex_lock(&j->mutex);
+    uint64_t waiting = j->next_seq - 1 - j->taken_seq;
+    size_t count = waiting < LIMIT_BATCH ? (size_t)waiting : LIMIT_BATCH;
+    for (size_t i = 0; i < count; i++) {
+        const struct journal_entry *e = &j->ring[(j->taken_seq + 1 + i) & (j->capacity - 1)];
+        struct store_event *to = &j->events[i];
+        to->seq = e->seq;
+        to->line = e->line;
+        to->size = e->size;
+        to->alarm = e->alarm;
+        to->found_as = e->found_as;
+        to->note = e->note;
+    }
+    j->taken_seq += count;
+    uv_mutex_unlock(&j->mutex);
+    j->batch.count = count;
+    return count > 0;
+}
+
+/* Hashes and seals the batch. It stays as it is until it is known to be in the store, so a second try writes
+ * the same. */
+static void seal_batch(struct journal *j) {
+    j->gathered_us = now_us();
+    j->batch.subtree_count = 0;
+    j->after.frontier = j->head.frontier;
+    for (size_t i = 0; i < j->batch.count; i++) {
+        tree_leaf(j->events[i].leaf, j->events[i].line, j->events[i].size);
+        tree_add(&j->after.frontier, j->events[i].leaf, keep_subtree, j);
+    }
+    struct note_checkpoint c = {.size = j->after.frontier.size};
+    snprintf(c.origin, sizeof c.origin, "%s", j->origin);
+    tree_root(&j->after.frontier, c.root);
+    note_sign(&c, j->secret_key, j->after.checkpoint);
+}
+
+/* One group commit. False: the store does not work. */
+static bool commit_once(struct journal *j) {
+    if (!j->store_works && !recover_store(j))
+        return false;
+    if (!j->batch.count) {
+        if (!take_entries(j))
+            return true;
+        seal_batch(j);
+    }
+    char error[LIMIT_TEXT] = "";
+    enter_store(j);
+    enum store_answer answer = j->store->append(j->store, &j->head, &j->batch, error);
+    leave_store(j);
+    switch (answer) {
+    case STORE_OK:
+        j->head = j->after;
+        forget_batch(j);
+        report_works(j, (uint32_t)(now_us() - j->gathered_us));
+        return true;
+    case STORE_MOVED:
+        snprintf(error, sizeof error, "the journal was changed by somebody else: stop whatever writes there");
+        break;
+    case STORE_FULL:
+    case STORE_FAILED:
+        break;
+    }
+    give_up_store(j, error);
+    return false;
+}
+
+/* Stores the waiting snapshot when its moment has come. */
+static bool store_snapshot(struct journal *j, bool idle, char error[LIMIT_TEXT]) {
+    uv_mutex_lock(&j->mutex);
+    struct store_snapshot s = {0};
+    bool due = idle || now_us() - j->snapshot_since_us > SNAPSHOT_WAIT_MS * 1000;
+    if (j->snapshot.bytes && j->snapshot.seq <= j->head.frontier.size && due) {
+        s = j->snapshot;
+        j->snapshot.bytes = NULL;
+    }
+    uv_mutex_unlock(&j->mutex);
+    if (!s.bytes)
+        return true;
+    enter_store(j);
+    bool good = tree_frontier_at(&s.frontier, s.seq, j->store->subtree, j->store) &&
+                j->store->put_snapshot(j->store, &s, error);
+    leave_store(j);
+    free(s.bytes);
+    return good;
+}
+
+static bool erase_notes(struct journal *j, char error[LIMIT_TEXT]) {
+    bool good = true;
+    while (good) {
+        uv_mutex_lock(&j->mutex);
+        bool due = j->erase_count && j->erase[j->erase_count - 1] <= j->head.frontier.size;
+        uint64_t seq = due ? j->erase[j->erase_count - 1] : 0;
+        uv_mutex_unlock(&j->mutex);
+        if (!due)
+            return true;
+        enter_store(j);
+        good = j->store->erase_note(j->store, seq, error);
+        leave_store(j);
+        uv_mutex_lock(&j->mutex);
+        for (size_t i = 0; good && i < j->erase_count; i++) /* others may have come behind it */
+            if (j->erase[i] == seq)
+                j->erase[i--] = j->erase[--j->erase_count];
+        uv_mutex_unlock(&j->mutex);
+    }
+    return false;
+}
+
+/* What may wait: emptying the log, snapshots, erasing. `idle`: nothing wants to be committed. */
+static void keep_house(struct journal *j, bool idle) {
+    if (!j->store_works)
+        return;
+    enter_store(j);
+    j->store->tidy(j->store, idle);
+    leave_store(j);
+    char error[LIMIT_TEXT] = "the store did not keep a snapshot";
+    if (!store_snapshot(j, idle, error) || (idle && !erase_notes(j, error))) {
+        give_up_store(j, error);
+        return;
+    }
+    const char *concern = j->store->concern(j->store);
+    uv_mutex_lock(&j->mutex);
+    bool changed = (concern != NULL) != j->progress.concern;
+    uv_mutex_unlock(&j->mutex);
+    if (changed)
+        report_works(j, 0);
+}
+
+/* Waits for work, at most this long. False: there was none. Under the mutex. */
+static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries) {
+    uint64_t until = now_us() + wait_ms * 1000, now;
+    while (!j->stopping && (despite_entries || !entries_wait(j)) && (now = now_us()) < until)
+        uv_cond_timedwait(&j->work, &j->mutex, (until - now) * 1000);
+    return entries_wait(j);
+}
+
+/* The last commits, as far as the store and the time allow. */
+static void finish_writing(struct journal *j) {
+    uint64_t until = now_us() + STOP_MS * 1000;
+    bool works = true;
+    while (works && now_us() < until && (j->batch.count || entries_wait(j)))
+        works = commit_once(j);
+    if (works)
+        keep_house(j, true);
+    j->store->close(j->store);
+    j->store_works = false;
+}
+
+static void writer(void *arg) {
+    struct journal *j = arg;
+    uint64_t wait_ms = QUIET_MS;
+    uv_mutex_lock(&j->mutex);
+    while (!j->stopping) {
+        bool work = await_work(j, wait_ms, false);
+        if (j->stopping)
+            break;
+        uv_mutex_unlock(&j->mutex);
+        bool works = commit_once(j); /* also when there is no work: a failed store is to be opened again */
+        if (works)
+            keep_house(j, !work);
+        uv_mutex_lock(&j->mutex);
+        wait_ms = work || j->snapshot.bytes || j->erase_count ? QUIET_MS : HOUSEKEEPING_MS;
+        if (!works)
+            await_work(j, RETRY_MS, true);
+    }
+    uv_mutex_unlock(&j->mutex);
+    finish_writing(j);
+    uv_mutex_lock(&j->mutex);
+    j->ended = true;
+    uv_cond_signal(&j->stopped);
+    uv_mutex_unlock(&j->mutex);
+}
+
+struct journal *journal_create(const struct journal_options *o, char error[LIMIT_TEXT]) {
+    if (!note_origin_valid(o->origin)) {
+        snprintf(error, LIMIT_TEXT,
+                 "\"%.100s\" cannot name a journal: a name of 1 to %d bytes without spaces and '+' "
+                 "is needed, such as tocsin.example.edu",
+                 o->origin, NOTE_ORIGIN - 1);
+        return NULL;
+    }
+    struct journal *j = calloc(1, sizeof *j);
+    assert(j);
+    if (!o->store->open(o->store, &j->head, error)) {
+        free(j);
+        return NULL;
+    }
+    j->store = o->store;
+    j->store_works = true;
+    j->origin = strdup(o->origin);
+    j->secret_key = sodium_malloc(crypto_sign_SECRETKEYBYTES);
+    j->events = malloc(LIMIT_BATCH * sizeof *j->events); /* touched as far as batches are large */
+    j->capacity = RING_FIRST;
+    j->ring = malloc(j->capacity * sizeof *j->ring);
+    assert(j->origin && j->secret_key && j->events && j->ring);
+    memcpy(j->secret_key, o->secret_key, crypto_sign_SECRETKEYBYTES);
+    j->threaded = o->threaded;
+    j->slow_ms = o->slow_ms;
+    j->wake = o->wake;
+    j->ctx = o->ctx;
+    j->batch = (struct store_batch){.events = j->events, .subtrees = j->subtrees, .head = &j->after};
+    j->taken_seq = j->head.frontier.size;
+    j->next_seq = j->taken_seq + 1;
+    j->progress.committed_seq = j->progress.size = j->taken_seq;
+    tree_root(&j->head.frontier, j->progress.root);
+    int code = uv_mutex_init(&j->mutex) || uv_cond_init(&j->work) || uv_cond_init(&j->stopped);
+    assert(code == 0);
+    return j;
+}
+
+static void release(struct journal *j) {
+    uv_mutex_destroy(&j->mutex);
+    uv_cond_destroy(&j->work);
+    uv_cond_destroy(&j->stopped);
+    sodium_free(j->secret_key);
+    free(j->snapshot.bytes);
+    free(j->erase);
+    free(j->origin);
+    free(j->events);
+    free(j->ring);
+    free(j);
+}
+
+bool journal_destroy(struct journal *j) {
+    if (!j)
+        return true;
+    if (!j->started) {
+        finish_writing(j);
+        release(j);
+        return true;
+    }
+    uint64_t until = now_us() + (STOP_MS + 500) * 1000, now;
+    uv_mutex_lock(&j->mutex);
+    j->stopping = true;
+    uv_cond_signal(&j->work);
+    while (!j->ended && (now = now_us()) < until)
+        uv_cond_timedwait(&j->stopped, &j->mutex, (until - now) * 1000);
+    bool ended = j->ended;
+    uv_mutex_unlock(&j->mutex);
+    if (!ended)
+        return false;
+    uv_thread_join(&j->thread);
+    release(j);
+    return true;
+}
+
+uint64_t journal_next_seq(const struct journal *j) {
+    return j->next_seq; /* only the caller's thread changes it */
+}
+
+/* Under the mutex. */
+static bool grow_ring(struct journal *j) {
+    size_t capacity = j->capacity * 2;
+    struct journal_entry *ring = capacity <= LIMIT_BACKLOG ? malloc(capacity * sizeof *ring) : NULL;
+    if (!ring)
+        return false;
+    for (uint64_t seq = j->taken_seq + 1; seq < j->next_seq; seq++)
+        ring[seq & (capacity - 1)] = j->ring[seq & (j->capacity - 1)];
+    free(j->ring);
+    j->ring = ring;
+    j->capacity = capacity;
+    return true;
+}
+
+bool journal_append(struct journal *j, const struct journal_entry *e) {
+    assert(e->seq == j->next_seq && e->alarm && e->size <= LIMIT_LINE);
+    uv_mutex_lock(&j->mutex);
+    bool room = j->next_seq - 1 - j->progress.committed_seq < LIMIT_BACKLOG &&
+                (j->next_seq - 1 - j->taken_seq < j->capacity || grow_ring(j));
+    if (room)
+        j->ring[j->next_seq++ & (j->capacity - 1)] = *e;
+    uv_mutex_unlock(&j->mutex);
+    return room;
+}
+
+/* The writer's thread begins with the first work, so that everything before it, replay above all, has the
+ * store alone. */
+static void start(struct journal *j) {
+    if (!j->threaded || j->started)
+        return;
+    int code = uv_thread_create(&j->thread, writer, j);
+    assert(code == 0);
+    j->started = true;
+}
+
+void journal_kick(struct journal *j) {
+    if (!j->threaded)
+        return;
+    start(j);
+    uv_mutex_lock(&j->mutex);
+    uv_cond_signal(&j->work);
+    uv_mutex_unlock(&j->mutex);
+}
+
+void journal_commit_now(struct journal *j) {
+    assert(!j->threaded);
+    if (commit_once(j))
+        keep_house(j, true);
+}
+
+struct journal_progress journal_poll(struct journal *j) {
+    uv_mutex_lock(&j->mutex);
+    struct journal_progress p = j->progress;
+    uint64_t since_us = j->store_call_us;
+    uv_mutex_unlock(&j->mutex);
+    uint64_t lasted_ms = since_us ? (now_us() - since_us) / 1000 : 0;
+    if (p.state == JOURNAL_OK && j->threaded && lasted_ms > j->slow_ms) {
+        p.state = JOURNAL_SLOW;
+        snprintf(p.text, sizeof p.text, "the disk of the journal has not answered for %.1f s: check the disk",
+                 (double)lasted_ms / 1000);
+    }
+    return p;
+}
+
+void journal_put_snapshot(struct journal *j, uint64_t seq, const void *bytes, size_t size) {
+    assert(seq > 0 && seq < j->next_seq);
+    unsigned char *copy = malloc(size ? size : 1);
+    if (!copy)
+        return; /* a cache: the next one will do */
+    memcpy(copy, bytes, size);
+    start(j);
+    uv_mutex_lock(&j->mutex);
+    free(j->snapshot.bytes);
+    j->snapshot = (struct store_snapshot){.seq = seq, .bytes = copy, .size = size};
+    j->snapshot_since_us = now_us();
+    uv_cond_signal(&j->work);
+    uv_mutex_unlock(&j->mutex);
+}
+
+void journal_erase_note(struct journal *j, uint64_t seq) {
+    assert(seq > 0 && seq < j->next_seq);
+    start(j);
+    uv_mutex_lock(&j->mutex);
+    uint64_t *erase = realloc(j->erase, (j->erase_count + 1) * sizeof *erase);
+    assert(erase);
+    j->erase = erase;
+    j->erase[j->erase_count++] = seq;
+    uv_cond_signal(&j->work);
+    uv_mutex_unlock(&j->mutex);
+}
+
+bool journal_replay(struct journal *j, journal_snapshot_fn *snapshot, journal_line_fn *line, void *ctx,
+                    char error[LIMIT_TEXT]) {
+    assert(!j->started && j->next_seq == j->head.frontier.size + 1);
+    return replay_run(j->store, &j->head, j->secret_key + 32, snapshot, line, ctx, error);
+}
