@@ -1,0 +1,133 @@
+/* api_internal.h - what the api_*.c share: a call, its answer, problems, and who sees what.
+ *
+ * A handler runs on the loop with a struct api_call that is valid during the handler only. One that answers later keeps
+ * the request in a structure of its own, holds the api with api_hold() and lets go with api_release(); meanwhile the
+ * configuration may have been reloaded and the api closed: look accounts up again by id, check `closing`. */
+#ifndef TOCSIN_API_INTERNAL_H
+#define TOCSIN_API_INTERNAL_H
+
+#include "codec/alarm_json.h"
+#include "codec/json_out.h"
+#include "io/api.h"
+
+#define API_STORY_LINES 5000 /* journal lines of one alarm that are told; `events_cut` says that there were more */
+#define API_RECENT 1024      /* applied events kept for feeds that resume: minutes of a calm day, a second of a storm */
+#define API_PLACES 512       /* alarms whose site is remembered; a direct-mapped cache */
+
+struct api_recent { /* one applied event as it goes over a feed */
+    uint64_t seq;   /* 0 = never recorded */
+    char site[LIMIT_ID]; /* "" = for everybody */
+    char *text;
+    size_t size, capacity;
+};
+
+struct api_place {
+    char alarm[LIMIT_ALARM_ID], site[LIMIT_ID];
+};
+
+struct api {
+    struct api_options options;
+    struct web *web;
+    unsigned holders;
+    bool closing;
+    uint64_t last_seq; /* of the newest event that was applied */
+    struct api_recent recent[API_RECENT];
+    uint64_t recent_count; /* ever; the newest is recent[(recent_count - 1) % API_RECENT] */
+    struct api_place places[API_PLACES];
+};
+
+enum api_access { API_PUBLIC, API_READ, API_ACT, API_JOURNAL };
+
+struct api_call {
+    struct api *api;
+    struct web_request *request;
+    const struct conf *conf;
+    const struct conf_account *account; /* NULL for public routes */
+    char id[LIMIT_ID];                  /* the {id} of the path */
+    enum event_type deed;               /* of the routes that are a person's deed */
+    bool head;
+};
+typedef void api_handler(struct api_call *);
+
+void api_hold(struct api *);
+void api_release(struct api *);
+
+/* api_answer.c: what comes back */
+
+enum api_problem_type {
+    API_BAD_REQUEST,
+    API_UNAUTHORIZED,
+    API_FORBIDDEN,
+    API_NOT_FOUND,
+    API_METHOD,
+    API_ALREADY,
+    API_UNSEEN,
+    API_IMPOSSIBLE,
+    API_MEDIA_TYPE,
+    API_UNPROCESSABLE,
+    API_UNRECORDED,
+    API_UNAVAILABLE,
+    API_PROBLEM_COUNT
+};
+
+struct api_problem {
+    enum api_problem_type type;
+    const char *field, *by, *state; /* NULL = not said */
+    uint32_t version;               /* 0 = not said */
+    const char *headers;            /* as web_answer takes them */
+};
+/* Answers with problem+json; `format` makes the sentence for a person. */
+void api_problem(struct web_request *, const struct api_problem *, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void api_bad_query(struct api_call *, const char *field, const char *what_would_be_right);
+void api_busy(struct web_request *, const char *why); /* 503 */
+
+/* An answer that grows: make room for what comes, then write to o. Without memory the answer becomes 503. */
+struct api_out {
+    struct json_out o;
+    bool failed;
+};
+void api_out_begin(struct api_out *, size_t room);
+void api_out_room(struct api_out *, size_t room);
+void api_out_answer(struct api_out *, struct web_request *); /* 200, JSON; frees */
+void api_out_free(struct api_out *);
+
+/* A query parameter that is a number; false: a problem was answered. Not given: *value stays. */
+bool api_query_number(struct api_call *, const char *name, uint64_t min, uint64_t max, uint64_t *value);
+
+/* api_place.c: whose is it */
+
+bool api_sees(const struct conf_account *, const char *site); /* "" is for everybody */
+const struct conf_account *api_account(const struct api *, const char *id); /* NULL: no longer configured */
+void api_place_put(struct api *, const char *alarm, const char *site);
+/* The site an event is about, "" = everybody's business. False: it is about an alarm whose site is not at hand. */
+bool api_event_site(struct api *, const struct event *, char site[LIMIT_ID]);
+
+/* api_story.c: an alarm and every line about it; when it has left the board it is made again from its lines */
+
+struct api_story {
+    const char *error; /* NULL or a sentence: the lines could not be read; `alarm` may be there all the same */
+    const struct alarm *alarm; /* NULL: there is none of this id */
+    const struct board *board; /* the one that holds it */
+    size_t count;
+    const char *const *lines, *const *notes; /* notes[i] NULL = none */
+    const uint64_t *seqs;
+    bool more; /* than API_STORY_LINES */
+};
+typedef void api_story_fn(void *ctx, const struct api_story *); /* valid during the call */
+void api_story(struct api *, const char *alarm, api_story_fn *, void *ctx);
+
+/* api_alarms.c: an alarm as the API shows it, without its presses */
+void api_put_alarm(struct api_out *, const char *key, const struct engine *, const struct alarm *);
+void api_no_alarm(struct web_request *); /* 404 */
+
+/* api_feed.c */
+void api_feeds_init(struct api *);
+void api_feeds_finish(struct api *);
+
+/* the handlers */
+api_handler api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
+api_handler api_alarms, api_alarm, api_deed, api_feed;
+api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
+
+#endif
