@@ -499,11 +499,12 @@ class House:
             for telling in endpoint.tellings:
                 assert telling.problem is None, f"{endpoint.name} got a telling it cannot trust: {telling.problem}"
                 assert bodies.setdefault(telling.id, telling.raw) == telling.raw, f"{telling.id} had two bodies"
+        ours = {endpoint.name: endpoint for endpoint in self.endpoints}
         for alarm in self.api("alarms", "admin", state="all", limit=1000)["alarms"]:
             for delivery in alarm["deliveries"]:
-                if delivery["state"] != "received":
+                if delivery["state"] != "received" or delivery["endpoint"] not in ours:
                     continue
-                endpoint = next(one for one in self.endpoints if one.name == delivery["endpoint"])
+                endpoint = ours[delivery["endpoint"]]
                 wanted = {(press["device"], press["epoch"], press["n"]) for press in self.alarm(alarm)["presses"]}
                 missing = wanted - endpoint.identities(alarm)
                 assert not missing, f"{endpoint.name} has received alarm {alarm['id']}, but never these presses: {missing}"
