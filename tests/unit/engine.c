@@ -1,0 +1,567 @@
+/* The engine on a simulated world: its own clock, a journal that commits when the test says so, and ports that write
+ * down what they were asked to do. */
+#include "codec/press_json.h"
+#include "conf/secrets.h"
+#include "engine.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SAID 512
+
+struct said {
+    char kind; /* t tell, c cancel, p publish, r release */
+    char to[128];
+    char text[1024];
+};
+
+struct lab {
+    char folder[64], conf_file[128];
+    struct conf *conf;
+    struct store *store;
+    struct journal *journal;
+    struct engine *engine;
+    int64_t wall_ms, boottime_ms;
+    struct said said[SAID];
+    unsigned said_count;
+    unsigned char key[64], device_key[32];
+    enum engine_answer answer;
+    char who[64];
+    unsigned answers;
+    char boot[8];
+};
+
+static void say(struct lab *l, char kind, const char *to, const char *text, size_t size)
+{
+    assert_true(l->said_count < SAID);
+    struct said *s = &l->said[l->said_count++];
+    s->kind = kind;
+    snprintf(s->to, sizeof s->to, "%s", to);
+    snprintf(s->text, sizeof s->text, "%.*s", (int)size, text);
+}
+
+static int64_t wall(void *ctx)
+{
+    return ((struct lab *)ctx)->wall_ms;
+}
+
+static int64_t boottime(void *ctx)
+{
+    return ((struct lab *)ctx)->boottime_ms;
+}
+
+static void tell(void *ctx, struct engine_telling *t)
+{
+    say(ctx, 't', t->id, t->take_body, t->body_size);
+    free(t->take_body);
+}
+
+static void cancel(void *ctx, const char *id, const char *endpoint)
+{
+    say(ctx, 'c', id, endpoint, strlen(endpoint));
+}
+
+static void publish(void *ctx, const char *topic, const void *body, size_t size, int qos, bool retain)
+{
+    say(ctx, 'p', topic, body, size);
+}
+
+static void release(void *ctx, void *hold)
+{
+    say(ctx, 'r', hold, "", 0);
+}
+
+static void wake_at(void *ctx, int64_t boottime_ms)
+{
+}
+
+static void applied(void *ctx, const struct event *e, const char *line, size_t size)
+{
+}
+
+static void log_text(void *ctx, int level, const char *alarm, const char *text)
+{
+    if (getenv("TOCSIN_TEST_LOG"))
+        fprintf(stderr, "%d %s %s\n", level, alarm, text);
+}
+
+static void no_random(void *ctx, void *out, size_t size)
+{
+    memset(out, 7, size);
+}
+
+static void start(struct lab *l)
+{
+    char error[LIMIT_TEXT] = "";
+    l->journal = journal_create(
+        &(struct journal_options){.store = l->store, .origin = "test", .secret_key = l->key, .slow_ms = 2000}, error);
+    if (!l->journal)
+        fail_msg("%s", error);
+    const struct engine_ports ports = {l,       wall,    boottime, tell,     cancel, publish,
+                                       release, wake_at, applied,  log_text, no_random};
+    l->engine = engine_create(&ports, l->journal, l->conf);
+    if (!engine_start(l->engine, l->boot, "test", error))
+        fail_msg("%s", error);
+}
+
+static void write_file(const struct lab *l, const char *name, unsigned mode, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", l->folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    chmod(path, mode);
+}
+
+static const char conf_text[] =
+    "daemon: {name: test, state_dir: ., journal_key_file: journal.key, http_listen: '127.0.0.1:0'}\n"
+    "broker: {address: 127.0.0.1, port: 1883, client_id: tocsin}\n"
+    "endpoints:\n"
+    "  - {id: police, name: P, role: police, urls: ['http://127.0.0.1:9/p']}\n"
+    "  - {id: bureau, name: B, role: bureau, urls: ['http://127.0.0.1:9/b'], tests: true, drills: true, troubles: true}\n"
+    "  - {id: guard, name: G, role: guard, urls: ['http://127.0.0.1:9/g']}\n"
+    "plans:\n"
+    "  - id: p\n"
+    "    steps: [{answer_timeout_s: 30, endpoints: [police, bureau]}, {answer_timeout_s: 30, endpoints: [guard]}]\n"
+    "    acks_needed: [police]\n"
+    "    coming_timeout_s: 60\n"
+    "accounts:\n"
+    "  - {id: desk, name: D, role: police, token_hashes: "
+    "['sha256:0000000000000000000000000000000000000000000000000000000000000001']}\n"
+    "sites:\n"
+    "  - id: s\n    name: S\n    address: A\n    plan: p\n    keys_file: s.keys\n"
+    "    zones: [{id: z, name: Z}]\n"
+    "    devices: [{id: d1, zone: z, silent_after_s: 0}, {id: d2, zone: z, silent_after_s: 20}, "
+    "{id: signed, zone: z, silent_after_s: 0}, {id: lost, zone: z, disabled: true}]\n";
+
+static int set_up(void **state)
+{
+    struct lab *l = calloc(1, sizeof *l);
+    assert_true(sodium_init() >= 0);
+    strcpy(l->folder, "/tmp/tocsin-engine-XXXXXX");
+    assert_non_null(mkdtemp(l->folder));
+    snprintf(l->conf_file, sizeof l->conf_file, "%s/tocsin.yaml", l->folder);
+    char path[256], error[LIMIT_TEXT], line[256], base64[64];
+    snprintf(path, sizeof path, "%s/journal.key", l->folder);
+    assert_true(secret_new_journal_key(path, "test", error));
+    assert_true(secret_journal_key(path, l->key, error));
+    memset(l->device_key, 3, sizeof l->device_key);
+    sodium_bin2base64(base64, sizeof base64, l->device_key, 32, sodium_base64_VARIANT_ORIGINAL);
+    snprintf(line, sizeof line, "signed %s\n", base64);
+    write_file(l, "s.keys", 0600, line);
+    write_file(l, "tocsin.yaml", 0644, conf_text);
+    struct conf_problems problems = {0};
+    l->conf = conf_load(l->conf_file, &problems);
+    if (!l->conf)
+        fail_msg("%s", problems.lines[0]);
+    conf_problems_finish(&problems);
+    l->wall_ms = 1800000000000;
+    l->boottime_ms = 1000000;
+    strcpy(l->boot, "boot-1");
+    l->store = store_memory_create();
+    start(l);
+    *state = l;
+    return 0;
+}
+
+static void kill_daemon(struct lab *l) /* nothing is said, nothing is stopped */
+{
+    engine_destroy(l->engine);
+    journal_destroy(l->journal);
+}
+
+static int tear_down(void **state)
+{
+    struct lab *l = *state;
+    kill_daemon(l);
+    store_destroy(l->store);
+    conf_destroy(l->conf);
+    const char *names[] = {"journal.key", "journal.key.pub", "s.keys", "tocsin.yaml"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/%s", l->folder, names[i]);
+        unlink(path);
+    }
+    rmdir(l->folder);
+    free(l);
+    return 0;
+}
+
+static void forget_said(struct lab *l)
+{
+    l->said_count = 0;
+}
+
+static void pass(struct lab *l, int64_t ms)
+{
+    l->wall_ms += ms;
+    l->boottime_ms += ms;
+    engine_tick(l->engine);
+}
+
+/* Commit until nothing new is submitted. */
+static void commit(struct lab *l)
+{
+    while (engine_journal(l->engine).committed_seq + 1 < journal_next_seq(l->journal)) {
+        journal_commit_now(l->journal);
+        engine_progress(l->engine);
+    }
+}
+
+static void message(struct lab *l, const char *device, const char *verb, const char *payload, bool retained, void *hold)
+{
+    char topic[128];
+    snprintf(topic, sizeof topic, "tocsin/v1/s/%s/%s", device, verb);
+    engine_message(l->engine, &(struct engine_message){.topic = topic,
+                                                       .payload = payload,
+                                                       .size = strlen(payload),
+                                                       .qos = 1,
+                                                       .retained = retained,
+                                                       .hold = hold});
+    engine_batch_end(l->engine);
+}
+
+static void press(struct lab *l, const char *device, const char *payload)
+{
+    message(l, device, "press", payload, false, NULL);
+}
+
+static unsigned count(const struct lab *l, char kind, const char *to, const char *text)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < l->said_count; i++)
+        n += l->said[i].kind == kind && strstr(l->said[i].to, to) && strstr(l->said[i].text, text);
+    return n;
+}
+
+static struct alarm *the_alarm(struct lab *l)
+{
+    return board_next_alarm(engine_board(l->engine), NULL);
+}
+
+static void result_of(struct lab *l, const char *endpoint, enum delivery_outcome outcome)
+{
+    char id[128] = "";
+    for (unsigned i = 0; i < l->said_count; i++) /* the last telling for it */
+        if (l->said[i].kind == 't' && strstr(l->said[i].to, endpoint) && l->said[i].to[0] == 'a')
+            snprintf(id, sizeof id, "%s", l->said[i].to);
+    assert_true(id[0] != '\0');
+    engine_result(l->engine, &(struct engine_result){.id = id,
+                                                     .endpoint = endpoint,
+                                                     .attempt = 1,
+                                                     .outcome = outcome,
+                                                     .final = outcome == OUTCOME_RECEIVED,
+                                                     .http_status = 200,
+                                                     .text = "test"});
+}
+
+static void answered(void *ctx, enum engine_answer answer, const char *who, uint64_t seq)
+{
+    struct lab *l = ctx;
+    l->answer = answer;
+    l->answers++;
+    snprintf(l->who, sizeof l->who, "%s", who);
+}
+
+static void deed(struct lab *l, enum event_type type, const char *by, uint32_t seen_version)
+{
+    struct engine_deed d = {.type = type, .role = ROLE_POLICE, .seen_version = seen_version, .answer = answered, .ctx = l};
+    memcpy(d.alarm, the_alarm(l)->id, sizeof d.alarm);
+    snprintf(d.by, sizeof d.by, "%s", by);
+    engine_deed(l->engine, &d);
+}
+
+static void test_yes_only_after_the_commit(void **state)
+{
+    struct lab *l = *state;
+    message(l, "d1", "press", "{\"epoch\":\"e\",\"n\":1,\"kind\":\"panic\"}", false, "hold-1");
+    assert_int_equal(count(l, 'p', "receipt", ""), 0);
+    assert_int_equal(count(l, 'r', "", ""), 0);
+    assert_int_equal(count(l, 't', "", ""), 0);
+    commit(l);
+    assert_int_equal(count(l, 'p', "s/d1/receipt", "\"stage\":\"recorded\""), 1);
+    assert_int_equal(count(l, 'r', "hold-1", ""), 1);
+    assert_int_equal(count(l, 't', "police", "\"recorded\":true"), 1);
+    assert_int_equal(count(l, 't', "bureau", "\"type\":\"alarm.opened\""), 1);
+    assert_int_equal(count(l, 't', "guard", ""), 0);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    assert_int_equal(count(l, 'p', "receipt", "delivered"), 0);
+    commit(l);
+    assert_int_equal(count(l, 'p', "s/d1/receipt", "\"stage\":\"delivered\""), 1);
+    assert_int_equal(count(l, 'p', "tocsin/v1/s/state", "\"stage\":\"delivered\""), 1);
+}
+
+static void test_the_alarm_does_not_wait_for_the_disk(void **state)
+{
+    struct lab *l = *state;
+    commit(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    pass(l, 49);
+    assert_int_equal(count(l, 't', "", ""), 0);
+    pass(l, 1);
+    assert_int_equal(count(l, 't', "police", "\"recorded\":false"), 1);
+    assert_int_equal(count(l, 'p', "receipt", ""), 0);
+    char id[128];
+    snprintf(id, sizeof id, "%s", l->said[0].to);
+    commit(l);
+    assert_int_equal(count(l, 'p', "receipt", "recorded"), 1);
+    assert_int_equal(count(l, 't', "police", ""), 1); /* not told twice */
+
+    kill_daemon(l); /* the same press to a daemon that never recorded it is the same alarm under the same id */
+    store_destroy(l->store);
+    l->store = store_memory_create();
+    start(l);
+    forget_said(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    assert_int_equal(count(l, 't', id, ""), 1);
+}
+
+static void test_one_press_once(void **state)
+{
+    struct lab *l = *state;
+    const char *text = "{\"epoch\":\"e\",\"n\":1}";
+    press(l, "d1", text);
+    press(l, "d1", text); /* before the first is on the board */
+    commit(l);
+    press(l, "d1", text);
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 1);
+    assert_int_equal(count(l, 't', "police", ""), 1);
+    assert_true(count(l, 'p', "receipt", "recorded") >= 2);
+    press(l, "d1", ""); /* without identity: the payload within two seconds */
+    press(l, "d1", "");
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 2);
+    pass(l, 2500);
+    press(l, "d1", "");
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 3);
+}
+
+static void test_two_presses_at_one_moment_are_one_case(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    press(l, "d2", "{\"epoch\":\"e\",\"n\":1,\"kind\":\"attack\"}");
+    press(l, "d2", "{\"epoch\":\"e\",\"n\":2,\"kind\":\"fire\"}"); /* another class: another case */
+    commit(l);
+    assert_int_equal(board_counts(engine_board(l->engine)).alarms_open, 2);
+    struct alarm *a = board_open_alarm(engine_board(l->engine), "s", CLASS_SECURITY, MODE_REAL);
+    assert_int_equal(a->press_count, 2);
+    assert_int_equal(a->kind, KIND_ATTACK);
+}
+
+static void test_nobody_is_falsely_alarmed(void **state)
+{
+    struct lab *l = *state;
+    char text[256], fresh[64];
+    message(l, "nobody", "press", "{\"epoch\":\"e\",\"n\":1}", false, NULL);
+    message(l, "lost", "press", "{\"epoch\":\"e\",\"n\":1}", false, NULL);
+    message(l, "signed", "press", "{\"epoch\":\"e\",\"n\":1}", false, NULL);
+    message(l, "d1", "press", "{\"epoch\":\"e\",\"n\":1}", true, NULL); /* retained, of unknown age */
+    message(l, "d1", "press", "{\"epoch\":\"e\",\"n\":9,\"kind\":\"cancel\"}", false, NULL);
+    commit(l);
+    assert_null(the_alarm(l));
+    assert_int_equal(count(l, 't', "police", ""), 0);
+    assert_int_equal(count(l, 'p', "d1/receipt", "refused"), 2);
+    assert_int_equal(engine_counts(l->engine).refused, 5);
+
+    unsigned char signature[32];
+    press_sign(l->device_key, "s", "signed", "e", 5, "panic", MODE_REAL, NULL, signature);
+    sodium_bin2base64(fresh, sizeof fresh, signature, 32, sodium_base64_VARIANT_ORIGINAL);
+    snprintf(text, sizeof text, "{\"epoch\":\"e\",\"n\":6,\"kind\":\"panic\",\"sig\":\"%s\"}", fresh);
+    press(l, "signed", text); /* signed for another n */
+    commit(l);
+    assert_null(the_alarm(l));
+    snprintf(text, sizeof text, "{\"epoch\":\"e\",\"n\":5,\"kind\":\"panic\",\"sig\":\"%s\"}", fresh);
+    press(l, "signed", text);
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 1);
+    press(l, "signed", text); /* again: the same press, no second one */
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 1);
+    snprintf(text, sizeof text, "{\"epoch\":\"e\",\"n\":77,\"at\":\"2027-01-15T07:59:59Z\"}"); /* fresh by its own clock */
+    l->wall_ms = 1800000000000;
+    message(l, "d1", "press", text, true, NULL);
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 2);
+}
+
+static void test_tests_and_drills_stay_apart(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1,\"test\":true}");
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2,\"drill\":true}");
+    commit(l);
+    assert_int_equal(count(l, 't', "police", ""), 0);
+    assert_int_equal(count(l, 't', "bureau", "\"mode\":\"test\""), 1);
+    assert_int_equal(count(l, 't', "bureau", "\"mode\":\"drill\""), 1);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":3}");
+    commit(l);
+    assert_int_equal(count(l, 't', "police", "\"mode\":\"real\""), 1);
+    pass(l, 60000);
+    commit(l);
+    assert_null(board_open_alarm(engine_board(l->engine), "s", CLASS_SECURITY, MODE_TEST));
+    assert_non_null(board_open_alarm(engine_board(l->engine), "s", CLASS_SECURITY, MODE_DRILL));
+    assert_non_null(board_open_alarm(engine_board(l->engine), "s", CLASS_SECURITY, MODE_REAL));
+}
+
+static void test_one_wins_the_other_is_told_who(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    deed(l, EVENT_ACKNOWLEDGED, "desk-1", 0);
+    deed(l, EVENT_ACKNOWLEDGED, "desk-2", 0);
+    assert_int_equal(l->answers, 0); /* not before the commit */
+    commit(l);
+    assert_int_equal(l->answers, 2);
+    assert_int_equal(l->answer, ENGINE_ALREADY);
+    assert_string_equal(l->who, "desk-1");
+    assert_int_equal(count(l, 'p', "d1/receipt", "\"stage\":\"acknowledged\""), 1);
+}
+
+static void test_closing_meets_a_press(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    uint32_t seen = the_alarm(l)->version;
+    press(l, "d2", "{\"epoch\":\"e\",\"n\":1}");
+    deed(l, EVENT_CLOSED, "desk", seen); /* the press is on its way to the journal: nobody has seen it */
+    commit(l);
+    assert_int_equal(l->answer, ENGINE_IMPOSSIBLE);
+    assert_int_equal(the_alarm(l)->state, ALARM_OPEN);
+    deed(l, EVENT_CLOSED, "desk", the_alarm(l)->version);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2}"); /* the closing is on its way: a case of its own */
+    commit(l);
+    assert_int_equal(l->answer, ENGINE_DONE);
+    assert_int_equal(board_counts(engine_board(l->engine)).alarms_open, 1);
+    assert_int_equal(board_counts(engine_board(l->engine)).alarms_kept, 1);
+    assert_true(count(l, 'c', "", "police") >= 1); /* what was still being tried gives way to the last word */
+    assert_int_equal(count(l, 't', "police", "alarm.closed"), 1);
+}
+
+static void test_restart_is_resume(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    commit(l);
+    pass(l, 20000);
+    kill_daemon(l);
+    forget_said(l);
+    l->wall_ms += 3600000 * 5 + 2000; /* the wall clock steps, the boot's clock does not */
+    l->boottime_ms += 2000;
+    start(l);
+    commit(l);
+    assert_int_equal(count(l, 't', "police", ""), 0);
+    assert_int_equal(count(l, 't', "bureau", "alarm.opened"), 1); /* still owed, under the same id */
+    assert_int_equal(count(l, 't', "guard", ""), 0);
+    pass(l, 7900);
+    commit(l);
+    assert_int_equal(count(l, 't', "guard", ""), 0);
+    pass(l, 200); /* 30 s after the press */
+    commit(l);
+    assert_int_equal(count(l, 't', "guard", "alarm.opened"), 1);
+
+    kill_daemon(l);
+    strcpy(l->boot, "boot-2"); /* a reboot, and the wall clock was set back: it counts as no time at all */
+    l->boottime_ms = 500;
+    l->wall_ms -= 3600000;
+    start(l);
+    commit(l);
+    assert_int_equal(the_alarm(l)->rounds, 0);
+    pass(l, 30100);
+    commit(l);
+    assert_int_equal(the_alarm(l)->rounds, 1);
+    assert_true(the_alarm(l)->exhausted);
+    assert_non_null(board_trouble(engine_board(l->engine), TROUBLE_PLAN_EXHAUSTED, the_alarm(l)->id));
+}
+
+static void test_stop_and_start_from_the_snapshot(void **state)
+{
+    struct lab *l = *state;
+    for (unsigned i = 0; i < 50; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "{\"epoch\":\"e\",\"n\":%u}", i);
+        press(l, i % 2 ? "d1" : "d2", text);
+    }
+    commit(l);
+    engine_stop(l->engine);
+    journal_commit_now(l->journal);
+    kill_daemon(l);
+    start(l);
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 50);
+    assert_int_equal(count(l, 't', "police", ""), 2); /* once before, once now: it never answered */
+}
+
+static void test_devices_are_supervised(void **state)
+{
+    struct lab *l = *state;
+    commit(l);
+    pass(l, 20500);
+    commit(l);
+    assert_non_null(board_trouble(engine_board(l->engine), TROUBLE_DEVICE_SILENT, "s/d2"));
+    assert_null(board_trouble(engine_board(l->engine), TROUBLE_DEVICE_SILENT, "s/d1")); /* not supervised */
+    assert_int_equal(count(l, 't', "bureau", "trouble.raised"), 1);
+    message(l, "d2", "heartbeat", "{\"battery\":5}", false, NULL);
+    pass(l, 1000);
+    commit(l);
+    assert_null(board_trouble(engine_board(l->engine), TROUBLE_DEVICE_SILENT, "s/d2"));
+    assert_non_null(board_trouble(engine_board(l->engine), TROUBLE_BATTERY, "s/d2"));
+    message(l, "d2", "offline", "", false, NULL);
+    pass(l, 1000);
+    commit(l);
+    assert_non_null(board_trouble(engine_board(l->engine), TROUBLE_DEVICE_OFFLINE, "s/d2"));
+    struct engine_device device;
+    assert_true(engine_device(l->engine, conf_device(l->conf, "s", "d2")->index, &device));
+    assert_true(device.offline && device.battery == 5);
+}
+
+static void test_unknown_topics_are_counted(void **state)
+{
+    struct lab *l = *state;
+    static const char *const topics[] = {"", "tocsin", "tocsin/v1/", "tocsin/v1/s", "tocsin/v1/s/d1/", "tocsin/v1/s/d1/x/y",
+                                         "tocsin/v2/s/d1/press", "tocsin/v1//d1/press", "tocsin/v1/s/d1/nonsense"};
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+        engine_message(l->engine, &(struct engine_message){.topic = topics[i], .payload = "", .qos = 1});
+    assert_int_equal(engine_counts(l->engine).unknown_topics, sizeof topics / sizeof *topics);
+    commit(l);
+    assert_null(the_alarm(l));
+}
+
+int main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_yes_only_after_the_commit),
+        TEST(test_the_alarm_does_not_wait_for_the_disk),
+        TEST(test_one_press_once),
+        TEST(test_two_presses_at_one_moment_are_one_case),
+        TEST(test_nobody_is_falsely_alarmed),
+        TEST(test_tests_and_drills_stay_apart),
+        TEST(test_one_wins_the_other_is_told_who),
+        TEST(test_closing_meets_a_press),
+        TEST(test_restart_is_resume),
+        TEST(test_stop_and_start_from_the_snapshot),
+        TEST(test_devices_are_supervised),
+        TEST(test_unknown_topics_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
