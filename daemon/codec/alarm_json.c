@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How much is said. The site's texts and the zones' names are an administrator's and of any length; ids are not. */
+/* How much is said. The site's texts and the zones' names are an administrator's and of any length; ids are
+ * not. */
 enum detail { DETAIL_ALL, DETAIL_NO_ZONE_NAMES, DETAIL_IDS, DETAIL_COUNT };
 
 #define CONTACTS_MAX 16 /* people to call that are named in one body */
@@ -72,7 +73,8 @@ static const char *author(const struct alarm *a)
     return "";
 }
 
-static void put_members(struct json_out *o, const struct conf *conf, const struct alarm *a, enum detail detail)
+static void put_members(struct json_out *o, const struct conf *conf, const struct alarm *a,
+                        enum detail detail)
 {
     json_text(o, "id", a->id);
     put_site(o, conf, a->site, detail);
@@ -137,7 +139,8 @@ static void put_oddities(struct json_out *o, uint32_t oddities)
     json_close(o, ']');
 }
 
-static void put_press(struct json_out *o, const struct conf_site *site, const struct press *p, enum detail detail)
+static void put_press(struct json_out *o, const struct conf_site *site, const struct press *p,
+                      enum detail detail)
 {
     json_open(o, NULL, '{');
     json_text(o, "device", p->device); /* device, epoch, n: readers look for them in this order */
@@ -157,8 +160,8 @@ static void put_press(struct json_out *o, const struct conf_site *site, const st
     json_close(o, '}');
 }
 
-static void put_presses(struct json_out *o, const struct conf *conf, const struct board *board, const struct alarm *a,
-                        uint32_t first, uint32_t count, enum detail detail)
+static void put_presses(struct json_out *o, const struct conf *conf, const struct board *board,
+                        const struct alarm *a, uint32_t first, uint32_t count, enum detail detail)
 {
     const struct conf_site *site = conf_site(conf, a->site);
     json_open(o, "presses", '[');
@@ -170,8 +173,8 @@ static void put_presses(struct json_out *o, const struct conf *conf, const struc
     json_close(o, ']');
 }
 
-void alarm_json_presses(struct json_out *o, const struct conf *conf, const struct board *board, const struct alarm *a,
-                        uint32_t first, uint32_t count)
+void alarm_json_presses(struct json_out *o, const struct conf *conf, const struct board *board,
+                        const struct alarm *a, uint32_t first, uint32_t count)
 {
     put_presses(o, conf, board, a, first, count, DETAIL_ALL);
 }
@@ -192,7 +195,8 @@ static void put_type(struct json_out *o, const char *family, const char *what)
 }
 
 size_t webhook_body(char *out, size_t capacity, const struct conf *conf, const struct board *board,
-                    const struct effect *effect, const struct journal_head *head, bool recorded, int64_t now_ms)
+                    const struct effect *effect, const struct journal_head *head, bool recorded,
+                    int64_t now_ms)
 {
     const struct alarm *a = effect->alarm;
     uint32_t count = effect->press_count < LIMIT_BODY_PRESSES ? effect->press_count : LIMIT_BODY_PRESSES;
@@ -239,8 +243,8 @@ size_t webhook_trouble_body(char *out, size_t capacity, const char *daemon, cons
     return json_out_ok(&o) ? o.size : 0;
 }
 
-size_t receipt_body(char *out, size_t capacity, const char *epoch, uint64_t n, const char *stage, const char *alarm,
-                    int64_t now_ms)
+size_t receipt_body(char *out, size_t capacity, const char *epoch, uint64_t n, const char *stage,
+                    const char *alarm, int64_t now_ms)
 {
     struct json_out o;
     json_out_init(&o, out, capacity);
@@ -267,8 +271,8 @@ static void put_summary(struct json_out *o, const struct alarm *a)
     json_close(o, '}');
 }
 
-size_t site_state_body(char *out, size_t capacity, const struct conf *conf, struct board *board, const char *site,
-                       int64_t now_ms)
+size_t site_state_body(char *out, size_t capacity, const struct conf *conf, struct board *board,
+                       const char *site, int64_t now_ms)
 {
     struct json_out o;
     json_out_init(&o, out, capacity);
@@ -277,8 +281,8 @@ size_t site_state_body(char *out, size_t capacity, const struct conf *conf, stru
     json_time(&o, "at", now_ms);
     json_open(&o, "alarms", '[');
     for (enum mode mode = 0; mode < MODE_COUNT; mode++)
-        for (enum alarm_class class = 0; class < CLASS_COUNT; class++) {
-            const struct alarm *a = board_open_alarm(board, site, class, mode); /* at most one of each */
+        for (enum alarm_class family = 0; family < CLASS_COUNT; family++) {
+            const struct alarm *a = board_open_alarm(board, site, family, mode); /* at most one of each */
             if (a)
                 put_summary(&o, a);
         }

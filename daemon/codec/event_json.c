@@ -49,7 +49,7 @@ struct field {
     bool (*word_of)(const char *, unsigned *);
 };
 
-#define AT(member) .offset = offsetof(struct event, member), .size = sizeof ((struct event *)0)->member
+#define AT(member) .offset = offsetof(struct event, member), .size = sizeof((struct event *)0)->member
 #define WORDS(name) .word = name##_str, .word_of = name##_of
 
 static const struct field head_fields[] = {
@@ -249,10 +249,22 @@ static bool is_usual(const struct field *f, const void *place)
     return load(f, place) == f->usual;
 }
 
+/* A name takes as many bytes in the line as in the event, so that it is never too long to be read back. */
+static void encode_name(struct json_out *o, const struct field *f, const char *name)
+{
+    char utf8[LIMIT_ID * 2];
+    assert(f->size <= sizeof utf8);
+    size_t size = strnlen(name, f->size);
+    text_make_utf8(utf8, name, size);
+    json_text_n(o, f->name, utf8, size);
+}
+
 static void encode_field(struct json_out *o, const struct field *f, const void *place)
 {
     switch (f->shape) {
     case SHAPE_NAME:
+        encode_name(o, f, place);
+        break;
     case SHAPE_TEXT:
         json_text_n(o, f->name, place, strnlen(place, f->size));
         break;
@@ -386,8 +398,10 @@ static bool decode_plan(const json_t *value, struct plan *plan)
 {
     const json_t *acks = json_object_get(value, "acks_needed"), *steps = json_object_get(value, "steps");
     memset(plan, 0, sizeof *plan);
-    if (!decode_text(json_object_get(value, "id"), plan->id, sizeof plan->id, false) || !json_is_array(acks) ||
-        !decode_u32(json_object_get(value, "coming_timeout_s"), &plan->coming_timeout_s) || !json_is_array(steps))
+    if (!decode_text(json_object_get(value, "id"), plan->id, sizeof plan->id, false) ||
+        !json_is_array(acks) ||
+        !decode_u32(json_object_get(value, "coming_timeout_s"), &plan->coming_timeout_s) ||
+        !json_is_array(steps))
         return false;
     for (size_t i = 0; i < json_array_size(acks); i++) {
         enum role role;
@@ -455,10 +469,13 @@ bool event_decode(const char *line, size_t size, struct event *out, char why[LIM
     json_error_t error;
     json_t *object = json_in_object(line, size, JSON_REJECT_DUPLICATES, &error);
     if (!object) {
-        snprintf(why, LIMIT_TEXT, "the line is no JSON object: %s", error.text);
+        char reason[sizeof error.text];
+        text_clean(reason, sizeof reason, error.text, strlen(error.text));
+        snprintf(why, LIMIT_TEXT, "the line is no JSON object: %s", reason);
         return false;
     }
-    bool good = decode_fields(object, head_fields, out, why) && decode_fields(object, fields_of(out->type), out, why);
+    bool good = decode_fields(object, head_fields, out, why);
+    good = good && decode_fields(object, fields_of(out->type), out, why);
     json_decref(object);
     return good;
 }

@@ -1,7 +1,9 @@
 /* event_json.h - struct event ↔ one line of the journal (proto/journal.md). PURE.
  *
- * Promises: event_encode() of equal events gives equal bytes; event_decode(event_encode(e)) gives e. Keys this
- * version does not know are passed over, so that an older daemon can read a newer journal's extra fields.
+ * Promises: event_encode() of equal events gives equal bytes; event_decode(event_encode(e)) gives e, and
+ * never fails: bytes that are no UTF-8 come back replaced, texts perhaps cut. Every event fits LIMIT_LINE.
+ * Keys this version does not know are passed over, so that an older daemon can read a newer journal's extra
+ * fields.
  *
  *     char line[LIMIT_LINE + 1];
  *     size_t size = event_encode(&e, line, sizeof line);   // 0: did not fit

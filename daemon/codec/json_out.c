@@ -148,7 +148,7 @@ void json_decimal(struct json_out *o, const char *key, double value, int digits)
 {
     static const int64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
     assert(digits >= 0 && digits <= 9);
-    if (!isfinite(value) || fabs(value) >= 9e9) { /* JSON has no word for it; a number that large is no measurement */
+    if (!isfinite(value) || fabs(value) >= 9e9) { /* JSON has no word for it, or it is no measurement */
         json_raw(o, key, "null", 4);
         return;
     }

@@ -1,9 +1,10 @@
-/* json_out.h - writes JSON text into a fixed buffer: no allocation, one fixed order, so equal facts give equal bytes.
+/* json_out.h - writes JSON text into a fixed buffer: no allocation, one fixed order, so equal facts give
+ * equal bytes.
  *
- * Promises: the output is valid UTF-8 JSON whatever goes in: control characters and invalid UTF-8 are escaped or
- * replaced by U+FFFD. When the buffer is too small nothing is written past it and `full` is set; json_out_ok() is
- * to be checked once, at the end. Parsing is jansson's work; this exists because the journal's lines are bytes that
- * are hashed, and because a press must not wait for an allocator.
+ * Promises: the output is valid UTF-8 JSON whatever goes in: control characters and invalid UTF-8 are escaped
+ * or replaced by U+FFFD. When the buffer is too small nothing is written past it and `full` is set;
+ * json_out_ok() is to be checked once, at the end. Parsing is jansson's work; this exists because the
+ * journal's lines are bytes that are hashed, and because a press must not wait for an allocator.
  *
  *     struct json_out o;
  *     json_out_init(&o, buffer, sizeof buffer);
@@ -41,6 +42,7 @@ void json_bool(struct json_out *, const char *key, bool value);
 void json_time(struct json_out *, const char *key, int64_t at_ms); /* RFC 3339, UTC, milliseconds; 0 = null */
 void json_hex(struct json_out *, const char *key, const unsigned char *bytes, size_t size);
 void json_base64(struct json_out *, const char *key, const unsigned char *bytes, size_t size);
-void json_raw(struct json_out *, const char *key, const char *json, size_t size); /* a value that is JSON already */
+void json_raw(struct json_out *, const char *key, const char *json,
+              size_t size); /* a value that is JSON already */
 
 #endif

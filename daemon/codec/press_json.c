@@ -120,22 +120,8 @@ static void take_fields(json_t *object, struct press_fields *f)
     }
 }
 
-/* Text in another encoding spoils only itself: its bytes become '?', the fields around it stay readable. */
-static size_t make_utf8(const char *text, size_t size, char *out)
-{
-    for (size_t at = 0; at < size;) {
-        size_t n = text_char_size(text + at, size - at);
-        if (n)
-            memcpy(out + at, text + at, n);
-        else
-            out[at] = '?';
-        at += n ? n : 1;
-    }
-    return size;
-}
-
-/* Reads as strictly as it can and as tolerantly as it must; each step down leaves its mark in `oddities`. Whole
- * numbers are read as reals: one of 2^64 is then a bad field and not the end of the reading. */
+/* Reads as strictly as it can and as tolerantly as it must; each step down leaves its mark in `oddities`.
+ * Whole numbers are read as reals: one of 2^64 is then a bad field and not the end of the reading. */
 static json_t *read_payload(const char *payload, size_t size, uint32_t *oddities)
 {
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK;
@@ -143,8 +129,8 @@ static json_t *read_payload(const char *payload, size_t size, uint32_t *oddities
     json_error_t error;
     json_t *object = json_in_object(payload, size, flags, &error);
     if (!object && json_error_code(&error) == json_error_invalid_utf8) {
-        *oddities |= ODD_NOT_JSON;
-        size = make_utf8(payload, size, utf8);
+        *oddities |= ODD_NOT_JSON; /* text in another encoding spoils only itself */
+        text_make_utf8(utf8, payload, size);
         payload = utf8;
         object = json_in_object(payload, size, flags, &error);
     }
@@ -193,7 +179,8 @@ void press_decode(const void *payload, size_t size, struct press_fields *out)
         text_clean(out->raw, sizeof out->raw, payload, size < 4 * LIMIT_RAW ? size : 4 * LIMIT_RAW);
 }
 
-void press_identity_of_payload(const void *payload, size_t size, int64_t window_start_ms, struct press_fields *out)
+void press_identity_of_payload(const void *payload, size_t size, int64_t window_start_ms,
+                               struct press_fields *out)
 {
     unsigned char window[8], hash[crypto_hash_sha256_BYTES];
     for (unsigned i = 0; i < 8; i++)
@@ -210,8 +197,8 @@ void press_identity_of_payload(const void *payload, size_t size, int64_t window_
     snprintf(out->epoch, sizeof out->epoch, "-");
 }
 
-void press_sign(const unsigned char key[32], const char *site, const char *device, const char *epoch, uint64_t n,
-                const char *kind, enum mode mode, const char *at, unsigned char out[32])
+void press_sign(const unsigned char key[32], const char *site, const char *device, const char *epoch,
+                uint64_t n, const char *kind, enum mode mode, const char *at, unsigned char out[32])
 {
     char number[24];
     snprintf(number, sizeof number, "%llu", (unsigned long long)n);

@@ -1,8 +1,8 @@
 /* press_json.h - what a button says (proto/mqtt.md) ↔ struct event_press, and its signature. PURE.
  *
- * Promises: press_decode() takes any bytes and always gives a usable press: what could not be understood is named in
- * `oddities`, and one bad field does not spoil the others. Nothing of the payload is trusted: names come from the
- * configuration, only identity, kind, mode, time and battery come from here.
+ * Promises: press_decode() takes any bytes and always gives a usable press: what could not be understood is
+ * named in `oddities`, and one bad field does not spoil the others. Nothing of the payload is trusted: names
+ * come from the configuration, only identity, kind, mode, time and battery come from here.
  *
  *     struct press_fields f;
  *     press_decode(payload, size, &f);
@@ -30,14 +30,15 @@ struct press_fields {
 
 void press_decode(const void *payload, size_t size, struct press_fields *out);
 
-/* Identity of a press without one: epoch "-", n = the first 53 bits of SHA-256(window_start_ms as 8 bytes, big-endian
- * ‖ payload). 53 bits, so that every JSON reader keeps the number. has_identity stays false. */
-void press_identity_of_payload(const void *payload, size_t size, int64_t window_start_ms, struct press_fields *out);
+/* Identity of a press without one: epoch "-", n = the first 53 bits of SHA-256(window_start_ms as 8 bytes,
+ * big-endian ‖ payload). 53 bits, so that every JSON reader keeps the number. has_identity stays false. */
+void press_identity_of_payload(const void *payload, size_t size, int64_t window_start_ms,
+                               struct press_fields *out);
 
-/* HMAC-SHA256 (RFC 2104) over the lines "tocsin-press-v1", site, device, epoch, n, kind, mode, at, each ended by \n;
- * an absent (NULL) kind or at is an empty line. */
-void press_sign(const unsigned char key[32], const char *site, const char *device, const char *epoch, uint64_t n,
-                const char *kind, enum mode mode, const char *at, unsigned char out[32]);
+/* HMAC-SHA256 (RFC 2104) over the lines "tocsin-press-v1", site, device, epoch, n, kind, mode, at, each ended
+ * by \n; an absent (NULL) kind or at is an empty line. */
+void press_sign(const unsigned char key[32], const char *site, const char *device, const char *epoch,
+                uint64_t n, const char *kind, enum mode mode, const char *at, unsigned char out[32]);
 /* Constant time. False for a press without identity, too: what has no counter could be replayed for ever. */
 bool press_signature_ok(const unsigned char key[32], const char *site, const char *device,
                         const struct press_fields *);

@@ -17,7 +17,9 @@ static uint32_t first_char(const char *text, size_t size, size_t *char_size)
         *char_size = 1;
         return u[0];
     }
-    size_t n = u[0] >= 0xF0 && u[0] <= 0xF4 ? 4 : u[0] >= 0xE0 && u[0] < 0xF0 ? 3 : u[0] >= 0xC2 && u[0] < 0xE0 ? 2 : 0;
+    size_t n = 0;
+    if (u[0] >= 0xC2 && u[0] <= 0xF4)
+        n = u[0] >= 0xF0 ? 4 : u[0] >= 0xE0 ? 3 : 2;
     if (n == 0 || n > size)
         return 0;
     uint32_t c = u[0] & (0x7Fu >> n);
@@ -43,10 +45,30 @@ size_t text_cut(const char *text, size_t size, size_t limit)
 {
     if (size <= limit)
         return size;
-    size_t cut = limit;
-    while (cut > 0 && limit - cut < 3 && ((unsigned char)text[cut] & 0xC0) == 0x80)
-        cut--;
-    return ((unsigned char)text[cut] & 0xC0) == 0x80 ? limit : cut; /* four in a row: no UTF-8, any place will do */
+    for (size_t cut = limit; limit - cut <= 3; cut--) {
+        if (((unsigned char)text[cut] & 0xC0) != 0x80)
+            return cut;
+        if (cut == 0)
+            break;
+    }
+    return limit; /* no UTF-8: any place will do */
+}
+
+void text_make_utf8(char *out, const char *text, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        if ((unsigned char)text[at] < 0x80) {
+            out[at] = text[at];
+            at++;
+            continue;
+        }
+        size_t n = text_char_size(text + at, size - at);
+        if (n)
+            memcpy(out + at, text + at, n);
+        else
+            out[at] = '?';
+        at += n ? n : 1;
+    }
 }
 
 static bool hidden(uint32_t c)

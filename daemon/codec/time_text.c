@@ -5,8 +5,8 @@
 #define FIRST_MS (-62135596800000LL) /* 0001-01-01T00:00:00.000Z */
 #define LAST_MS 253402300799999LL    /* 9999-12-31T23:59:59.999Z */
 
-/* Days since 1970-01-01 and back in the Gregorian calendar, years counted from March so that a leap day is a year's
- * last; an era is 400 years = 146097 days. */
+/* Days since 1970-01-01 and back in the Gregorian calendar, years counted from March so that a leap day is a
+ * year's last; an era is 400 years = 146097 days. */
 static int64_t days_of_date(int64_t year, unsigned month, unsigned day)
 {
     year -= month <= 2;

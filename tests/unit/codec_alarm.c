@@ -1,8 +1,10 @@
-/* alarm_json: what endpoints, buttons and sirens are told, compared with proto/examples, which are the contract. */
+/* alarm_json: what endpoints, buttons and sirens are told, compared with proto/examples, which are the
+ * contract. */
 #include "codec/alarm_json.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -16,9 +18,16 @@
 
 static struct conf_zone zones[] = {{"204", "教学楼 204 室"}, {"gate", "东门岗"}};
 static struct conf_contact contacts[] = {{"值班室", "+86 21 5555 0100"}, {"Guard post", NULL}};
-static struct conf_site school = {.id = "school-1", .name = "第一中学 \"No. 1\"", .address = "示范路 1 号",
-    .latitude = 31.2304161, .longitude = 121.47, .has_position = true, .contacts = contacts, .contact_count = 2,
-    .zones = zones, .zone_count = 2};
+static struct conf_site school = {.id = "school-1",
+                                  .name = "第一中学 \"No. 1\"",
+                                  .address = "示范路 1 号",
+                                  .latitude = 31.2304161,
+                                  .longitude = 121.47,
+                                  .has_position = true,
+                                  .contacts = contacts,
+                                  .contact_count = 2,
+                                  .zones = zones,
+                                  .zone_count = 2};
 static struct conf_endpoint police = {.id = "police", .name = "区公安分局 110"};
 
 const struct conf_site *conf_site(const struct conf *conf, const char *id)
@@ -71,7 +80,8 @@ static void write_body(void *ctx, const struct effect *effect)
     struct world *w = ctx;
     if (strcmp(effect->delivery->endpoint, "police") != 0)
         return;
-    w->size = webhook_body(w->body, sizeof w->body, NULL, w->board, effect, &head, true, T0 + 210 + (int64_t)w->seq * 1000);
+    w->size = webhook_body(w->body, sizeof w->body, NULL, w->board, effect, &head, true,
+                           T0 + 210 + (int64_t)w->seq * 1000);
     w->version = effect->alarm->version;
     w->next_press = effect->first_press + effect->press_count;
     w->presses = effect->press_count;
@@ -92,11 +102,21 @@ static void apply(struct world *w, struct event *e)
 static struct event press_of(const char *device, const char *zone, uint64_t n, enum kind kind)
 {
     struct event e = {.type = EVENT_PRESS_RECEIVED};
-    e.press = (struct event_press){.site = "school-1", .epoch = "b3f1", .n = n, .has_identity = true, .kind = kind,
+    e.press = (struct event_press){
+        .site = "school-1",
+        .epoch = "b3f1",
+        .n = n,
+        .has_identity = true,
+        .kind = kind,
         .battery = -1,
-        .plan = {.id = "school", .step_count = 2, .endpoint_count = 3, .acks_needed = 1u << ROLE_POLICE,
-                 .answer_timeout_s = {60, 30}, .coming_timeout_s = 300,
-                 .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}, {"guard", ROLE_GUARD, 1}}}};
+        .plan = {
+            .id = "school",
+            .step_count = 2,
+            .endpoint_count = 3,
+            .acks_needed = 1u << ROLE_POLICE,
+            .answer_timeout_s = {60, 30},
+            .coming_timeout_s = 300,
+            .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}, {"guard", ROLE_GUARD, 1}}}};
     snprintf(e.press.device, sizeof e.press.device, "%s", device);
     snprintf(e.press.zone, sizeof e.press.zone, "%s", zone);
     return e;
@@ -123,8 +143,12 @@ static const char *telling(struct world *w)
     board_take_effects(w->board, 1000000 + (int64_t)w->seq * 1000 + 600000, 0, write_body, w);
     assert_true(w->size > 0);
     struct event e = {.type = EVENT_DELIVERY_RESULT};
-    e.delivery = (struct event_delivery){.endpoint = "police", .version = w->version, .presses = w->next_press,
-                                         .attempt = 1, .outcome = OUTCOME_RECEIVED, .http_status = 200};
+    e.delivery = (struct event_delivery){.endpoint = "police",
+                                         .version = w->version,
+                                         .presses = w->next_press,
+                                         .attempt = 1,
+                                         .outcome = OUTCOME_RECEIVED,
+                                         .http_status = 200};
     apply(w, &e);
     return w->body;
 }
@@ -188,8 +212,11 @@ static void test_story(void **state)
 static void test_troubles_and_receipts(void **state)
 {
     char body[1024];
-    struct event e = {.type = EVENT_TROUBLE_RAISED, .at_ms = T0, .trouble = {.code = TROUBLE_DEVICE_SILENT,
-                      .part = "school-1/room-204", .text = "room-204 of 第一中学 has not been heard for 20 s"}};
+    struct event e = {.type = EVENT_TROUBLE_RAISED,
+                      .at_ms = T0,
+                      .trouble = {.code = TROUBLE_DEVICE_SILENT,
+                                  .part = "school-1/room-204",
+                                  .text = "room-204 of 第一中学 has not been heard for 20 s"}};
     assert_true(webhook_trouble_body(body, sizeof body, "tocsin.example.edu", &e, &head) > 0);
     is_example("webhook/trouble_raised.json", body);
     e.type = EVENT_TROUBLE_CLEARED;
@@ -249,14 +276,15 @@ static void test_what_is_no_longer_configured(void **state)
     alarm_json_deliveries(&o, NULL, board_alarm(w->board, ALARM));
     json_close(&o, '}');
     assert_true(json_out_ok(&o));
-    assert_string_equal(out,
-        "{\"deliveries\":["
-        "{\"endpoint\":\"police\",\"name\":\"区公安分局 110\",\"role\":\"police\",\"step\":1,\"state\":\"received\",\"version\":1,"
-        "\"presses\":1,\"attempts\":0,\"since\":\"2026-11-23T08:00:01.000Z\",\"http_status\":200},"
-        "{\"endpoint\":\"bureau\",\"role\":\"bureau\",\"step\":1,\"state\":\"sent\",\"version\":0,"
-        "\"presses\":0,\"attempts\":0,\"since\":\"2026-11-23T08:00:00.000Z\",\"http_status\":0},"
-        "{\"endpoint\":\"guard\",\"role\":\"guard\",\"step\":2,\"state\":\"waiting\",\"version\":0,"
-        "\"presses\":0,\"attempts\":0,\"since\":\"2026-11-23T08:00:00.000Z\",\"http_status\":0}]}");
+    assert_string_equal(
+        out, "{\"deliveries\":["
+             "{\"endpoint\":\"police\",\"name\":\"区公安分局 "
+             "110\",\"role\":\"police\",\"step\":1,\"state\":\"received\",\"version\":1,"
+             "\"presses\":1,\"attempts\":0,\"since\":\"2026-11-23T08:00:01.000Z\",\"http_status\":200},"
+             "{\"endpoint\":\"bureau\",\"role\":\"bureau\",\"step\":1,\"state\":\"sent\",\"version\":0,"
+             "\"presses\":0,\"attempts\":0,\"since\":\"2026-11-23T08:00:00.000Z\",\"http_status\":0},"
+             "{\"endpoint\":\"guard\",\"role\":\"guard\",\"step\":2,\"state\":\"waiting\",\"version\":0,"
+             "\"presses\":0,\"attempts\":0,\"since\":\"2026-11-23T08:00:00.000Z\",\"http_status\":0}]}");
     world_destroy(w);
 }
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ static void any_id(char *out, size_t capacity, size_t least)
 
 static void any_text(char *out, size_t capacity)
 {
-    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\x01", "警", "\xC2\xA0", "\xF0\x9F\x94\x94", " ", "/"};
+    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\x01", "警", "\xC2\xA0", "\xF0\x9F\x94\x94",
+                                         " ", "/"};
     size_t used = 0, size = any(capacity);
     for (;;) {
         const char *piece = pieces[any(sizeof pieces / sizeof pieces[0])];
@@ -174,25 +176,87 @@ static void test_every_type_comes_back(void **state)
         }
 }
 
+static void any_bytes(char *out, size_t capacity)
+{
+    for (size_t i = 0; i + 1 < capacity; i++)
+        out[i] = (char)(1 + any(255));
+    out[capacity - 1] = '\0';
+}
+
+/* An event that cannot be read back would stop the daemon, now and at every start. */
+static void test_any_bytes_come_back(void **state)
+{
+    for (unsigned round = 0; round < 3000; round++) {
+        static struct event e, back;
+        static const enum event_type types[] = {EVENT_PRESS_REFUSED, EVENT_DELIVERY_RESULT, EVENT_CLOSED,
+                                                EVENT_TROUBLE_RAISED, EVENT_DAEMON_STARTED};
+        any_event(&e, types[round % 5]);
+        any_bytes(e.alarm, sizeof e.alarm);
+        struct {
+            enum event_type type;
+            char *place;
+            size_t size;
+        } texts[] = {
+            {EVENT_PRESS_REFUSED, e.press.site, sizeof e.press.site},
+            {EVENT_PRESS_REFUSED, e.press.device, sizeof e.press.device},
+            {EVENT_PRESS_REFUSED, e.press.zone, sizeof e.press.zone},
+            {EVENT_PRESS_REFUSED, e.press.epoch, sizeof e.press.epoch},
+            {EVENT_PRESS_REFUSED, e.press.raw, sizeof e.press.raw},
+            {EVENT_DELIVERY_RESULT, e.delivery.endpoint, sizeof e.delivery.endpoint},
+            {EVENT_DELIVERY_RESULT, e.delivery.text, sizeof e.delivery.text},
+            {EVENT_CLOSED, e.deed.by, sizeof e.deed.by},
+            {EVENT_CLOSED, e.deed.endpoint, sizeof e.deed.endpoint},
+            {EVENT_TROUBLE_RAISED, e.trouble.part, sizeof e.trouble.part},
+            {EVENT_TROUBLE_RAISED, e.trouble.text, sizeof e.trouble.text},
+            {EVENT_DAEMON_STARTED, e.daemon.version, sizeof e.daemon.version},
+        };
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+            if (texts[i].type == e.type)
+                any_bytes(texts[i].place, texts[i].size);
+        char line[LIMIT_LINE + 1], why[LIMIT_TEXT] = "";
+        size_t size = event_encode(&e, line, sizeof line);
+        assert_true(size > 0);
+        if (!event_decode(line, size, &back, why))
+            fail_msg("%s: %s", why, line);
+    }
+}
+
 /* The bytes are hashed: these lines may never look different. */
 static void test_known_lines(void **state)
 {
     static const char line[] =
         "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.123Z\",\"clock\":77,\"type\":\"press_received\","
         "\"alarm\":\"aaaaaaaaaaaaaaaaaaaaa\",\"site\":\"school-1\",\"device\":\"room-204\",\"zone\":\"204\","
-        "\"epoch\":\"b3f1\",\"n\":17,\"kind\":\"panic\",\"mode\":\"real\",\"odd\":[\"bad_field\",\"retained\"],"
+        "\"epoch\":\"b3f1\",\"n\":17,\"kind\":\"panic\",\"mode\":\"real\",\"odd\":[\"bad_field\","
+        "\"retained\"],"
         "\"claimed\":\"2026-11-23T08:00:00.000Z\",\"battery\":87,\"raw\":\"{\\\"n\\\":17\","
         "\"plan\":{\"id\":\"school\",\"acks_needed\":[\"police\"],\"coming_timeout_s\":300,\"steps\":["
         "{\"answer_timeout_s\":60,\"endpoints\":[{\"id\":\"police\",\"role\":\"police\"},"
         "{\"id\":\"bureau\",\"role\":\"bureau\"}]},{\"answer_timeout_s\":30,\"endpoints\":[]}]}}";
-    struct event e = {.seq = 1, .at_ms = 1795420800123, .clock_ms = 77, .type = EVENT_PRESS_RECEIVED,
+    struct event e = {.seq = 1,
+                      .at_ms = 1795420800123,
+                      .clock_ms = 77,
+                      .type = EVENT_PRESS_RECEIVED,
                       .alarm = "aaaaaaaaaaaaaaaaaaaaa"};
-    e.press = (struct event_press){.site = "school-1", .device = "room-204", .zone = "204", .epoch = "b3f1", .n = 17,
-        .has_identity = true, .kind = KIND_PANIC, .oddities = ODD_BAD_FIELD | ODD_RETAINED,
-        .claimed_ms = 1795420800000, .battery = 87, .raw = "{\"n\":17",
-        .plan = {.id = "school", .step_count = 2, .endpoint_count = 2, .acks_needed = 1u << ROLE_POLICE,
-                 .answer_timeout_s = {60, 30}, .coming_timeout_s = 300,
-                 .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}}}};
+    e.press =
+        (struct event_press){.site = "school-1",
+                             .device = "room-204",
+                             .zone = "204",
+                             .epoch = "b3f1",
+                             .n = 17,
+                             .has_identity = true,
+                             .kind = KIND_PANIC,
+                             .oddities = ODD_BAD_FIELD | ODD_RETAINED,
+                             .claimed_ms = 1795420800000,
+                             .battery = 87,
+                             .raw = "{\"n\":17",
+                             .plan = {.id = "school",
+                                      .step_count = 2,
+                                      .endpoint_count = 2,
+                                      .acks_needed = 1u << ROLE_POLICE,
+                                      .answer_timeout_s = {60, 30},
+                                      .coming_timeout_s = 300,
+                                      .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}}}};
     char out[LIMIT_LINE + 1], why[LIMIT_TEXT];
     assert_int_equal(event_encode(&e, out, sizeof out), sizeof line - 1);
     assert_string_equal(out, line);
@@ -206,19 +270,21 @@ static void test_known_lines(void **state)
     assert_true(back.press.has_identity);
 
     e = (struct event){.seq = 2, .at_ms = 1795420801000, .clock_ms = 80, .type = EVENT_CLOSED, .alarm = "a"};
-    e.deed = (struct event_deed){.by = "desk-3", .role = ROLE_POLICE, .disposition = DISPOSITION_FALSE,
-                                 .seen_version = 4};
+    e.deed = (struct event_deed){
+        .by = "desk-3", .role = ROLE_POLICE, .disposition = DISPOSITION_FALSE, .seen_version = 4};
     event_encode(&e, out, sizeof out);
-    assert_string_equal(out, "{\"seq\":2,\"at\":\"2026-11-23T08:00:01.000Z\",\"clock\":80,\"type\":\"closed\","
-                             "\"alarm\":\"a\",\"by\":\"desk-3\",\"role\":\"police\",\"disposition\":\"false\","
-                             "\"seen\":4}");
+    assert_string_equal(out,
+                        "{\"seq\":2,\"at\":\"2026-11-23T08:00:01.000Z\",\"clock\":80,\"type\":\"closed\","
+                        "\"alarm\":\"a\",\"by\":\"desk-3\",\"role\":\"police\",\"disposition\":\"false\","
+                        "\"seen\":4}");
 }
 
 static void test_defaults(void **state)
 {
-    static const char press[] = "{\"seq\":1,\"at\":null,\"clock\":0,\"type\":\"press_received\",\"site\":\"s\","
-                                "\"device\":\"d\",\"epoch\":\"e\",\"n\":0,\"kind\":\"fire\",\"mode\":\"test\","
-                                "\"added_by_a_newer_version\":{\"x\":[1,2]}}";
+    static const char press[] =
+        "{\"seq\":1,\"at\":null,\"clock\":0,\"type\":\"press_received\",\"site\":\"s\","
+        "\"device\":\"d\",\"epoch\":\"e\",\"n\":0,\"kind\":\"fire\",\"mode\":\"test\","
+        "\"added_by_a_newer_version\":{\"x\":[1,2]}}";
     struct event e;
     char why[LIMIT_TEXT];
     assert_true(event_decode(press, sizeof press - 1, &e, why));
@@ -244,7 +310,9 @@ static void test_largest_line_fits(void **state)
     p->claimed_ms = 1;
     p->kind = KIND_INTRUSION;
     p->refusal = REFUSAL_NOTHING_TO_CANCEL;
-    p->plan = (struct plan){.step_count = LIMIT_STEPS, .endpoint_count = LIMIT_PLAN_ENDPOINTS, .acks_needed = 31,
+    p->plan = (struct plan){.step_count = LIMIT_STEPS,
+                            .endpoint_count = LIMIT_PLAN_ENDPOINTS,
+                            .acks_needed = 31,
                             .coming_timeout_s = UINT32_MAX};
     memset(p->plan.id, 'p', sizeof p->plan.id - 1);
     for (unsigned i = 0; i < LIMIT_PLAN_ENDPOINTS; i++) {
@@ -267,7 +335,9 @@ static void test_largest_line_fits(void **state)
 }
 
 #define HEAD "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.000Z\",\"clock\":1,\"type\":"
-#define PRESS HEAD "\"press_received\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"mode\":\"real\""
+#define PRESS                                                                                                \
+    HEAD "\"press_received\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\","     \
+         "\"mode\":\"real\""
 #define X48 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static void test_refused(void **state)
@@ -295,7 +365,8 @@ static void test_refused(void **state)
         {HEAD "\"acknowledged\",\"by\":\"x\\u0000y\",\"role\":\"police\"}", "JSON"},
         {HEAD "\"journal_gap\",\"lost\":-3}", "lost"},
         {HEAD "\"deadline_passed\",\"deadline\":\"answer\",\"step\":4294967296}", "step"},
-        {HEAD "\"press_refused\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"mode\":\"real\"}",
+        {HEAD "\"press_refused\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\","
+              "\"mode\":\"real\"}",
          "refusal"},
         {PRESS ",\"identity\":0}", "identity"},
         {PRESS ",\"odd\":\"bad_field\"}", "odd"},
@@ -305,11 +376,17 @@ static void test_refused(void **state)
         {PRESS ",\"plan\":[]}", "plan"},
         {PRESS ",\"plan\":{}}", "plan"},
         {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[]}}", "plan"},
-        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[\"king\"],\"coming_timeout_s\":0,\"steps\":[{\"answer_timeout_s\":1,"
-               "\"endpoints\":[]}]}}", "plan"},
-        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[{\"answer_timeout_s\":-1,"
-               "\"endpoints\":[]}]}}", "plan"},
-        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[{},{},{},{},{},{},{},{},{}]}}", "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[\"king\"],\"coming_timeout_s\":0,\"steps\":[{"
+               "\"answer_timeout_s\":1,"
+               "\"endpoints\":[]}]}}",
+         "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[{\"answer_"
+               "timeout_s\":-1,"
+               "\"endpoints\":[]}]}}",
+         "plan"},
+        {PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,\"steps\":[{},{},{},{},{},{"
+               "},{},{},{}]}}",
+         "plan"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct event e;
@@ -326,18 +403,22 @@ static void test_plan_is_bounded(void **state)
     char line[LIMIT_LINE], why[LIMIT_TEXT];
     struct event e;
     for (unsigned count = LIMIT_PLAN_ENDPOINTS; count <= LIMIT_PLAN_ENDPOINTS + 1; count++) {
-        int size = snprintf(line, sizeof line, PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,"
-                            "\"steps\":[{\"answer_timeout_s\":1,\"endpoints\":[");
+        int size = snprintf(line, sizeof line,
+                            PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,"
+                                  "\"steps\":[{\"answer_timeout_s\":1,\"endpoints\":[");
         for (unsigned i = 0; i < count; i++)
-            size += snprintf(line + size, sizeof line - (size_t)size, "%s{\"id\":\"e\",\"role\":\"police\"}", i ? "," : "");
+            size += snprintf(line + size, sizeof line - (size_t)size, "%s{\"id\":\"e\",\"role\":\"police\"}",
+                             i ? "," : "");
         size += snprintf(line + size, sizeof line - (size_t)size, "]}]}}");
         assert_int_equal(event_decode(line, (size_t)size, &e, why), count == LIMIT_PLAN_ENDPOINTS);
     }
     for (unsigned count = LIMIT_STEPS; count <= LIMIT_STEPS + 1; count++) {
-        int size = snprintf(line, sizeof line, PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,"
-                            "\"steps\":[");
+        int size = snprintf(line, sizeof line,
+                            PRESS ",\"plan\":{\"id\":\"p\",\"acks_needed\":[],\"coming_timeout_s\":0,"
+                                  "\"steps\":[");
         for (unsigned i = 0; i < count; i++)
-            size += snprintf(line + size, sizeof line - (size_t)size, "%s{\"answer_timeout_s\":1,\"endpoints\":[]}", i ? "," : "");
+            size += snprintf(line + size, sizeof line - (size_t)size,
+                             "%s{\"answer_timeout_s\":1,\"endpoints\":[]}", i ? "," : "");
         size += snprintf(line + size, sizeof line - (size_t)size, "]}}");
         assert_int_equal(event_decode(line, (size_t)size, &e, why), count == LIMIT_STEPS);
     }
@@ -379,12 +460,29 @@ static double seconds(void)
 static void test_print_speed(void **state)
 {
     enum { ROUNDS = 20000 };
-    struct event e = {.seq = 4711, .at_ms = 1795420800123, .clock_ms = 77000, .type = EVENT_PRESS_RECEIVED,
-                      .alarm = "aaaaaaaaaaaaaaaaaaaaa"}, back;
-    e.press = (struct event_press){.site = "school-1", .device = "room-204", .zone = "204", .epoch = "b3f1", .n = 17,
-        .has_identity = true, .kind = KIND_PANIC, .claimed_ms = 1795420800000, .battery = 87,
-        .plan = {.id = "school", .step_count = 2, .endpoint_count = 3, .acks_needed = 1, .answer_timeout_s = {60, 30},
-                 .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}, {"guard", ROLE_GUARD, 1}}}};
+    struct event e = {.seq = 4711,
+                      .at_ms = 1795420800123,
+                      .clock_ms = 77000,
+                      .type = EVENT_PRESS_RECEIVED,
+                      .alarm = "aaaaaaaaaaaaaaaaaaaaa"},
+                 back;
+    e.press = (struct event_press){
+        .site = "school-1",
+        .device = "room-204",
+        .zone = "204",
+        .epoch = "b3f1",
+        .n = 17,
+        .has_identity = true,
+        .kind = KIND_PANIC,
+        .claimed_ms = 1795420800000,
+        .battery = 87,
+        .plan = {
+            .id = "school",
+            .step_count = 2,
+            .endpoint_count = 3,
+            .acks_needed = 1,
+            .answer_timeout_s = {60, 30},
+            .endpoints = {{"police", ROLE_POLICE, 0}, {"bureau", ROLE_BUREAU, 0}, {"guard", ROLE_GUARD, 1}}}};
     char line[LIMIT_LINE + 1], why[LIMIT_TEXT];
     for (unsigned with_plan = 0; with_plan < 2; with_plan++) {
         e.press.plan.step_count = with_plan ? 2 : 0;
@@ -403,10 +501,11 @@ static void test_print_speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_type_comes_back), cmocka_unit_test(test_known_lines),
-        cmocka_unit_test(test_defaults),              cmocka_unit_test(test_largest_line_fits),
-        cmocka_unit_test(test_refused),               cmocka_unit_test(test_plan_is_bounded),
-        cmocka_unit_test(test_damaged_lines),         cmocka_unit_test(test_print_speed),
+        cmocka_unit_test(test_every_type_comes_back), cmocka_unit_test(test_any_bytes_come_back),
+        cmocka_unit_test(test_known_lines),           cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_largest_line_fits),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_plan_is_bounded),       cmocka_unit_test(test_damaged_lines),
+        cmocka_unit_test(test_print_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

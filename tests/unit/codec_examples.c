@@ -1,10 +1,11 @@
-/* Every example of proto/examples, read by the daemon's own codec. An odd press's file name says what is recorded with
- * it: press/odd/bad_field+no_identity.n-as-text.json. */
+/* Every example of proto/examples, read by the daemon's own codec. An odd press's file name says what is
+ * recorded with it: press/odd/bad_field+no_identity.n-as-text.json. */
 #include "codec/press_json.h"
 #include "codec/webhook.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 #include <dirent.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 #include <jansson.h>
 #include <math.h>
@@ -35,9 +36,9 @@ static void test_escapes(void **state)
         {"\0\x01\x1f\x7f", 4, "\"\\u0000\\u0001\\u001f\x7f\""},
         {"警钟", 6, "\"警钟\""},
         {"\xF0\x9F\x94\x94", 4, "\"\xF0\x9F\x94\x94\""},
-        {"a\x80z", 3, "\"a\xEF\xBF\xBDz\""},                 /* a lone continuation */
-        {"\xC0\xAF", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},     /* overlong */
-        {"\xE8\xAD", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},     /* cut off */
+        {"a\x80z", 3, "\"a\xEF\xBF\xBDz\""},                             /* a lone continuation */
+        {"\xC0\xAF", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                 /* overlong */
+        {"\xE8\xAD", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                 /* cut off */
         {"\xED\xA0\x80", 3, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* surrogate */
         {"\xF4\x90\x80\x80", 4, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* beyond U+10FFFF */
         {"\xFF", 1, "\"\xEF\xBF\xBD\""},
@@ -134,10 +135,12 @@ static void test_decimals(void **state)
         int digits;
         const char *json;
     } table[] = {
-        {0, 6, "0"},           {31.23, 7, "31.23"},     {-121.4737021, 7, "-121.4737021"}, {1, 0, "1"},
-        {2.5, 0, "3"},         {-0.00000001, 6, "0"},   {0.05, 2, "0.05"},                 {100.001, 3, "100.001"},
-        {-0.5, 1, "-0.5"},     {180, 9, "180"},         {NAN, 3, "null"},                  {INFINITY, 3, "null"},
-        {1e300, 9, "null"},    {-1e300, 0, "null"},     {8.9e9, 9, "8900000000"},          {0.999999, 3, "1"},
+        {0, 6, "0"},        {31.23, 7, "31.23"},     {-121.4737021, 7, "-121.4737021"},
+        {1, 0, "1"},        {2.5, 0, "3"},           {-0.00000001, 6, "0"},
+        {0.05, 2, "0.05"},  {100.001, 3, "100.001"}, {-0.5, 1, "-0.5"},
+        {180, 9, "180"},    {NAN, 3, "null"},        {INFINITY, 3, "null"},
+        {1e300, 9, "null"}, {-1e300, 0, "null"},     {8.9e9, 9, "8900000000"},
+        {0.999999, 3, "1"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct json_out o;
@@ -158,9 +161,13 @@ static void test_clean(void **state)
         {"", 0, ""},
         {"panic", 5, "panic"},
         {"a\0b\tc\r\nd\x1b[31m\x7f", 15, "abcd[31m"},
-        {"\xC2\x85x\xC2\x9Fy", 6, "xy"},                                  /* C1 */
-        {"\xE2\x80\xAE" "evil\xE2\x81\xA6\xE2\x80\x8F\xD8\x9C", 15, "evil"}, /* direction */
-        {"\xE2\x80\xA8\xEF\xBB\xBF" "z", 7, "z"},                          /* line separator, byte order mark */
+        {"\xC2\x85x\xC2\x9Fy", 6, "xy"}, /* C1 */
+        {"\xE2\x80\xAE"
+         "evil\xE2\x81\xA6\xE2\x80\x8F\xD8\x9C",
+         15, "evil"}, /* direction */
+        {"\xE2\x80\xA8\xEF\xBB\xBF"
+         "z",
+         7, "z"}, /* line separator, byte order mark */
         {"\xFF\xC3", 2, "\xEF\xBF\xBD\xEF\xBF\xBD"},
         {"教室", 6, "教室"},
     };
@@ -191,9 +198,12 @@ static void test_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escapes),  cmocka_unit_test(test_any_bytes_are_json),
-        cmocka_unit_test(test_every_buffer_size), cmocka_unit_test(test_decimals),
-        cmocka_unit_test(test_clean),    cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_any_bytes_are_json),
+        cmocka_unit_test(test_every_buffer_size),
+        cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
-/* press_json: any bytes give a usable press, what was odd is named, and a signature covers all that is trusted. */
+/* press_json: any bytes give a usable press, what was odd is named, and a signature covers all that is
+ * trusted. */
 #include "codec/press_json.h"
 #include "codec/text.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -20,7 +22,8 @@
 static void test_full(void **state)
 {
     static const char payload[] =
-        "{\"epoch\":\"b3f1\",\"n\":17,\"kind\":\"attack\",\"at\":\"2026-11-23T16:00:00.5+08:00\",\"battery\":87,"
+        "{\"epoch\":\"b3f1\",\"n\":17,\"kind\":\"attack\",\"at\":\"2026-11-23T16:00:00.5+08:00\",\"battery\":"
+        "87,"
         "\"test\":false,\"drill\":true,\"sig\":\"3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}";
     struct press_fields f;
     memset(&f, 0xA5, sizeof f);
@@ -82,8 +85,8 @@ static const struct odd_case {
     {"{\"epoch\":\"e\",\"n\":1,\"test\":true}\0", 32, ODD_NOT_JSON, 1, -1, MODE_TEST, -1},
     {JSON("{\"epoch\":\"e\",\"n\":1,\"test\":true}garbage"), ODD_NOT_JSON, 1, -1, MODE_TEST, -1},
     {JSON("{\"epoch\":\"e\",\"n\":1,\"test\":true}\r\n"), 0, 1, -1, MODE_TEST, -1},
-    {JSON("{\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"name\":\"\xBD\xCC\xCA\xD2\"}"), ODD_NOT_JSON | ODD_EXTRA_FIELD, 1,
-     KIND_FIRE, MODE_REAL, -1},
+    {JSON("{\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"name\":\"\xBD\xCC\xCA\xD2\"}"),
+     ODD_NOT_JSON | ODD_EXTRA_FIELD, 1, KIND_FIRE, MODE_REAL, -1},
     {JSON("{\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\",\"x\":\"\xFF\",\"n\":2}"),
      ODD_NOT_JSON | ODD_EXTRA_FIELD | ODD_DUPLICATE_KEY, 1, KIND_FIRE, MODE_REAL, -1},
 
@@ -159,21 +162,24 @@ static const struct odd_case {
     {JSON("{\"hello\":1}"), ODD_EXTRA_FIELD | NO_ID, 0, -1, MODE_REAL, -1},
     {JSON("{\"\":{}}"), ODD_EXTRA_FIELD | NO_ID, 0, -1, MODE_REAL, -1},
     {JSON("{\"epoch\":\"e\",\"n\":1,\"n\":2}"), ODD_DUPLICATE_KEY, 1, -1, MODE_REAL, -1},
-    {JSON("{\"x\":1,\"x\":2,\"test\":true}"), ODD_DUPLICATE_KEY | ODD_EXTRA_FIELD | NO_ID, 0, -1, MODE_TEST, -1},
+    {JSON("{\"x\":1,\"x\":2,\"test\":true}"), ODD_DUPLICATE_KEY | ODD_EXTRA_FIELD | NO_ID, 0, -1, MODE_TEST,
+     -1},
 };
 
 static void check(const struct odd_case *c)
 {
     struct press_fields f;
-    char *exact = malloc(c->size ? c->size : 1); /* no byte behind it, so that the sanitizer sees one too far */
+    char *exact =
+        malloc(c->size ? c->size : 1); /* no byte behind it, so that the sanitizer sees one too far */
     assert_non_null(exact);
     memcpy(exact, c->payload, c->size);
     press_decode(exact, c->size, &f);
     free(exact);
-    if (f.oddities != c->oddities || f.has_identity != c->identity || f.mode != c->mode || f.battery != c->battery ||
-        f.has_kind != (c->kind >= 0) || (f.has_kind && (int)f.kind != c->kind) || f.has_signature)
-        fail_msg("%s: odd %#x (expected %#x), identity %d, kind %d/%d, mode %d, battery %d", c->payload, f.oddities,
-                 c->oddities, f.has_identity, f.has_kind, f.kind, f.mode, f.battery);
+    if (f.oddities != c->oddities || f.has_identity != c->identity || f.mode != c->mode ||
+        f.battery != c->battery || f.has_kind != (c->kind >= 0) || (f.has_kind && (int)f.kind != c->kind) ||
+        f.has_signature)
+        fail_msg("%s: odd %#x (expected %#x), identity %d, kind %d/%d, mode %d, battery %d", c->payload,
+                 f.oddities, c->oddities, f.has_identity, f.has_kind, f.kind, f.mode, f.battery);
     if (!f.has_identity) {
         assert_string_equal(f.epoch, "");
         assert_int_equal(f.n, 0);
@@ -247,7 +253,8 @@ static void test_damaged(void **state)
         assert_in_range(f.battery + 1, 0, 101);
         assert_true(f.kind < KIND_COUNT && f.mode < MODE_COUNT && f.oddities < 1u << ODD_COUNT);
         assert_int_equal(f.has_identity, !(f.oddities & ODD_NO_IDENTITY));
-        assert_true(f.epoch[LIMIT_EPOCH - 1] == 0 && f.kind_text[LIMIT_ID - 1] == 0 && f.raw[LIMIT_RAW - 1] == 0);
+        assert_true(f.epoch[LIMIT_EPOCH - 1] == 0 && f.kind_text[LIMIT_ID - 1] == 0 &&
+                    f.raw[LIMIT_RAW - 1] == 0);
     }
 }
 
@@ -274,7 +281,8 @@ static void test_identity_of_payload(void **state)
 static const unsigned char key[32] = "0123456789abcdef0123456789abcde";
 
 /* printf 'tocsin-press-v1\nschool-1\nroom-204\nb3f1\n17\npanic\nreal\n2026-11-23T08:00:00.000Z\n' |
- * openssl dgst -sha256 -mac HMAC -macopt hexkey:3031323334353637383961626364656630313233343536373839616263646500 -binary | base64 */
+ * openssl dgst -sha256 -mac HMAC -macopt
+ * hexkey:3031323334353637383961626364656630313233343536373839616263646500 -binary | base64 */
 static const char signed_press[] =
     "{\"epoch\":\"b3f1\",\"n\":17,\"kind\":\"panic\",\"at\":\"2026-11-23T08:00:00.000Z\",\"battery\":87,"
     "\"sig\":\"M5nOptAphyA9SR8efjzuQIP2c627PiF3WIsYlnOsZRQ=\"}";

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,9 @@
 
 static void test_known_answer(void **state)
 {
-    static const unsigned char expected[24] = {0x31, 0xf2, 0x90, 0xf6, 0xbf, 0x06, 0x29, 0x8a, 0xab, 0x4f, 0x08, 0xd4,
-                                               0x3c, 0x3f, 0x08, 0x2c, 0xf6, 0x48, 0xa3, 0x62, 0xda, 0x2d, 0xa4, 0xb0};
+    static const unsigned char expected[24] = {0x31, 0xf2, 0x90, 0xf6, 0xbf, 0x06, 0x29, 0x8a,
+                                               0xab, 0x4f, 0x08, 0xd4, 0x3c, 0x3f, 0x08, 0x2c,
+                                               0xf6, 0x48, 0xa3, 0x62, 0xda, 0x2d, 0xa4, 0xb0};
     static const char body[] = "{\"test\": 2432232314}";
     unsigned char key[64];
     size_t size;
@@ -21,9 +23,11 @@ static void test_known_answer(void **state)
     assert_true(webhook_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", key, &size));
     assert_int_equal(size, sizeof expected);
     assert_memory_equal(key, expected, sizeof expected);
-    webhook_signature(signature, key, size, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body, sizeof body - 1);
+    webhook_signature(signature, key, size, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body,
+                      sizeof body - 1);
     assert_string_equal(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    webhook_signature(signature, key, size, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265331, body, sizeof body - 1);
+    webhook_signature(signature, key, size, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265331, body,
+                      sizeof body - 1);
     assert_string_not_equal(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
@@ -36,14 +40,14 @@ static void test_secrets(void **state)
         size_t size; /* 0 = refused */
     } table[] = {
         {"whsec_" A20 "AAAAAAAAAAAA", 24},
-        {"whsec_" A20 "AAAAAAAAAAA=", 0},  /* 23 bytes */
+        {"whsec_" A20 "AAAAAAAAAAA=", 0}, /* 23 bytes */
         {"whsec_" A20 A20 A20 A20 "AAAAAA==", 64},
         {"whsec_" A20 A20 A20 A20 "AAAAAAA=", 0}, /* 65 bytes */
         {"whsec_" A20 A20 A20 A20 A20 A20, 0},
-        {"whsec_" A20 "AAAAAAAAAAAAAA", 0},   /* padding is missing */
+        {"whsec_" A20 "AAAAAAAAAAAAAA", 0}, /* padding is missing */
         {"whsec_" A20 "AAAAAAAAAAAA\n", 0},
         {"whsec_ " A20 "AAAAAAAAAAAA", 0},
-        {"whsec_" A20 "AAAAAAAAAA-_", 0},     /* the other alphabet */
+        {"whsec_" A20 "AAAAAAAAAA-_", 0}, /* the other alphabet */
         {"whsk_" A20 "AAAAAAAAAAAA", 0},
         {A20 "AAAAAAAAAAAA", 0},
         {"whsec_", 0},
