@@ -1,0 +1,83 @@
+#include "cli/difference.h"
+#include "cli/terminal.h"
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES (4u << 20) /* of a saved timeline: a simulated week is below 1 MB */
+#define LINES 4000            /* lines that are compared with each other */
+
+char *difference_read(const char *file)
+{
+    FILE *in = fopen(file, "re");
+    char *text = in ? malloc(FILE_BYTES + 1) : NULL;
+    if (!text) {
+        complain_about(TEXT_CANNOT_READ, {"file", file}, {"why", strerror(errno)});
+    } else {
+        size_t size = fread(text, 1, FILE_BYTES, in);
+        text[size] = '\0';
+    }
+    if (in)
+        fclose(in);
+    return text;
+}
+
+struct lines {
+    char *copy;
+    char **line;
+    unsigned count;
+};
+
+static bool split(struct lines *l, const char *text)
+{
+    l->copy = strdup(text);
+    l->line = calloc(LINES, sizeof *l->line);
+    l->count = 0;
+    char *rest = l->copy;
+    for (char *one; l->copy && l->line && l->count < LINES && (one = strsep(&rest, "\n")) && (rest || *one);)
+        l->line[l->count++] = one;
+    return l->copy && l->line;
+}
+
+/* table[i][k]: length of the longest common rest of expected from line i and now from line k. */
+static uint16_t *common_rests(const struct lines *expected, const struct lines *now)
+{
+    size_t width = now->count + 1;
+    uint16_t *table = calloc((expected->count + 1) * width, sizeof *table);
+    for (unsigned i = expected->count; table && i-- > 0;)
+        for (unsigned k = now->count; k-- > 0;) {
+            uint16_t below = table[(i + 1) * width + k], right = table[i * width + k + 1];
+            table[i * width + k] = strcmp(expected->line[i], now->line[k]) == 0
+                                       ? (uint16_t)(table[(i + 1) * width + k + 1] + 1)
+                                   : below > right ? below
+                                                   : right;
+        }
+    return table;
+}
+
+void difference_say(const char *expected_text, const char *now_text)
+{
+    struct lines expected, now;
+    bool good = split(&expected, expected_text);
+    good = split(&now, now_text) && good;
+    uint16_t *table = good ? common_rests(&expected, &now) : NULL;
+    size_t width = now.count + 1;
+    for (unsigned i = 0, k = 0; table && (i < expected.count || k < now.count);) {
+        bool both = i < expected.count && k < now.count;
+        if (both && strcmp(expected.line[i], now.line[k]) == 0) {
+            say(TONE_QUIET, "  %s", expected.line[i]);
+            i++;
+            k++;
+        } else if (i < expected.count && (!both || table[(i + 1) * width + k] >= table[i * width + k + 1])) {
+            say(TONE_BAD, "- %s", expected.line[i++]);
+        } else {
+            say(TONE_GOOD, "+ %s", now.line[k++]);
+        }
+    }
+    free(table);
+    free(expected.copy);
+    free(expected.line);
+    free(now.copy);
+    free(now.line);
+}
