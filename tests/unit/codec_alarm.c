@@ -260,6 +260,20 @@ static void test_state_of_several(void **state)
     board_destroy(b);
 }
 
+/* Whatever happened before it: an endpoint's first word about an alarm is that it was opened. */
+static void test_first_word(void **state)
+{
+    struct world *w = world_create();
+    press(w, "room-204", "204", 17, KIND_PANIC);
+    press(w, "gate-1", "gate", 9, KIND_ATTACK);
+    const char *body = telling(w);
+    assert_int_equal(strncmp(body, "{\"type\":\"alarm.opened\",", 24), 0);
+    assert_non_null(strstr(body, "\"kind\":\"attack\",\"state\":\"open\""));
+    assert_non_null(strstr(body, "{\"device\":\"room-204\",\"epoch\":\"b3f1\",\"n\":17,"));
+    assert_non_null(strstr(body, "{\"device\":\"gate-1\",\"epoch\":\"b3f1\",\"n\":9,"));
+    world_destroy(w);
+}
+
 static void test_what_is_no_longer_configured(void **state)
 {
     struct world *w = world_create();
@@ -335,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_story),
         cmocka_unit_test(test_troubles_and_receipts),
         cmocka_unit_test(test_state_of_several),
+        cmocka_unit_test(test_first_word),
         cmocka_unit_test(test_what_is_no_longer_configured),
         cmocka_unit_test(test_largest_body_fits),
     };
