@@ -11,7 +11,6 @@
 #include "journal/history.h"
 #include "journal/journal.h"
 #include "journal/lock.h"
-#include "journal/store_sqlite.h"
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <getopt.h>

@@ -60,7 +60,8 @@ void supervision_scan(struct supervision *s, const struct conf *conf, int64_t bo
         const struct conf_device *device = conf_device_at(conf, i);
         bool offline = row->heard_boottime_ms == INT64_MIN;
         int64_t quiet_ms = offline ? 0 : boottime_ms - row->heard_boottime_ms;
-        bool silent = device->silent_after_s > 0 && !device->disabled && !offline && quiet_ms > (int64_t)device->silent_after_s * 1000;
+        bool supervised = device->silent_after_s > 0 && !device->disabled;
+        bool silent = supervised && !offline && quiet_ms > (int64_t)device->silent_after_s * 1000;
         bool low = row->battery >= 0 && row->battery < (row->battery_low ? BATTERY_GOOD : BATTERY_LOW);
         if (boottime_ms - row->suspect_boottime_ms > SUSPECT_MS)
             row->suspicions = 0;

@@ -42,8 +42,6 @@ static void set_delivery_state(struct delivery *d, enum delivery_state state, co
 static void want(struct alarm *a, struct delivery *d, const struct event *e)
 {
     d->wanted_version = a->version;
-    if (d->owed_since_clock_ms == 0)
-        d->owed_since_clock_ms = e->clock_ms;
     if (d->state == DELIVERY_WAITING || d->state == DELIVERY_RECEIVED)
         set_delivery_state(d, DELIVERY_PENDING, e);
 }
@@ -192,8 +190,6 @@ static enum step_result delivered(struct alarm *a, const struct event *e)
         d->attempts = 0;
         if (alarm_owes(a, d))
             set_delivery_state(d, DELIVERY_PENDING, e);
-        else
-            d->owed_since_clock_ms = 0;
         return STEP_CHANGED;
     }
     if (r->outcome != OUTCOME_REFUSED || a->state != ALARM_OPEN || a->step + 1 >= a->plan.step_count)

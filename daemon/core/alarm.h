@@ -53,7 +53,7 @@ struct delivery {
     bool sending_unrecorded;             /* it left before the journal had the press */
     uint32_t attempts;                   /* of the telling under way */
     int64_t since_ms;                    /* wall time of the last change of state */
-    int64_t owed_since_clock_ms;         /* when the oldest change that is not on its way happened; 0 = none */
+    int64_t sent_clock_ms;               /* when the last telling left; never journaled */
     uint16_t http_status;
 };
 

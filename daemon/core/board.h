@@ -81,8 +81,8 @@ int64_t board_due(const struct board *);
 size_t board_save(const struct board *, void *out, size_t capacity);
 bool board_load(struct board *, const void *bytes, size_t size); /* false: not usable, the board is empty */
 
-/* Hand out the deliveries that are owed and not under way, and mark them as on their way. `gather_ms`: followers of
- * the first telling wait that long for company. The effect is valid during the call only. */
+/* Hand out the deliveries that are owed and not under way, and mark them as on their way. `gather_ms`: presses that
+ * follow a telling more closely than this wait until then for company. The effect is valid during the call only. */
 typedef void board_effect_fn(void *ctx, const struct effect *);
 void board_take_effects(struct board *, int64_t clock_ms, int64_t gather_ms, board_effect_fn *, void *ctx);
 

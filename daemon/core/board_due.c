@@ -93,22 +93,22 @@ bool board_next_deadline(struct board *b, int64_t clock_ms, struct event *out)
     return false;
 }
 
-/* The first word goes at once, and so does everything but company: followers wait for more of their kind. */
+/* Everything goes at once, but for one thing: presses that follow closely upon the last telling gather for a while. */
 static int64_t send_moment(const struct alarm *a, const struct delivery *d, int64_t gather_ms)
 {
-    bool company = d->told_version > 0 && a->change == CHANGE_JOINED && d->owed_since_clock_ms != 0 &&
+    bool company = d->told_version > 0 && a->change == CHANGE_JOINED &&
                    a->press_count - d->told_presses < LIMIT_BODY_PRESSES;
-    return company ? d->owed_since_clock_ms + gather_ms : 0;
+    return company ? d->sent_clock_ms + gather_ms : 0;
 }
 
-static void send(struct board *b, struct alarm *a, struct delivery *d, board_effect_fn *emit, void *ctx)
+static void send(struct alarm *a, struct delivery *d, int64_t clock_ms, board_effect_fn *emit, void *ctx)
 {
     uint32_t news = a->press_count - d->told_presses;
     if (news > LIMIT_BODY_PRESSES)
         news = LIMIT_BODY_PRESSES;
     d->sending_version = a->version;
     d->sending_presses = d->told_presses + news;
-    d->owed_since_clock_ms = 0;
+    d->sent_clock_ms = clock_ms;
     if (d->state == DELIVERY_PENDING)
         d->state = DELIVERY_SENT;
     struct effect effect = {.alarm = a, .delivery = d, .first_press = d->told_presses, .press_count = news};
@@ -125,7 +125,7 @@ static void take(struct board *b, struct alarm *a, int64_t clock_ms, int64_t gat
             continue;
         int64_t moment = send_moment(a, d, gather_ms);
         if (moment <= clock_ms)
-            send(b, a, d, emit, ctx);
+            send(a, d, clock_ms, emit, ctx);
         else if (a->gather_due_clock_ms == 0 || moment < a->gather_due_clock_ms)
             a->gather_due_clock_ms = moment;
     }

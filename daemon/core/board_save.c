@@ -87,6 +87,7 @@ static void rebuild(struct board *b)
         for (unsigned k = 0; k < a->delivery_count; k++) {
             struct delivery *d = &a->deliveries[k];
             d->sending_version = d->sending_presses = 0;
+            d->sent_clock_ms = 0;
             if (d->state == DELIVERY_SENT)
                 d->state = DELIVERY_PENDING;
         }

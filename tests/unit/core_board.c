@@ -143,10 +143,12 @@ static void test_many_presses_go_in_bodies_of_limited_size(void **unused)
     while (told < 1000) {
         result(&w, first.alarm, "police", OUTCOME_RECEIVED);
         struct taken t = take(&w);
-        assert_int_equal(t.first_press, told);
-        if (t.count == 0) /* the rest is company */
-            w.clock_ms += 100, t = take(&w);
+        if (t.count == 0) { /* the rest is company */
+            w.clock_ms += 100;
+            t = take(&w);
+        }
         assert_int_equal(t.count, 1);
+        assert_int_equal(t.first_press, told);
         told += t.presses;
         tellings++;
     }
