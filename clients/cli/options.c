@@ -33,6 +33,35 @@ static unsigned distance(const char *a, const char *b)
     return row[n];
 }
 
+/* "journal" alone: which commands begin with it. False: none does. */
+static bool say_group(const char *name)
+{
+    char list[512] = "";
+    size_t size = strlen(name);
+    for (const struct command *c = commands; c->name; c++)
+        if (strncmp(c->name, name, size) == 0 && c->name[size] == ' ') {
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", c->name);
+        }
+    if (*list)
+        complain_about(TEXT_USAGE_GROUP, {"name", name}, {"list", list});
+    return *list;
+}
+
+static void say_unknown(const char *one, const char *two)
+{
+    const struct command *near = NULL;
+    unsigned best = 3;
+    for (const struct command *c = commands; c->name; c++) {
+        unsigned far = distance(strchr(c->name, ' ') && *two ? two : one, c->name);
+        if (far < best) {
+            best = far;
+            near = c;
+        }
+    }
+    complain_about(near ? TEXT_USAGE_COMMAND_NEAR : TEXT_USAGE_COMMAND, {"name", one}, {"near", near ? near->name : ""});
+}
+
 const struct command *command_find(int count, char **argv, int *words)
 {
     char two[128] = "";
@@ -42,26 +71,13 @@ const struct command *command_find(int count, char **argv, int *words)
     }
     if (count > 1)
         snprintf(two, sizeof two, "%s %s", argv[0], argv[1]);
-    const struct command *near = NULL;
-    unsigned best = 3;
     for (const struct command *c = commands; c->name; c++) {
-        bool one = strcmp(c->name, argv[0]) == 0;
-        if (one || strcmp(c->name, two) == 0) {
-            *words = one ? 1 : 2;
+        *words = strcmp(c->name, argv[0]) == 0 ? 1 : 2;
+        if (*words == 1 || strcmp(c->name, two) == 0)
             return c;
-        }
-        unsigned far = distance(strchr(c->name, ' ') && *two ? two : argv[0], c->name);
-        if (far < best) {
-            best = far;
-            near = c;
-        }
     }
-    const char *group = "";
-    for (const struct command *c = commands; c->name; c++)
-        if (strncmp(c->name, argv[0], strlen(argv[0])) == 0 && c->name[strlen(argv[0])] == ' ')
-            group = two;
-    complain_about(near ? TEXT_USAGE_COMMAND_NEAR : TEXT_USAGE_COMMAND, {"name", *group ? group : argv[0]},
-                   {"near", near ? near->name : ""});
+    if (!say_group(argv[0]))
+        say_unknown(argv[0], two);
     return NULL;
 }
 
