@@ -1,9 +1,9 @@
 /* conf.h - the configuration: daemon, broker, endpoints, plans, sites, accounts, read from YAML by schema.
  *
- * Promises: a struct conf that conf_load() returned is complete and consistent: every reference resolves, every value
- * is in range, every secret was readable and well kept. A file that is not so gives one sentence per problem,
- * "file:line: key: what is wrong; what would be right", and no conf.
- * Does not: watch files, apply anything. One thread loads; a loaded conf never changes and may be read by all.
+ * Promises: a struct conf that conf_load() returned is complete and consistent: every reference resolves, every
+ * value is in range, every secret was readable and well kept. A file that is not so gives one sentence per
+ * problem, "file:line: key: what is wrong; what would be right", and no conf. Keys are zeroed when it goes.
+ * Does not: watch files, apply anything. A loaded conf never changes and may be read by all threads.
  *
  *     struct conf_problems problems = {0};
  *     struct conf *c = conf_load("/etc/tocsin/tocsin.yaml", &problems);
@@ -11,9 +11,10 @@
  *     const struct conf_device *d = conf_device(c, "school-1", "room-204");
  *     conf_destroy(c);
  *
- * Relative file names are taken from the folder of the file they stand in; the struct has them ready to be opened.
- * Times carry their unit in the key. Sites may also stand in files of their own, those of sites.d beside the main
- * file that end in .yaml. Every key stands in conf/table.c, which is also the check and the manual page.
+ * Relative file names are taken from the folder of the file they stand in; the struct has them ready to be
+ * opened. Times carry their unit in the key. Sites may also stand in files of their own: those of the folder
+ * sites.d beside the main file that end in .yaml. Every key stands in conf/table.c, which is also the check and
+ * the manual page.
  */
 #ifndef TOCSIN_CONF_H
 #define TOCSIN_CONF_H
@@ -26,15 +27,15 @@
 #include <stdio.h>
 
 struct conf_daemon {
-    char *name;            /* who speaks in webhooks and checkpoints: the journal's origin, e.g. "tocsin.example.edu" */
+    char *name;            /* who speaks in webhooks and checkpoints: the journal's origin */
     char *state_dir;       /* journal, lock, checkpoint */
     char *journal_key_file; /* Ed25519 secret key of the checkpoints, made by `tocsin keygen journal` */
     const unsigned char *journal_key; /* loaded: 64 bytes */
-    char *http_listen;     /* "127.0.0.1:8080", "[::1]:8080"; port 0 = any free one, written to state_dir/http.port */
+    char *http_listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0 = any, written to state_dir/http.port */
     char *http_tls_certificate_file, *http_tls_key_file; /* both or none */
     char *log_level;       /* error, warning, info, debug */
     unsigned record_wait_ms; /* 50: after this the first dispatch goes out unrecorded */
-    unsigned gather_ms;      /* 100: followers of an alarm's first press wait this long for company, at most 1000 */
+    unsigned gather_ms;      /* 100: followers of an alarm's first press wait so long for company, ≤ 1000 */
     unsigned test_close_s;   /* 60: a test alarm closes itself after this */
     unsigned stale_press_s;  /* 300: a retained press older than this is for the desk only */
     unsigned disk_free_mb;   /* 64: less than this is trouble */
@@ -48,10 +49,10 @@ struct conf_broker {
     char *password; /* loaded: the file's first line; NULL = none */
     char *ca_file, *certificate_file, *key_file; /* ca_file set = TLS */
     unsigned keep_alive_s;
-    unsigned loopback_s; /* 5: seconds between loop-back messages through the broker; three lost = trouble and rebuild */
+    unsigned loopback_s; /* 5: between messages to ourselves through the broker; three lost = trouble */
 };
 
-enum conf_confirm { CONF_CONFIRM_STATUS, CONF_CONFIRM_ECHO }; /* 2xx is enough | the body must name the alarm id */
+enum conf_confirm { CONF_CONFIRM_STATUS, CONF_CONFIRM_ECHO }; /* 2xx is enough | the body must name the alarm */
 
 struct conf_endpoint {
     char *id, *name;
@@ -108,7 +109,7 @@ struct conf_site {
 struct conf_account {
     char *id, *name;
     enum role role;
-    char **token_hashes; /* "sha256:" + hex of the bearer token's SHA-256, made by `tocsin keygen token`; several = rotation */
+    char **token_hashes; /* "sha256:" + hex SHA-256, made by `tocsin keygen token`; several = rotation */
     size_t token_hash_count;
     char **sites; /* which it may see and answer; none = all */
     size_t site_count;
@@ -139,7 +140,7 @@ struct conf *conf_load(const char *file, struct conf_problems *); /* NULL: see p
 void conf_destroy(struct conf *);
 void conf_problems_finish(struct conf_problems *);
 
-/* What `tocsin check-config` prints: each problem on a line, or "OK: " and the summary. True when it is good. */
+/* What `tocsin check-config` prints: each problem on a line, or "OK: " and the summary. True: it is good. */
 bool conf_check(const char *file, FILE *out);
 /* "1 site, 12 devices, 2 endpoints, 1 plan, 3 accounts", cut at `size`. */
 void conf_summary(const struct conf *, char *out, size_t size);
@@ -150,7 +151,7 @@ const struct conf_device *conf_device(const struct conf *, const char *site, con
 const struct conf_site *conf_device_site(const struct conf *, uint32_t device_index);
 const struct conf_device *conf_device_at(const struct conf *, uint32_t device_index);
 const struct conf_endpoint *conf_endpoint(const struct conf *, const char *id);
-const struct conf_account *conf_account_by_token(const struct conf *, const char *token); /* constant time per hash */
+const struct conf_account *conf_account_by_token(const struct conf *, const char *token); /* in constant time */
 bool conf_account_sees(const struct conf_account *, const char *site);
 
 /* The manual page tocsin.yaml(5), in man(7) source, printed from the same table that checks. */

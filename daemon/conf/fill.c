@@ -56,10 +56,10 @@ static void fill_text(const struct value *v) {
 }
 
 static void fill_id(const struct value *v) {
-    if (id_valid(v->text))
-        put_text(v, v->text);
-    else
+    if (!id_valid(v->text))
         WRONG(v, "%s is no id; it must be 1 to %d of A-Z a-z 0-9 _ . -", quote(v), LIMIT_ID - 1);
+    if (strlen(v->text) < LIMIT_ID)
+        put_text(v, v->text); /* also a bad one: what refers to it is not wrong too */
 }
 
 struct names {
@@ -130,6 +130,7 @@ static void fill_real(const struct value *v) {
     char *end;
     double number = strtod(v->text, &end);
     bool plain = strspn(v->text, "+-.0123456789") == strlen(v->text) && end != v->text && !*end;
+    *(double *)v->out = 0; /* given, whatever it is */
     if (!plain)
         WRONG(v, "%s is no decimal number such as 31.2304", quote(v));
     else if (!(number >= v->row->minimum && number <= v->row->maximum))

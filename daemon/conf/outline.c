@@ -123,11 +123,13 @@ static void key_begins(struct pass *pass, struct frame *frame, const yaml_event_
     while (frame->table->rows[i].key && strcmp(frame->table->rows[i].key, key) != 0)
         i++;
     if (!frame->table->rows[i].key) {
-        FAULT(pass, pass->key_line, &frame->where, problem_quote(pass->problems, key),
+        const char *otherwise =
+            id_valid(key) ? arena_format(&pass->problems->arena, "; the keys of %s are in tocsin.yaml(5)",
+                                         frame->table->title)
+                          : "; a text with a comma inside { } or [ ] needs quotation marks";
+        FAULT(pass, pass->key_line, &frame->where, id_valid(key) ? key : problem_quote(pass->problems, key),
               "there is no such key here%s",
-              problem_hint(pass->problems, key, row_key, frame->table, i,
-                           arena_format(&pass->problems->arena, "; the keys of %s are in tocsin.yaml(5)",
-                                        frame->table->title)));
+              problem_hint(pass->problems, key, row_key, frame->table, i, otherwise));
         return;
     }
     frame->row = &frame->table->rows[i];
@@ -158,8 +160,7 @@ static void frame_pop(struct pass *pass) {
 }
 
 /* Nothing behind the colon, or one of YAML's words for nothing. */
-static bool value_is_empty(const yaml_event_t *event)
-{
+static bool value_is_empty(const yaml_event_t *event) {
     static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
     for (size_t i = 0; event->type == YAML_SCALAR_EVENT && i < sizeof nothing / sizeof *nothing; i++)
         if (strcmp((const char *)event->data.scalar.value, nothing[i]) == 0)
@@ -279,6 +280,8 @@ static void syntax_fault(struct pass *pass, const yaml_parser_t *parser) {
     if (parser->problem && strstr(parser->problem, "cannot start any token"))
         hint = "; indent with spaces, not with tabs, and put a text that begins with @, ` or % in quotation "
                "marks";
+    else if (parser->problem && strstr(parser->problem, "tab character"))
+        hint = "; indent with spaces, not with tabs";
     else if (parser->problem && strstr(parser->problem, "mapping values are not allowed"))
         hint = "; put a text that has \": \" in it in quotation marks, and indent keys of one mapping alike";
     else if (parser->problem && strstr(parser->problem, "did not find expected"))

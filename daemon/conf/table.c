@@ -31,7 +31,7 @@ static const char *log_level_name(unsigned value) {
 }
 
 static const struct conf_table table_daemon = {
-    .title = "daemon",
+    .title = "the daemon",
     .help = "The daemon itself.",
     ROWS(conf_daemon){
         {"name", CONF_TEXT, AT(conf_daemon, name), .required = true, .minimum = 1, .maximum = 100,
@@ -73,38 +73,39 @@ static const struct conf_table table_daemon = {
         {0}}};
 
 static const struct conf_table table_broker = {
-    .title = "broker",
+    .title = "the broker",
     .help = "The MQTT broker that the buttons speak to.",
-    ROWS(conf_broker){{"address", CONF_TEXT, AT(conf_broker, address), .fallback = "127.0.0.1", .minimum = 1,
-                       .maximum = 253,
-                       .help = "Numeric address or host name. Prefer a numeric one: name servers fail too."},
-                      {"port", CONF_NUMBER, AT(conf_broker, port), .fallback = "1883", .minimum = 1,
-                       .maximum = 65535, .help = "TCP port; 8883 is usual with TLS."},
-                      {"client_id", CONF_ID, AT(conf_broker, client_id), .fallback = "tocsin",
-                       .help = "Under this name the broker keeps our session while we are away. Two daemons "
-                               "at one broker need two."},
-                      {"username", CONF_TEXT, AT(conf_broker, username), .minimum = 1, .maximum = 255,
-                       .help = "User name at the broker."},
-                      {"password_file", CONF_SECRET_FILE, AT(conf_broker, password_file),
+    ROWS(conf_broker){
+        {"address", CONF_TEXT, AT(conf_broker, address), .fallback = "127.0.0.1", .minimum = 1,
+         .maximum = 253,
+         .help = "Numeric address or host name. Prefer a numeric one: name servers fail too."},
+        {"port", CONF_NUMBER, AT(conf_broker, port), .fallback = "1883", .minimum = 1,
+         .maximum = 65535, .help = "TCP port; 8883 is usual with TLS."},
+        {"client_id", CONF_ID, AT(conf_broker, client_id), .fallback = "tocsin",
+         .help = "Under this name the broker keeps our session while we are away. Two daemons "
+                 "at one broker need two."},
+        {"username", CONF_TEXT, AT(conf_broker, username), .minimum = 1, .maximum = 255,
+         .help = "User name at the broker."},
+        {"password_file", CONF_SECRET_FILE, AT(conf_broker, password_file),
          .help = "File whose first line is the password at the broker."},
-                      {"ca_file", CONF_FILE, AT(conf_broker, ca_file),
-                       .help = "PEM certificate of the authority that issued the broker's certificate. With "
-                               "it the connection is TLS."},
-                      {"certificate_file", CONF_FILE, AT(conf_broker, certificate_file),
-                       .help = "PEM certificate of ours; with key_file or not at all."},
-                      {"key_file", CONF_SECRET_FILE, AT(conf_broker, key_file),
-                       .help = "PEM secret key of our certificate."},
-                      {"keep_alive_s", CONF_NUMBER, AT(conf_broker, keep_alive_s), .fallback = "10",
-                       .minimum = 2, .maximum = 60, .unit = "s",
-                       .help = "MQTT keep-alive: a dead connection is seen after one and a half of these."},
-                      {"loopback_s", CONF_NUMBER, AT(conf_broker, loopback_s), .fallback = "5", .minimum = 1,
-                       .maximum = 6, .unit = "s",
-                       .help = "Time between messages that we send ourselves through the broker. Three lost "
-                               "are trouble; so that this is seen within 20 s, at most 6."},
-                      {0}}};
+        {"ca_file", CONF_FILE, AT(conf_broker, ca_file),
+         .help = "PEM certificate of the authority that issued the broker's certificate. With "
+                 "it the connection is TLS."},
+        {"certificate_file", CONF_FILE, AT(conf_broker, certificate_file),
+         .help = "PEM certificate of ours; with key_file or not at all."},
+        {"key_file", CONF_SECRET_FILE, AT(conf_broker, key_file),
+         .help = "PEM secret key of our certificate."},
+        {"keep_alive_s", CONF_NUMBER, AT(conf_broker, keep_alive_s), .fallback = "10",
+         .minimum = 2, .maximum = 60, .unit = "s",
+         .help = "MQTT keep-alive: a dead connection is seen after one and a half of these."},
+        {"loopback_s", CONF_NUMBER, AT(conf_broker, loopback_s), .fallback = "5", .minimum = 1,
+         .maximum = 6, .unit = "s",
+         .help = "Time between messages that we send ourselves through the broker. Three lost "
+                 "are trouble; so that this is seen within 20 s, at most 6."},
+        {0}}};
 
 static const struct conf_table table_endpoint = {
-    .title = "endpoint",
+    .title = "an endpoint",
     .help = "A machine that is told of alarms: the police, the bureau, a guard's desk.",
     ROWS(conf_endpoint){
         {"id", CONF_ID, AT(conf_endpoint, id), .required = true,
@@ -154,18 +155,19 @@ static const struct conf_table table_endpoint = {
         {0}}};
 
 static const struct conf_table table_step = {
-    .title = "step",
+    .title = "a step",
     .help = "One rung of a plan.",
-    ROWS(conf_step){{"answer_timeout_s", CONF_NUMBER, AT(conf_step, answer_timeout_s), .required = true,
-                     .minimum = 1, .maximum = 3600, .unit = "s",
-                     .help = "How long this step may take to acknowledge before the next is told too."},
-                    {"endpoints", CONF_TEXTS, MANY(conf_step, endpoints, endpoint_count), .required = true,
-                     .minimum = 1, .maximum = LIMIT_PLAN_ENDPOINTS,
-                     .help = "Ids of the endpoints that are told together in this step."},
-                    {0}}};
+    ROWS(conf_step){
+        {"answer_timeout_s", CONF_NUMBER, AT(conf_step, answer_timeout_s), .required = true,
+         .minimum = 1, .maximum = 3600, .unit = "s",
+         .help = "How long this step may take to acknowledge before the next is told too."},
+        {"endpoints", CONF_TEXTS, MANY(conf_step, endpoints, endpoint_count), .required = true,
+         .minimum = 1, .maximum = LIMIT_PLAN_ENDPOINTS,
+         .help = "Ids of the endpoints that are told together in this step."},
+        {0}}};
 
 static const struct conf_table table_plan = {
-    .title = "plan",
+    .title = "a plan",
     .help = "Who is told in which order, and how long each may take to answer. Earlier steps keep being "
             "told; the end of the plan repeats its last step and raises trouble. It is copied into an alarm "
             "when it opens: a change here never disturbs an open alarm.",
@@ -183,16 +185,17 @@ static const struct conf_table table_plan = {
         {0}}};
 
 static const struct conf_table table_contact = {
-    .title = "contact",
+    .title = "a contact",
     .help = "Whom the police can call at the site. Write offices, not pupils.",
-    ROWS(conf_contact){{"name", CONF_TEXT, AT(conf_contact, name), .required = true, .minimum = 1,
-                        .maximum = 200, .help = "Who answers."},
-                       {"phone", CONF_TEXT, AT(conf_contact, phone), .required = true, .minimum = 1,
-                        .maximum = 40, .help = "Telephone number, in quotation marks."},
-                       {0}}};
+    ROWS(conf_contact){
+        {"name", CONF_TEXT, AT(conf_contact, name), .required = true, .minimum = 1,
+         .maximum = 200, .help = "Who answers."},
+        {"phone", CONF_TEXT, AT(conf_contact, phone), .required = true, .minimum = 1,
+         .maximum = 40, .help = "Telephone number, in quotation marks."},
+        {0}}};
 
 static const struct conf_table table_zone = {
-    .title = "zone",
+    .title = "a zone",
     .help = "A place in the site.",
     ROWS(conf_zone){
         {"id", CONF_ID, AT(conf_zone, id), .required = true, .help = "Its id, unique within the site."},
@@ -201,27 +204,29 @@ static const struct conf_table table_zone = {
         {0}}};
 
 static const struct conf_table table_device = {
-    .title = "device",
+    .title = "a device",
     .help = "A button, panel or gateway.",
-    ROWS(conf_device){{"id", CONF_ID, AT(conf_device, id), .required = true,
-                       .help = "Its id, unique within the site; part of its topics."},
-                      {"zone", CONF_ID, AT(conf_device, zone), .help = "Id of the zone it stands in."},
-                      {"kind", CONF_CHOICE, AT(conf_device, kind), .fallback = "panic", .name = kind_name,
-                       .minimum = KIND_INTRUSION, .maximum = KIND_ATTACK,
-                       .help = "What a press means that does not say its kind."},
-                      {"puback", CONF_CHOICE, AT(conf_device, puback), .fallback = "at_once",
-                       .name = puback_name, .maximum = CONF_PUBACK_AFTER_COMMIT,
-                       .help = "When the broker is told that a press was taken: at_once, for devices that "
-                               "wait for a receipt; after_commit, for devices that cannot."},
-                      {"silent_after_s", CONF_NUMBER, AT(conf_device, silent_after_s), .fallback = "20",
-                       .minimum = 0, .maximum = 86400, .unit = "s",
-                       .help = "Trouble when nothing was heard of it for so long. 0 = not supervised."},
-                      {"disabled", CONF_BOOL, AT(conf_device, disabled), .fallback = "false",
-                       .help = "true: lost or stolen. Its presses are shown to the desk and open nothing."},
-                      {0}}};
+    ROWS(conf_device){
+        {"id", CONF_ID, AT(conf_device, id), .required = true,
+         .help = "Its id, unique within the site; part of its topics."},
+        {"zone", CONF_TEXT, AT(conf_device, zone), .minimum = 1, .maximum = LIMIT_ID - 1,
+         .help = "Id of the zone it stands in."},
+        {"kind", CONF_CHOICE, AT(conf_device, kind), .fallback = "panic", .name = kind_name,
+         .minimum = KIND_INTRUSION, .maximum = KIND_ATTACK,
+         .help = "What a press means that does not say its kind."},
+        {"puback", CONF_CHOICE, AT(conf_device, puback), .fallback = "at_once",
+         .name = puback_name, .maximum = CONF_PUBACK_AFTER_COMMIT,
+         .help = "When the broker is told that a press was taken: at_once, for devices that "
+                 "wait for a receipt; after_commit, for devices that cannot."},
+        {"silent_after_s", CONF_NUMBER, AT(conf_device, silent_after_s), .fallback = "20",
+         .minimum = 0, .maximum = 86400, .unit = "s",
+         .help = "Trouble when nothing was heard of it for so long. 0 = not supervised."},
+        {"disabled", CONF_BOOL, AT(conf_device, disabled), .fallback = "false",
+         .help = "true: lost or stolen. Its presses are shown to the desk and open nothing."},
+        {0}}};
 
 static const struct conf_table table_site = {
-    .title = "site",
+    .title = "a site",
     .help = "A school.",
     ROWS(conf_site){
         {"id", CONF_ID, AT(conf_site, id), .required = true,
@@ -234,8 +239,11 @@ static const struct conf_table table_site = {
          .help = "Degrees north, WGS 84 (not GCJ-02); with longitude or not at all."},
         {"longitude", CONF_REAL, AT(conf_site, longitude), .minimum = -180, .maximum = 180,
          .help = "Degrees east, WGS 84."},
-        {"plan", CONF_ID, AT(conf_site, plan_id), .fallback = "default", .help = "Id of its plan."},
-        {"keys_file", CONF_SECRET_FILE, AT(conf_site, keys_file), .hint = "tocsin keygen device --device DEVICE >> FILE",
+        {"plan", CONF_TEXT, AT(conf_site, plan_id), .fallback = "default", .minimum = 1,
+         .maximum = LIMIT_ID - 1,
+         .help = "Id of its plan."},
+        {"keys_file", CONF_SECRET_FILE, AT(conf_site, keys_file),
+         .hint = "tocsin keygen device --device DEVICE >> FILE",
          .help = "File of the keys of devices that sign their presses: lines of device id and base64 of 32 "
                  "bytes; lines with # are comments. A device that has a key is believed only with a good "
                  "signature."},
@@ -248,24 +256,25 @@ static const struct conf_table table_site = {
         {0}}};
 
 static const struct conf_table table_account = {
-    .title = "account",
+    .title = "an account",
     .help = "A person or program that may use the API.",
-    ROWS(conf_account){{"id", CONF_ID, AT(conf_account, id), .required = true,
-                        .help = "Its id, unique among the accounts; the journal names it."},
-                       {"name", CONF_TEXT, AT(conf_account, name), .required = true, .minimum = 1,
-                        .maximum = 200, .help = "What people call it."},
-                       {"role", CONF_CHOICE, AT(conf_account, role), .required = true, .name = role_name,
-                        .maximum = ROLE_VIEWER,
-                        .help = "police, bureau and guard answer alarms; admin sees everything and answers "
-                                "nothing; viewer sees."},
-                       {"token_hashes", CONF_TEXTS, MANY(conf_account, token_hashes, token_hash_count),
-                        .required = true, .minimum = 1, .maximum = 8,
-                        .help = "\"sha256:\" and the hexadecimal SHA-256 of its bearer token, as tocsin "
-                                "keygen token prints it. Several = rotation under way."},
-                       {"sites", CONF_TEXTS, MANY(conf_account, sites, site_count), .minimum = 1,
-                        .maximum = LIMIT_DEVICES,
-                        .help = "Ids of the sites it may see and answer. Without the key: all."},
-                       {0}}};
+    ROWS(conf_account){
+        {"id", CONF_ID, AT(conf_account, id), .required = true,
+         .help = "Its id, unique among the accounts; the journal names it."},
+        {"name", CONF_TEXT, AT(conf_account, name), .required = true, .minimum = 1,
+         .maximum = 200, .help = "What people call it."},
+        {"role", CONF_CHOICE, AT(conf_account, role), .required = true, .name = role_name,
+         .maximum = ROLE_VIEWER,
+         .help = "police, bureau and guard answer alarms; admin sees everything and answers "
+                 "nothing; viewer sees."},
+        {"token_hashes", CONF_TEXTS, MANY(conf_account, token_hashes, token_hash_count),
+         .required = true, .minimum = 1, .maximum = 8,
+         .help = "\"sha256:\" and the hexadecimal SHA-256 of its bearer token, as tocsin "
+                 "keygen token prints it. Several = rotation under way."},
+        {"sites", CONF_TEXTS, MANY(conf_account, sites, site_count), .minimum = 1,
+         .maximum = LIMIT_DEVICES,
+         .help = "Ids of the sites it may see and answer. Without the key: all."},
+        {0}}};
 
 #define SITES_ROW                                                                                            \
     {                                                                                                        \
@@ -277,19 +286,20 @@ static const struct conf_table table_account = {
 const struct conf_table conf_table_main = {
     .title = "the main file",
     .help = "",
-    ROWS(conf_root){{"daemon", CONF_MAPPING, AT(conf_root, daemon), .required = true, .table = &table_daemon,
-                     .help = "The daemon itself."},
-                    {"broker", CONF_MAPPING, AT(conf_root, broker), .required = true, .table = &table_broker,
-                     .help = "The MQTT broker."},
-                    {"endpoints", CONF_LIST, MANY(conf_root, endpoints, endpoint_count), .required = true,
-                     .minimum = 1, .maximum = 4096, .table = &table_endpoint,
-                     .help = "The machines that are told."},
-                    {"plans", CONF_LIST, MANY(conf_root, plans, plan_count), .required = true, .minimum = 1,
-                     .maximum = 4096, .table = &table_plan, .help = "The plans."},
-                    SITES_ROW,
-                    {"accounts", CONF_LIST, MANY(conf_root, accounts, account_count), .required = true,
-                     .minimum = 1, .maximum = 4096, .table = &table_account, .help = "Who may use the API."},
-                    {0}}};
+    ROWS(conf_root){
+        {"daemon", CONF_MAPPING, AT(conf_root, daemon), .required = true, .table = &table_daemon,
+         .help = "The daemon itself."},
+        {"broker", CONF_MAPPING, AT(conf_root, broker), .required = true, .table = &table_broker,
+         .help = "The MQTT broker."},
+        {"endpoints", CONF_LIST, MANY(conf_root, endpoints, endpoint_count), .required = true,
+         .minimum = 1, .maximum = 4096, .table = &table_endpoint,
+         .help = "The machines that are told."},
+        {"plans", CONF_LIST, MANY(conf_root, plans, plan_count), .required = true, .minimum = 1,
+         .maximum = 4096, .table = &table_plan, .help = "The plans."},
+         SITES_ROW,
+        {"accounts", CONF_LIST, MANY(conf_root, accounts, account_count), .required = true,
+         .minimum = 1, .maximum = 4096, .table = &table_account, .help = "Who may use the API."},
+        {0}}};
 
 const struct conf_table conf_table_sites_file = {
     .title = "a file of sites.d", .help = "", ROWS(conf_root){SITES_ROW, {0}}};

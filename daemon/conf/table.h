@@ -43,7 +43,7 @@ struct conf_row {
 };
 
 struct conf_table {
-    const char *title; /* in the manual, and what one entry is called */
+    const char *title; /* whose keys these are */
     const char *help;
     size_t size; /* of the struct */
     const struct conf_row *rows;
