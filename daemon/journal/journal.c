@@ -293,8 +293,10 @@ static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries
 static void finish_writing(struct journal *j) {
     uint64_t until = now_us() + STOP_MS * 1000;
     bool works = true;
-    while (works && now_us() < until && (j->batch.count || entries_wait(j)))
+    while (works && now_us() < until && (j->batch.count || entries_wait(j))) {
         works = commit_once(j);
+        keep_house(j, false);
+    }
     if (works)
         keep_house(j, true);
     j->store->close(j->store);

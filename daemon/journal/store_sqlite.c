@@ -20,8 +20,9 @@
 #define PAGE 4096
 #define LOG_BYTES (16 * MIB) /* the warm log */
 #define LOG_FRAMES (LOG_BYTES / (PAGE + 24) - 64)
-#define LOG_IDLE_FRAMES 256  /* in quiet it is emptied from here on */
-#define LOG_STEP_FRAMES 1024 /* a reader held it: try again after so many more */
+#define LOG_LIMIT_BYTES (48 * MIB) /* a burst needs more than the warm part; the rest is cut off */
+#define LOG_IDLE_FRAMES 256        /* in quiet it is emptied from here on */
+#define LOG_STEP_FRAMES 1024       /* a reader held it: try again after so many more */
 #define LOG_WORRY_FRAMES (64 * MIB / PAGE)
 #define RESERVE_BYTES (16 * MIB) /* the ballast */
 
@@ -197,6 +198,9 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     if (!k->db)
         return false;
     sqlite3_wal_hook(k->db, on_commit, k);
+    char limit[60];
+    snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", LOG_LIMIT_BYTES);
+    sqlite3_exec(k->db, limit, NULL, NULL, NULL);
     if (!prepare(k, error) || !sqlite_file_head(k->db, head, error) || !settle_log(k, error)) {
         k->failed = true;
         sqlite_close(s);
