@@ -351,10 +351,12 @@ static void report_journal(struct engine *g)
 void engine_progress(struct engine *g)
 {
     g->progress = journal_poll(g->journal);
-    while (g->first && g->first->seq <= g->progress.committed_seq) {
+    const uint64_t committed = g->progress.committed_seq;
+    while (g->first_unapplied && g->first_unapplied->seq <= committed)
+        apply_pending(g, g->first_unapplied);
+    engine_effects(g); /* the endpoints first, then the receipts */
+    while (g->first && g->first->seq <= committed) {
         struct pending *p = g->first;
-        if (!p->applied)
-            apply_pending(g, p);
         g->first = p->next;
         if (!g->first)
             g->last = &g->first;
@@ -363,7 +365,6 @@ void engine_progress(struct engine *g)
         g->counts.commits++;
     }
     report_journal(g);
-    engine_effects(g);
     if (g->applied_seq - g->snapshot_seq >= SNAPSHOT_EVERY && !g->first_unapplied)
         put_snapshot(g);
     engine_batch_end(g);
