@@ -14,14 +14,15 @@
 #define CONNECTION_LIFE_S 3600 /* so that a revoked or replaced certificate does not live on in an open connection */
 #define PLACE 280            /* bytes of host:port */
 
-/* One socket of the library. Watching goes on while the connection is idle, because stopping and starting costs
- * three system calls for each request. */
+/* One socket of the library. Once an answer has come over it, watching goes on while the connection is idle, because
+ * stopping and starting costs three system calls for each request. Before that the library (7.88) may close it
+ * without a word, so it is forgotten as soon as the library wants nothing of it. */
 struct watch {
     uv_poll_t poll;
     struct http_client *client;
     curl_socket_t socket;
     int wanted, polled; /* CURL_POLL_… as asked for, as set */
-    bool foreign;       /* opened by the library itself: it closes it without telling, so never watch it idly */
+    bool kept;
     LIST_ENTRY(watch) entry;
 };
 
@@ -51,6 +52,8 @@ struct http_client {
     struct request_list under_way, pooled;
     int count, running; /* requests under way: ours, and as the library counts */
     unsigned handles;   /* open handles of the loop */
+    unsigned new_watches; /* not yet kept */
+    bool renewed;       /* a watch must be set anew */
     bool kicked;        /* the library wants to be called at once */
     bool reap_due, reaping, broken, retired, closing;
 };
@@ -82,6 +85,8 @@ static void on_watch_closed(uv_handle_t *handle)
 static void watch_close(struct watch *watch)
 {
     LIST_REMOVE(watch, entry);
+    if (!watch->kept)
+        watch->client->new_watches--;
     uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
 }
 
@@ -94,35 +99,51 @@ static struct watch *watch_find(struct http_client *client, curl_socket_t socket
     return NULL;
 }
 
-static struct watch *watch_open(struct http_client *client, curl_socket_t socket, bool foreign)
+static struct watch *watch_open(struct http_client *client, curl_socket_t socket)
 {
     struct watch *watch = calloc(1, sizeof *watch);
     if (!watch)
         return NULL;
     watch->client = client;
     watch->socket = socket;
-    watch->foreign = foreign;
     if (uv_poll_init_socket(client->loop, &watch->poll, socket) != 0) {
         free(watch);
         return NULL;
     }
     watch->poll.data = watch;
     client->handles++;
+    client->new_watches++;
     LIST_INSERT_HEAD(&client->watches, watch, entry);
     return watch;
 }
 
+/* The library closed a socket without a word and here comes the next of the same number: the kernel has forgotten the
+ * old one, and the library may think that nothing has changed. */
+static void watch_renew(struct watch *watch)
+{
+    uv_poll_stop(&watch->poll);
+    watch->polled = 0;
+    watch->client->renewed = true;
+}
+
+static void watch_keep(struct http_client *client, CURL *easy)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
+    struct watch *watch = watch_find(client, socket);
+    if (!watch || watch->kept)
+        return;
+    watch->kept = true;
+    client->new_watches--;
+}
+
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    struct http_client *client = ctx;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
-    if (!watch_open(client, fd, false)) {
-        close(fd);
-        return CURL_SOCKET_BAD;
-    }
-    return fd;
+    struct watch *watch = fd < 0 ? NULL : watch_find(ctx, fd);
+    if (watch)
+        watch_renew(watch);
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static int on_close_socket(void *ctx, curl_socket_t socket)
@@ -136,6 +157,18 @@ static int on_close_socket(void *ctx, curl_socket_t socket)
 static void socket_action(struct http_client *, curl_socket_t, int mask);
 static void reap(struct http_client *);
 
+static void on_poll(uv_poll_t *, int status, int events);
+
+/* Watches for what is wanted; what is watched for already is left alone. */
+static bool watch_again(struct watch *watch)
+{
+    if (watch->wanted == 0 || watch->polled == watch->wanted)
+        return true;
+    watch->polled = watch->wanted;
+    int events = (watch->wanted & CURL_POLL_IN ? UV_READABLE : 0) | (watch->wanted & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&watch->poll, events, on_poll) == 0;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = poll->data;
@@ -145,38 +178,38 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         watch->polled = 0;
         return;
     }
-    int mask = status < 0 ? CURL_CSELECT_ERR : 0;
+    int mask = 0;
     if (events & UV_READABLE)
         mask |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
         mask |= CURL_CSELECT_OUT;
+    if (status < 0) { /* the loop has stopped watching; reading says what it is, and lets the library try again */
+        mask = CURL_CSELECT_IN | CURL_CSELECT_ERR;
+        watch->polled = 0;
+    }
     socket_action(client, watch->socket, mask);
+    if (!uv_is_closing((uv_handle_t *)poll))
+        watch_again(watch);
     reap(client);
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void *socket_ctx)
 {
     struct http_client *client = ctx;
-    struct watch *watch = socket_ctx ? socket_ctx : watch_find(client, socket);
+    struct watch *watch = watch_find(client, socket);
     if (what == CURL_POLL_REMOVE) {
-        if (watch)
+        if (watch && watch->kept)
             watch->wanted = 0;
-        if (watch && watch->foreign)
+        else if (watch)
             watch_close(watch);
         return 0;
     }
     if (!watch)
-        watch = watch_open(client, socket, true);
+        watch = watch_open(client, socket);
     if (!watch)
         return -1;
-    if (!socket_ctx)
-        curl_multi_assign(client->multi, socket, watch);
     watch->wanted = what;
-    if (watch->polled == what)
-        return 0;
-    watch->polled = what;
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
+    return watch_again(watch) ? 0 : -1;
 }
 
 /* ---- driving the library ---- */
@@ -209,6 +242,14 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *ctx)
     return 0;
 }
 
+static void set_renewed(struct http_client *client)
+{
+    struct watch *watch;
+    client->renewed = false;
+    LIST_FOREACH(watch, &client->watches, entry)
+        watch_again(watch);
+}
+
 static void socket_action(struct http_client *client, curl_socket_t socket, int mask)
 {
     if (client->broken)
@@ -219,6 +260,8 @@ static void socket_action(struct http_client *client, curl_socket_t socket, int 
         client->kicked = false;
         code = curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &client->running);
     }
+    if (client->renewed)
+        set_renewed(client);
     if (code != CURLM_OK) {
         client->broken = true;
         reap_soon(client);
@@ -333,9 +376,11 @@ static size_t on_head_line(char *line, size_t unit, size_t size, void *ctx)
     struct http_request *request = ctx;
     size *= unit;
     request->head_size += size;
-    if (line_is(line, size, "HTTP/"))
+    if (line_is(line, size, "HTTP/")) {
         request->has_length = request->has_encoding = false;
-    else if (line_is(line, size, "content-length:"))
+        if (request->client->new_watches > 0)
+            watch_keep(request->client, request->easy);
+    } else if (line_is(line, size, "content-length:"))
         request->has_length = true;
     else if (line_is(line, size, "transfer-encoding:"))
         request->has_encoding = true;

@@ -48,9 +48,9 @@ static const struct {
     {CURLE_COULDNT_RESOLVE_HOST, "the name of %s has no address (DNS)"},
     {CURLE_GOT_NOTHING, "%s closed the connection without an answer"},
     {CURLE_PARTIAL_FILE, "%s broke off in the middle of its answer"},
-    {CURLE_SEND_ERROR, "%s broke the connection before it had the whole request"},
+    {CURLE_SEND_ERROR, "%s broke the connection before its answer"},
     {CURLE_RECV_ERROR, "%s broke the connection before its answer"},
-    {CURLE_OUT_OF_MEMORY, "no memory for a request to %s"},
+    {CURLE_OUT_OF_MEMORY, "%s sent too long a line of headers, or there is no memory for its answer"},
     {CURLE_BAD_CONTENT_ENCODING, "%s answered in an encoding that was not asked for"},
 };
 
@@ -76,7 +76,7 @@ static void certificate_text(char out[LIMIT_TEXT], const struct http_fault_facts
             with_place(out, certificate_faults[i].text, facts->place);
             return;
         }
-    if (result == 0 && strstr(facts->message, "subject name")) {
+    if (strstr(facts->message, "subject name")) { /* libcurl looks at names itself */
         with_place(out, "the certificate of %s is for another host", facts->place);
         return;
     }
@@ -146,6 +146,20 @@ static bool excess_text(char out[LIMIT_TEXT], const struct http_fault_facts *fac
     return false;
 }
 
+/* Many servers end a new encrypted connection without a word when they miss a certificate. */
+static void add_client_hint(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
+{
+    char *scheme = NULL;
+    long new_connections = 0;
+    curl_easy_getinfo(facts->easy, CURLINFO_SCHEME, &scheme);
+    curl_easy_getinfo(facts->easy, CURLINFO_NUM_CONNECTS, &new_connections);
+    bool ended = facts->code == CURLE_GOT_NOTHING || facts->code == CURLE_RECV_ERROR || facts->code == CURLE_SEND_ERROR;
+    if (!ended || new_connections == 0 || !scheme || strcasecmp(scheme, "https") != 0)
+        return;
+    append_clean(out, facts->options->certificate_file[0] ? "; perhaps it does not accept our client certificate"
+                                                          : "; perhaps it wants a client certificate");
+}
+
 /* A TLS peer says no by an alert, at any time; libcurl then has one code or the other and the alert in its message. */
 static bool tls_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
 {
@@ -157,6 +171,9 @@ static bool tls_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
     else if (strstr(message, "protocol version") || strstr(message, "unsupported protocol") ||
              strstr(message, "wrong version number"))
         with_place(out, "%s does not speak TLS 1.2 or newer on that port", facts->place);
+    else if (strstr(message, "SSL_ERROR_SYSCALL"))
+        with_place(out, "%s broke off while the encrypted connection was made: it may want another TLS version, or a "
+                        "client certificate", facts->place);
     else if (facts->code == CURLE_SSL_CONNECT_ERROR) {
         with_place(out, "no encrypted connection to %s: ", facts->place);
         append_clean(out, message);
@@ -169,10 +186,16 @@ void http_fault_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
 {
     if (excess_text(out, facts))
         return;
+    if (strstr(facts->message, "chunked-encoding")) {
+        with_place(out, "%s did not answer in HTTP/1.1: its chunks are wrong", facts->place);
+        return;
+    }
     for (size_t i = 0; i < sizeof plain_faults / sizeof plain_faults[0]; i++)
         if (facts->code == plain_faults[i].code) {
-            if (!tls_text(out, facts))
-                with_place(out, plain_faults[i].text, facts->place);
+            if (tls_text(out, facts))
+                return;
+            with_place(out, plain_faults[i].text, facts->place);
+            add_client_hint(out, facts);
             return;
         }
     if (facts->code == CURLE_OPERATION_TIMEDOUT)

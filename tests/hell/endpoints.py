@@ -176,9 +176,11 @@ async def hints_first(request):
 
 @behaviour
 async def fail_first(request):
-    """503 to the first ?n=1 requests, then 200"""
-    bad = request.hell.count(request.path) <= request.parameter("n", 1)
-    await (request.answer(503) if bad else request.answer_json({"alarm": request.alarm}))
+    """?code=503 to the first ?n=1 requests, then 200 with the echo"""
+    if request.hell.count(request.path) <= request.parameter("n", 1):
+        await request.answer(request.parameter("code", 503))
+    else:
+        await echo(request)
 
 
 @behaviour
@@ -491,21 +493,25 @@ async def redirect_loop(request):
 
 # ---- the server ----
 
-TLS_DOORS = ("good", "expired", "not-yet-valid", "wrong-host", "self-signed", "revoked", "old-version",
-             "client-required")
+TLS_DOORS = ("good", "expired", "not-yet-valid", "wrong-host", "self-signed", "revoked", "client-required")
 
 
 def tls_context(door, folder):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     kind = door if os.path.exists(f"{folder}/{door}.pem") else "good"
-    if door == "old-version":
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
     if door == "client-required":
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(f"{folder}/ca.pem")
     context.load_cert_chain(f"{folder}/{kind}.pem", f"{folder}/{kind}.key")
     return context
+
+
+async def only_tls_1_0(reader, writer):
+    """What a server of TLS 1.0 says to a client that wants more: a fatal alert, protocol_version (RFC 2246, 7.2)."""
+    await reader.read(4096)
+    writer.write(bytes((21, 3, 1, 0, 2, 2, 70)))
+    await writer.drain()
+    writer.close()
 
 
 def black_hole():
@@ -550,22 +556,23 @@ class Hell:
         self.ports["refused"] = self.closed.getsockname()[1]
         return self
 
-    async def listen(self):
-        server = await asyncio.start_server(self.serve, self.host, 0, backlog=1024, limit=1 << 20)
+    async def open(self, serve, **options):
+        """Opens one more door; returns its port."""
+        server = await asyncio.start_server(serve, self.host, 0, backlog=1024, **options)
         self.servers.append(server)
-        self.ports["http"] = server.sockets[0].getsockname()[1]
-        for door, reset in (("closing", False), ("resetting", True)):
-            server = await asyncio.start_server(lambda r, w, reset=reset: hang_up(w, reset), self.host, 0)
-            self.servers.append(server)
-            self.ports[door] = server.sockets[0].getsockname()[1]
+        return server.sockets[0].getsockname()[1]
+
+    async def listen(self):
+        self.ports["http"] = await self.open(self.serve, limit=1 << 20)
+        self.ports["closing"] = await self.open(lambda reader, writer: hang_up(writer, reset=False))
+        self.ports["resetting"] = await self.open(lambda reader, writer: hang_up(writer, reset=True))
         if not self.folder:
             return
         certificates.make(self.folder)
         self.ports["certificates"] = self.folder
         for door in TLS_DOORS:
-            server = await asyncio.start_server(self.serve, self.host, 0, ssl=tls_context(door, self.folder))
-            self.servers.append(server)
-            self.ports["tls"][door] = server.sockets[0].getsockname()[1]
+            self.ports["tls"][door] = await self.open(self.serve, ssl=tls_context(door, self.folder))
+        self.ports["tls"]["old-version"] = await self.open(only_tls_1_0)
 
     def stop(self):
         async def end():

@@ -45,7 +45,7 @@ def chaos(chance):
     """One fault, of moderate size, by a random number generator of one's own."""
     name = chance.choice(["none", "none", "delay", "trickle", "stall", "half_close", "reset", "cut"])
     values = {"none": {}, "delay": {"delay": chance.uniform(0.01, 0.5), "jitter": 0.1}, "trickle": {"trickle": 200}}
-    return faults(**values.get(name, {name: chance.randrange(0, 2000)}))
+    return faults(**values.get(name, {name: chance.choice([0, 20, 200, 2000])}))
 
 
 class Pair:
