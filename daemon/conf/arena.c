@@ -14,7 +14,8 @@ struct arena_chunk {
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
-static struct arena_chunk *chunk_add(struct arena *a, size_t size) {
+static struct arena_chunk *chunk_add(struct arena *a, size_t size)
+{
     struct arena_chunk *chunk = calloc(1, sizeof *chunk + size);
     if (!chunk)
         abort();
@@ -24,7 +25,8 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t size) {
     return chunk;
 }
 
-void *arena_take(struct arena *a, size_t size) {
+void *arena_take(struct arena *a, size_t size)
+{
     struct arena_chunk *chunk = a->chunk;
     size_t place = chunk ? (chunk->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : 0;
     if (!chunk || place > chunk->size || chunk->size - place < size) {
@@ -35,7 +37,8 @@ void *arena_take(struct arena *a, size_t size) {
     return chunk->bytes + place;
 }
 
-char *arena_text(struct arena *a, const char *text, size_t size) {
+char *arena_text(struct arena *a, const char *text, size_t size)
+{
     struct arena_chunk *chunk = a->chunk;
     /* Text needs no alignment: a city's ids are packed. */
     if (!chunk || chunk->size - chunk->used <= size)
@@ -46,7 +49,8 @@ char *arena_text(struct arena *a, const char *text, size_t size) {
     return copy;
 }
 
-char *arena_format(struct arena *a, const char *format, ...) {
+char *arena_format(struct arena *a, const char *format, ...)
+{
     char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
@@ -59,7 +63,8 @@ char *arena_format(struct arena *a, const char *format, ...) {
     return copy;
 }
 
-void arena_finish(struct arena *a) {
+void arena_finish(struct arena *a)
+{
     while (a->chunk) {
         struct arena_chunk *chunk = a->chunk;
         a->chunk = chunk->next;

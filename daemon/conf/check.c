@@ -26,40 +26,48 @@ _Static_assert(offsetof(struct conf_endpoint, id) == 0 && offsetof(struct conf_p
                    offsetof(struct conf_zone, id) == 0 && offsetof(struct conf_device, id) == 0,
                "struct things");
 
-static const char *thing_id(const void *things, size_t index) {
+static const char *thing_id(const void *things, size_t index)
+{
     const struct things *t = things;
     return *(char *const *)((const char *)t->array + index * t->size);
 }
 
-static struct things endpoints_of(const struct check *c) {
+static struct things endpoints_of(const struct check *c)
+{
     return (struct things){"endpoint", c->conf->endpoints, c->conf->endpoint_count,
                            sizeof(struct conf_endpoint), SCOPE_ENDPOINT};
 }
 
-static struct things plans_of(const struct check *c) {
+static struct things plans_of(const struct check *c)
+{
     return (struct things){"plan", c->root->plans, c->root->plan_count, sizeof(struct conf_plan), SCOPE_PLAN};
 }
 
-static struct things sites_of(const struct check *c) {
+static struct things sites_of(const struct check *c)
+{
     return (struct things){"site", c->conf->sites, c->conf->site_count, sizeof(struct conf_site), SCOPE_SITE};
 }
 
-static struct things accounts_of(const struct check *c) {
+static struct things accounts_of(const struct check *c)
+{
     return (struct things){"account", c->conf->accounts, c->conf->account_count, sizeof(struct conf_account),
                            SCOPE_ACCOUNT};
 }
 
-static struct things zones_of(const struct check *c, size_t site) {
+static struct things zones_of(const struct check *c, size_t site)
+{
     const struct conf_site *s = &c->conf->sites[site];
     return (struct things){"zone", s->zones, s->zone_count, sizeof *s->zones, scope_zones(site)};
 }
 
-static struct things devices_of(const struct check *c, size_t site) {
+static struct things devices_of(const struct check *c, size_t site)
+{
     const struct conf_site *s = &c->conf->sites[site];
     return (struct things){"device", s->devices, s->device_count, sizeof *s->devices, scope_devices(site)};
 }
 
-static void put_id(const struct check *c, const struct things *t, size_t i, const struct where *entry) {
+static void put_id(const struct check *c, const struct things *t, size_t i, const struct where *entry)
+{
     const char *id = thing_id(t, i);
     if (!id || index_put(c->index, t->scope, id, (uint32_t)i))
         return;
@@ -67,7 +75,8 @@ static void put_id(const struct check *c, const struct things *t, size_t i, cons
     WRONG(c, &where, "another %s has the id \"%s\" already; each needs its own", t->what, id);
 }
 
-static void put_ids(const struct check *c, struct things t, const struct where *parent, const char *key) {
+static void put_ids(const struct check *c, struct things t, const struct where *parent, const char *key)
+{
     for (size_t i = 0; i < t.count; i++) {
         struct where entry = where_entry(*parent, key, (uint32_t)i);
         put_id(c, &t, i, &entry);
@@ -76,7 +85,8 @@ static void put_ids(const struct check *c, struct things t, const struct where *
 
 /* The index of the thing that `id` names, or INDEX_NONE after saying so. */
 static uint32_t resolve(const struct check *c, const struct things *t, const char *id,
-                        const struct where *where) {
+                        const struct where *where)
+{
     uint32_t found = index_get(c->index, t->scope, id);
     if (found == INDEX_NONE)
         WRONG(c, where, "no %s has the id %s%s", t->what, problem_quote(c->problems, id),
@@ -84,7 +94,8 @@ static uint32_t resolve(const struct check *c, const struct things *t, const cha
     return found;
 }
 
-static void check_ids(const struct check *c) {
+static void check_ids(const struct check *c)
+{
     const struct where top = where_file(0);
     put_ids(c, endpoints_of(c), &top, "endpoints");
     put_ids(c, plans_of(c), &top, "plans");
@@ -101,7 +112,8 @@ static void check_ids(const struct check *c) {
  * --------------------------------------------------------------------------------------------- */
 
 static void check_both(const struct check *c, const struct where *at, const char *key_a, const char *a,
-                       const char *key_b, const char *b) {
+                       const char *key_b, const char *b)
+{
     if (!a == !b)
         return;
     struct where where = where_key(*at, a ? key_a : key_b);
@@ -109,20 +121,23 @@ static void check_both(const struct check *c, const struct where *at, const char
 }
 
 static void check_needs(const struct check *c, const struct where *at, const char *key, const char *value,
-                        const char *needed_key, const char *needed) {
+                        const char *needed_key, const char *needed)
+{
     struct where where = where_key(*at, key);
     if (value && !needed)
         WRONG(c, &where, "has no use without %s; give that too, or leave this out", needed_key);
 }
 
-static bool port_valid(const char *text, bool zero) {
+static bool port_valid(const char *text, bool zero)
+{
     size_t digits = strspn(text, "0123456789");
     long port = digits >= 1 && digits <= 5 && !text[digits] ? strtol(text, NULL, 10) : -1;
     return port >= (zero ? 0 : 1) && port <= 65535;
 }
 
 /* "127.0.0.1:8080", "[::1]:8080" */
-static bool listen_valid(const char *text) {
+static bool listen_valid(const char *text)
+{
     char host[INET6_ADDRSTRLEN];
     unsigned char address[sizeof(struct in6_addr)];
     const char *colon = strrchr(text, ':');
@@ -137,7 +152,8 @@ static bool listen_valid(const char *text) {
     return inet_pton(six ? AF_INET6 : AF_INET, host, address) == 1;
 }
 
-static void check_daemon(const struct check *c) {
+static void check_daemon(const struct check *c)
+{
     const struct conf_daemon *d = &c->conf->daemon;
     const struct where at = where_key(where_file(0), "daemon");
     struct where name = where_key(at, "name"), listen = where_key(at, "http_listen");
@@ -153,7 +169,8 @@ static void check_daemon(const struct check *c) {
                d->http_tls_key_file);
 }
 
-static void check_broker(const struct check *c) {
+static void check_broker(const struct check *c)
+{
     const struct conf_broker *b = &c->conf->broker;
     const struct where at = where_key(where_file(0), "broker");
     struct where address = where_key(at, "address");
@@ -170,7 +187,8 @@ static void check_broker(const struct check *c) {
  * ----------------------------------------------------------------------------------------------------- */
 
 /* What is wrong with an http or https URL, or NULL. */
-static const char *url_fault(const char *url) {
+static const char *url_fault(const char *url)
+{
     size_t scheme = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
     if (scheme == 0)
         return "must begin with https:// or http://";
@@ -202,7 +220,8 @@ static const char *url_fault(const char *url) {
     return text[0] ? NULL : "has no host";
 }
 
-static void check_endpoint(const struct check *c, const struct conf_endpoint *e, const struct where *at) {
+static void check_endpoint(const struct check *c, const struct conf_endpoint *e, const struct where *at)
+{
     for (size_t i = 0; i < e->url_count; i++) {
         struct where where = where_entry(*at, "urls", (uint32_t)i);
         const char *fault = url_fault(e->urls[i]);
@@ -226,7 +245,8 @@ static void check_endpoint(const struct check *c, const struct conf_endpoint *e,
  */
 
 static void plan_add(const struct check *c, struct plan *plan, uint8_t step, const char *id,
-                     const struct where *where) {
+                     const struct where *where)
+{
     const struct things endpoints = endpoints_of(c);
     uint32_t found = resolve(c, &endpoints, id, where);
     if (found == INDEX_NONE)
@@ -248,7 +268,8 @@ static void plan_add(const struct check *c, struct plan *plan, uint8_t step, con
     e->step = step;
 }
 
-static bool plan_has_role(const struct plan *plan, enum role role) {
+static bool plan_has_role(const struct plan *plan, enum role role)
+{
     for (uint8_t i = 0; i < plan->endpoint_count; i++)
         if (plan->endpoints[i].role == role)
             return true;
@@ -256,7 +277,8 @@ static bool plan_has_role(const struct plan *plan, enum role role) {
 }
 
 static void check_acks(const struct check *c, const struct conf_plan *from, struct plan *plan,
-                       const struct where *at) {
+                       const struct where *at)
+{
     for (size_t i = 0; i < from->ack_count; i++) {
         struct where where = where_entry(*at, "acks_needed", (uint32_t)i);
         enum role role;
@@ -275,7 +297,8 @@ static void check_acks(const struct check *c, const struct conf_plan *from, stru
     }
 }
 
-static void check_plan(const struct check *c, size_t index) {
+static void check_plan(const struct check *c, size_t index)
+{
     const struct conf_plan *from = &c->root->plans[index];
     const struct where at = where_entry(where_file(0), "plans", (uint32_t)index);
     struct plan *plan = &c->conf->plans[index];
@@ -298,7 +321,8 @@ static void check_plan(const struct check *c, size_t index) {
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static void check_position(const struct check *c, struct conf_site *s, const struct where *at) {
+static void check_position(const struct check *c, struct conf_site *s, const struct where *at)
+{
     bool latitude = !isnan(s->latitude), longitude = !isnan(s->longitude);
     s->has_position = latitude && longitude;
     if (latitude != longitude) {
@@ -309,7 +333,8 @@ static void check_position(const struct check *c, struct conf_site *s, const str
         s->latitude = s->longitude = 0;
 }
 
-static void check_devices(const struct check *c, size_t site) {
+static void check_devices(const struct check *c, size_t site)
+{
     struct conf_site *s = &c->conf->sites[site];
     const struct things zones = zones_of(c, site);
     for (size_t i = 0; i < s->device_count; i++) {
@@ -326,7 +351,8 @@ static void check_devices(const struct check *c, size_t site) {
     c->conf->device_count += s->device_count;
 }
 
-static void check_site(const struct check *c, size_t site) {
+static void check_site(const struct check *c, size_t site)
+{
     struct conf_site *s = &c->conf->sites[site];
     const struct where *at = &c->site_places[site];
     struct where id = where_key(*at, "id"), plan_id = where_key(*at, "plan");
@@ -340,7 +366,8 @@ static void check_site(const struct check *c, size_t site) {
     check_devices(c, site);
 }
 
-static void check_sites(const struct check *c) {
+static void check_sites(const struct check *c)
+{
     const struct where at = where_key(where_file(0), "sites");
     for (size_t i = 0; i < c->conf->site_count; i++)
         check_site(c, i);
@@ -354,12 +381,14 @@ static void check_sites(const struct check *c) {
 /* -- accounts
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool token_hash_valid(const char *text) {
+static bool token_hash_valid(const char *text)
+{
     return strncmp(text, "sha256:", 7) == 0 && strlen(text) == 7 + 64 &&
            strspn(text + 7, "0123456789abcdef") == 64;
 }
 
-static void check_account(const struct check *c, const struct conf_account *a, const struct where *at) {
+static void check_account(const struct check *c, const struct conf_account *a, const struct where *at)
+{
     for (size_t i = 0; i < a->token_hash_count; i++) {
         struct where where = where_entry(*at, "token_hashes", (uint32_t)i);
         if (!token_hash_valid(a->token_hashes[i]))
@@ -377,7 +406,8 @@ static void check_account(const struct check *c, const struct conf_account *a, c
     }
 }
 
-static void check_accounts(const struct check *c) {
+static void check_accounts(const struct check *c)
+{
     bool answers = false;
     for (size_t i = 0; i < c->conf->account_count; i++) {
         struct where at = where_entry(where_file(0), "accounts", (uint32_t)i);
@@ -389,7 +419,8 @@ static void check_accounts(const struct check *c) {
         WRONG(c, &where, "no account can acknowledge an alarm; give one the role police, bureau or guard");
 }
 
-void check_all(struct check *c) {
+void check_all(struct check *c)
+{
     check_ids(c);
     check_daemon(c);
     check_broker(c);

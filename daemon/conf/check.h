@@ -10,11 +10,13 @@
 /* Scopes of the index. A site has two of its own, for its zones and its devices. */
 enum { SCOPE_ENDPOINT, SCOPE_PLAN, SCOPE_SITE, SCOPE_ACCOUNT, SCOPE_TOKEN, SCOPE_OF_SITES };
 
-static inline uint32_t scope_zones(size_t site) {
+static inline uint32_t scope_zones(size_t site)
+{
     return (uint32_t)(SCOPE_OF_SITES + 2 * site);
 }
 
-static inline uint32_t scope_devices(size_t site) {
+static inline uint32_t scope_devices(size_t site)
+{
     return (uint32_t)(SCOPE_OF_SITES + 2 * site + 1);
 }
 

@@ -16,7 +16,8 @@ struct line {
 };
 
 /* The next line that is neither empty nor a comment, without spaces around it. Begin with a zeroed line. */
-static bool line_next(const struct secret *s, struct line *line, const char **at) {
+static bool line_next(const struct secret *s, struct line *line, const char **at)
+{
     const char *end = s->text + s->size;
     if (!*at)
         *at = s->text;
@@ -37,7 +38,8 @@ static bool line_next(const struct secret *s, struct line *line, const char **at
 }
 
 static bool load(const struct check *c, const char *path, size_t limit, const struct where *where,
-                 struct secret *s) {
+                 struct secret *s)
+{
     char error[LIMIT_TEXT];
     if (!path || !*path)
         return false;
@@ -47,7 +49,8 @@ static bool load(const struct check *c, const char *path, size_t limit, const st
     return false;
 }
 
-static void load_journal_key(const struct check *c) {
+static void load_journal_key(const struct check *c)
+{
     struct conf_daemon *d = &c->conf->daemon;
     struct where where = where_key(where_key(where_file(0), "daemon"), "journal_key_file");
     char error[LIMIT_TEXT];
@@ -60,7 +63,8 @@ static void load_journal_key(const struct check *c) {
         problem_at(c->problems, &where, "%s %s", d->journal_key_file, error);
 }
 
-static void load_password(const struct check *c) {
+static void load_password(const struct check *c)
+{
     struct conf_broker *b = &c->conf->broker;
     struct where where = where_key(where_key(where_file(0), "broker"), "password_file");
     struct secret s;
@@ -74,7 +78,8 @@ static void load_password(const struct check *c) {
     secret_finish(&s);
 }
 
-static void load_webhook_secrets(const struct check *c, size_t index) {
+static void load_webhook_secrets(const struct check *c, size_t index)
+{
     struct conf_endpoint *e = &c->conf->endpoints[index];
     struct where where = where_key(where_entry(where_file(0), "endpoints", (uint32_t)index), "secret_file");
     struct secret s;
@@ -104,11 +109,13 @@ static void load_webhook_secrets(const struct check *c, size_t index) {
     secret_finish(&s);
 }
 
-static const char *device_id(const void *site, size_t index) {
+static const char *device_id(const void *site, size_t index)
+{
     return ((const struct conf_site *)site)->devices[index].id;
 }
 
-static void load_device_key(const struct check *c, size_t site, const struct line *line) {
+static void load_device_key(const struct check *c, size_t site, const struct line *line)
+{
     struct conf_site *s = &c->conf->sites[site];
     char id[LIMIT_ID] = "";
     size_t size = 0;
@@ -139,7 +146,8 @@ static void load_device_key(const struct check *c, size_t site, const struct lin
     sodium_memzero(key, sizeof key);
 }
 
-static void load_device_keys(const struct check *c, size_t site) {
+static void load_device_keys(const struct check *c, size_t site)
+{
     const struct conf_site *s = &c->conf->sites[site];
     struct where where = where_key(c->site_places[site], "keys_file");
     struct secret secret;
@@ -151,7 +159,8 @@ static void load_device_keys(const struct check *c, size_t site) {
     secret_finish(&secret);
 }
 
-void check_secrets(struct check *c) {
+void check_secrets(struct check *c)
+{
     load_journal_key(c);
     load_password(c);
     for (size_t i = 0; i < c->conf->endpoint_count; i++)

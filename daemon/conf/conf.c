@@ -14,7 +14,7 @@
 struct internal {
     struct arena arena; /* everything the conf points to; the conf itself too */
     struct index index;
-    uint32_t *device_sites;   /* of each device */
+    uint32_t *device_sites; /* of each device */
 };
 
 /* What only loading needs. */
@@ -28,20 +28,24 @@ struct loader {
 /* -- the files
  * ----------------------------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *end) {
+static bool ends_with(const char *text, const char *end)
+{
     size_t size = strlen(text), end_size = strlen(end);
     return size > end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-static int is_sites_file(const struct dirent *entry) {
+static int is_sites_file(const struct dirent *entry)
+{
     return entry->d_name[0] != '.' && (ends_with(entry->d_name, ".yaml") || ends_with(entry->d_name, ".yml"));
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) {
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void find_sources(struct loader *l, const char *file) {
+static void find_sources(struct loader *l, const char *file)
+{
     const char *slash = strrchr(file, '/');
     char *folder = arena_format(&l->arena, "%.*ssites.d", slash ? (int)(slash - file) + 1 : 0, file);
     struct dirent **entries = NULL;
@@ -63,7 +67,8 @@ static void find_sources(struct loader *l, const char *file) {
     free(entries);
 }
 
-static void load_sources(struct loader *l) {
+static void load_sources(struct loader *l)
+{
     for (uint32_t i = 0; i < l->source_count; i++)
         source_load(&l->sources[i], &l->arena, &l->problems);
 }
@@ -71,7 +76,8 @@ static void load_sources(struct loader *l) {
 /* -- filling
  * ------------------------------------------------------------------------------------------------------- */
 
-static const struct cell *sites_cell(const struct source *s) {
+static const struct cell *sites_cell(const struct source *s)
+{
     size_t i = 0;
     while (strcmp(s->table->rows[i].key, "sites") != 0)
         i++;
@@ -79,7 +85,8 @@ static const struct cell *sites_cell(const struct source *s) {
 }
 
 /* All files into one root; the sites of all files into one array, each with its place. */
-static struct conf_root *fill_root(struct loader *l, struct arena *arena, const struct where **places) {
+static struct conf_root *fill_root(struct loader *l, struct arena *arena, const struct where **places)
+{
     size_t count = 0, filled = 0;
     for (uint32_t i = 0; i < l->source_count; i++)
         count += sites_cell(&l->sources[i])->count;
@@ -101,7 +108,8 @@ static struct conf_root *fill_root(struct loader *l, struct arena *arena, const 
     return root;
 }
 
-static size_t count_ids(const struct conf_root *root) {
+static size_t count_ids(const struct conf_root *root)
+{
     size_t count = root->endpoint_count + root->plan_count + root->site_count + root->account_count;
     for (size_t i = 0; i < root->site_count; i++)
         count += root->sites[i].zone_count + root->sites[i].device_count;
@@ -110,14 +118,16 @@ static size_t count_ids(const struct conf_root *root) {
     return count;
 }
 
-static void index_devices(struct conf *c, struct internal *in) {
+static void index_devices(struct conf *c, struct internal *in)
+{
     in->device_sites = arena_take(&in->arena, c->device_count * sizeof *in->device_sites);
     for (size_t i = 0, n = 0; i < c->site_count; i++)
         for (size_t k = 0; k < c->sites[i].device_count; k++)
             in->device_sites[n++] = (uint32_t)i;
 }
 
-static struct conf *conf_make(struct loader *l) {
+static struct conf *conf_make(struct loader *l)
+{
     struct arena arena = {0};
     struct conf *c = arena_take(&arena, sizeof *c);
     struct internal *in = c->internal = arena_take(&arena, sizeof *in);
@@ -143,7 +153,8 @@ static struct conf *conf_make(struct loader *l) {
     return c;
 }
 
-struct conf *conf_load(const char *file, struct conf_problems *problems) {
+struct conf *conf_load(const char *file, struct conf_problems *problems)
+{
     if (sodium_init() < 0)
         abort();
     struct loader l = {0};
@@ -168,7 +179,8 @@ struct conf *conf_load(const char *file, struct conf_problems *problems) {
     return c;
 }
 
-void conf_destroy(struct conf *c) {
+void conf_destroy(struct conf *c)
+{
     if (!c)
         return;
     struct arena arena = ((struct internal *)c->internal)->arena;
@@ -178,44 +190,52 @@ void conf_destroy(struct conf *c) {
 /* -- looking up
  * ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t find(const struct conf *c, uint32_t scope, const char *id) {
+static uint32_t find(const struct conf *c, uint32_t scope, const char *id)
+{
     return index_get(&((const struct internal *)c->internal)->index, scope, id);
 }
 
-const struct conf_site *conf_site(const struct conf *c, const char *id) {
+const struct conf_site *conf_site(const struct conf *c, const char *id)
+{
     uint32_t i = find(c, SCOPE_SITE, id);
     return i == INDEX_NONE ? NULL : &c->sites[i];
 }
 
-const struct conf_endpoint *conf_endpoint(const struct conf *c, const char *id) {
+const struct conf_endpoint *conf_endpoint(const struct conf *c, const char *id)
+{
     uint32_t i = find(c, SCOPE_ENDPOINT, id);
     return i == INDEX_NONE ? NULL : &c->endpoints[i];
 }
 
-const struct conf_zone *conf_zone(const struct conf_site *s, const char *id) {
+const struct conf_zone *conf_zone(const struct conf_site *s, const char *id)
+{
     for (size_t i = 0; i < s->zone_count; i++)
         if (strcmp(s->zones[i].id, id) == 0)
             return &s->zones[i];
     return NULL;
 }
 
-const struct conf_device *conf_device(const struct conf *c, const char *site, const char *device) {
+const struct conf_device *conf_device(const struct conf *c, const char *site, const char *device)
+{
     uint32_t s = find(c, SCOPE_SITE, site);
     uint32_t d = s == INDEX_NONE ? INDEX_NONE : find(c, scope_devices(s), device);
     return d == INDEX_NONE ? NULL : &c->sites[s].devices[d];
 }
 
-const struct conf_site *conf_device_site(const struct conf *c, uint32_t device_index) {
+const struct conf_site *conf_device_site(const struct conf *c, uint32_t device_index)
+{
     assert(device_index < c->device_count);
     return &c->sites[((const struct internal *)c->internal)->device_sites[device_index]];
 }
 
-const struct conf_device *conf_device_at(const struct conf *c, uint32_t device_index) {
+const struct conf_device *conf_device_at(const struct conf *c, uint32_t device_index)
+{
     const struct conf_site *s = conf_device_site(c, device_index);
     return &s->devices[device_index - s->devices[0].index];
 }
 
-const struct conf_account *conf_account_by_token(const struct conf *c, const char *token) {
+const struct conf_account *conf_account_by_token(const struct conf *c, const char *token)
+{
     char hash[SECRET_TEXT];
     const struct conf_account *found = NULL;
     secret_token_hash(token, hash);
@@ -226,7 +246,8 @@ const struct conf_account *conf_account_by_token(const struct conf *c, const cha
     return found;
 }
 
-bool conf_account_sees(const struct conf_account *a, const char *site) {
+bool conf_account_sees(const struct conf_account *a, const char *site)
+{
     for (size_t i = 0; i < a->site_count; i++)
         if (strcmp(a->sites[i], site) == 0)
             return true;
@@ -236,7 +257,8 @@ bool conf_account_sees(const struct conf_account *a, const char *site) {
 /* -- telling
  * ------------------------------------------------------------------------------------------------------- */
 
-void conf_summary(const struct conf *c, char *out, size_t size) {
+void conf_summary(const struct conf *c, char *out, size_t size)
+{
     const struct {
         size_t count;
         const char *what;
@@ -251,7 +273,8 @@ void conf_summary(const struct conf *c, char *out, size_t size) {
                                  parts[i].what, parts[i].count == 1 ? "" : "s");
 }
 
-bool conf_check(const char *file, FILE *out) {
+bool conf_check(const char *file, FILE *out)
+{
     struct conf_problems problems = {0};
     struct conf *c = conf_load(file, &problems);
     char summary[LIMIT_TEXT];

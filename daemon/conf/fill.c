@@ -22,17 +22,20 @@ struct value {
 
 #define WRONG(v, ...) problem_at((v)->fill->problems, (v)->where, __VA_ARGS__)
 
-static const char *quote(const struct value *v) {
+static const char *quote(const struct value *v)
+{
     return problem_quote(v->fill->problems, v->text);
 }
 
-static void put_text(const struct value *v, const char *text) {
+static void put_text(const struct value *v, const char *text)
+{
     *(char **)v->out = arena_text(v->fill->arena, text, strlen(text));
 }
 
 /* Control characters and those that turn the writing's direction: a name must look in every log and table as
  * it is. */
-static bool text_is_plain(const char *text) {
+static bool text_is_plain(const char *text)
+{
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
         unsigned control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
         unsigned direction =
@@ -45,7 +48,8 @@ static bool text_is_plain(const char *text) {
     return true;
 }
 
-static void fill_text(const struct value *v) {
+static void fill_text(const struct value *v)
+{
     size_t size = strlen(v->text);
     if (v->row->maximum > 0 && size > v->row->maximum)
         WRONG(v, "is %zu bytes long; at most %.0f are possible", size, v->row->maximum);
@@ -55,7 +59,8 @@ static void fill_text(const struct value *v) {
         put_text(v, v->text);
 }
 
-static void fill_id(const struct value *v) {
+static void fill_id(const struct value *v)
+{
     if (!id_valid(v->text))
         WRONG(v, "%s is no id; it must be 1 to %d of A-Z a-z 0-9 _ . -", quote(v), LIMIT_ID - 1);
     if (strlen(v->text) < LIMIT_ID)
@@ -67,13 +72,15 @@ struct names {
     unsigned first;
 };
 
-static const char *names_at(const void *names, size_t index) {
+static const char *names_at(const void *names, size_t index)
+{
     const struct names *n = names;
     return n->row->name(n->first + (unsigned)index);
 }
 
 /* The number of the row's name, or UINT32_MAX. */
-static unsigned fill_name(const struct value *v) {
+static unsigned fill_name(const struct value *v)
+{
     struct names names = {.row = v->row, .first = (unsigned)v->row->minimum};
     unsigned count = 0;
     while (names_at(&names, count) && (v->row->type == CONF_WORD || names.first + count <= v->row->maximum))
@@ -92,22 +99,26 @@ static unsigned fill_name(const struct value *v) {
     return UINT32_MAX;
 }
 
-static void fill_word(const struct value *v) {
+static void fill_word(const struct value *v)
+{
     if (fill_name(v) != UINT32_MAX)
         put_text(v, v->text);
 }
 
-static void fill_choice(const struct value *v) {
+static void fill_choice(const struct value *v)
+{
     unsigned number = fill_name(v);
     if (number != UINT32_MAX)
         *(unsigned *)v->out = number;
 }
 
-static const char *unit_of(const struct conf_row *row) {
+static const char *unit_of(const struct conf_row *row)
+{
     return row->unit ? row->unit : "";
 }
 
-static void fill_number(const struct value *v) {
+static void fill_number(const struct value *v)
+{
     char *end;
     errno = 0;
     unsigned long long number = strtoull(v->text, &end, 10);
@@ -126,7 +137,8 @@ static void fill_number(const struct value *v) {
         *(unsigned *)v->out = (unsigned)number;
 }
 
-static void fill_real(const struct value *v) {
+static void fill_real(const struct value *v)
+{
     char *end;
     double number = strtod(v->text, &end);
     bool plain = strspn(v->text, "+-.0123456789") == strlen(v->text) && end != v->text && !*end;
@@ -140,7 +152,8 @@ static void fill_real(const struct value *v) {
         *(double *)v->out = number;
 }
 
-static void fill_bool(const struct value *v) {
+static void fill_bool(const struct value *v)
+{
     bool yes = strcmp(v->text, "true") == 0;
     if (yes || strcmp(v->text, "false") == 0)
         *(bool *)v->out = yes;
@@ -153,7 +166,8 @@ static void fill_bool(const struct value *v) {
 static char no_path[] = "";
 
 /* A path relative to the file it stands in. */
-static const char *fill_path(const struct value *v) {
+static const char *fill_path(const struct value *v)
+{
     if (!text_is_plain(v->text) || strlen(v->text) > 1000) {
         WRONG(v, "%s is no file name; write plain text of at most 1000 bytes", quote(v));
         *(char **)v->out = no_path;
@@ -163,11 +177,13 @@ static const char *fill_path(const struct value *v) {
     return *(char **)v->out = arena_format(v->fill->arena, "%s%s", folder, v->text);
 }
 
-static void fill_folder(const struct value *v) {
+static void fill_folder(const struct value *v)
+{
     fill_path(v);
 }
 
-static void fill_file(const struct value *v) {
+static void fill_file(const struct value *v)
+{
     const char *path = fill_path(v);
     if (!path)
         return;
@@ -185,7 +201,8 @@ static void fill_file(const struct value *v) {
         close(file);
 }
 
-static void fill_secret_file(const struct value *v) {
+static void fill_secret_file(const struct value *v)
+{
     char error[LIMIT_TEXT];
     const char *path = fill_path(v);
     if (!path)
@@ -199,11 +216,13 @@ static void fill_secret_file(const struct value *v) {
     *(char **)v->out = no_path;
 }
 
-static void put_count(const struct value *v, size_t count) {
+static void put_count(const struct value *v, size_t count)
+{
     memcpy(v->out - v->row->offset + v->row->count_offset, &count, sizeof count);
 }
 
-static void fill_texts(const struct value *v) {
+static void fill_texts(const struct value *v)
+{
     char **texts = *(char ***)v->out = arena_take(v->fill->arena, v->cell->count * sizeof *texts);
     char *const *cells = v->cell->value;
     for (uint32_t i = 0; i < v->cell->count; i++) {
@@ -217,7 +236,8 @@ static void fill_texts(const struct value *v) {
     put_count(v, v->cell->count);
 }
 
-static void fill_list(const struct value *v) {
+static void fill_list(const struct value *v)
+{
     const struct conf_table *table = v->row->table;
     size_t rows = table_row_count(table);
     if (!*(char **)v->out) /* an array that is there already has room */
@@ -232,18 +252,21 @@ static void fill_list(const struct value *v) {
     put_count(v, v->cell->count);
 }
 
-static void fill_mapping(const struct value *v) {
+static void fill_mapping(const struct value *v)
+{
     fill_struct(v->fill, v->row->table, v->cell->value, v->where, v->out);
 }
 
-static void tell_missing(const struct value *v) {
+static void tell_missing(const struct value *v)
+{
     const char *end = strpbrk(v->row->help, ".:;");
     WRONG(v, "is missing; it is required: %c%.*s", v->row->help[0] | 0x20, (int)(end - v->row->help - 1),
           v->row->help + 1);
 }
 
 void fill_struct(const struct fill *fill, const struct conf_table *table, const struct cell *cells,
-                 const struct where *where, void *out) {
+                 const struct where *where, void *out)
+{
     static void (*const functions[CONF_TYPE_COUNT])(const struct value *) = {
         [CONF_TEXT] = fill_text,       [CONF_ID] = fill_id,         [CONF_WORD] = fill_word,
         [CONF_FILE] = fill_file,       [CONF_FOLDER] = fill_folder, [CONF_SECRET_FILE] = fill_secret_file,

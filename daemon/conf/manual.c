@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* Text as man(7) wants it: backslashes and minus signs escaped, no line that begins with a request. */
-static void print_text(FILE *out, const char *text) {
+static void print_text(FILE *out, const char *text)
+{
     if (*text == '.' || *text == '\'')
         fputs("\\&", out);
     for (; *text; text++) {
@@ -18,7 +19,8 @@ static void print_text(FILE *out, const char *text) {
     }
 }
 
-static void print_names(FILE *out, const struct conf_row *row) {
+static void print_names(FILE *out, const struct conf_row *row)
+{
     unsigned first = (unsigned)row->minimum;
     for (unsigned i = first; row->name(i) && (row->type == CONF_WORD || i <= row->maximum); i++) {
         fputs(i == first ? "" : " | ", out);
@@ -27,7 +29,8 @@ static void print_names(FILE *out, const struct conf_row *row) {
 }
 
 /* What may stand behind the colon. */
-static void print_values(FILE *out, const struct conf_row *row) {
+static void print_values(FILE *out, const struct conf_row *row)
+{
     switch (row->type) {
     case CONF_TEXT:
         fprintf(out, "text, at most %.0f bytes", row->maximum);
@@ -72,7 +75,8 @@ static void print_values(FILE *out, const struct conf_row *row) {
     }
 }
 
-static void print_rows(FILE *out, const struct conf_table *table) {
+static void print_rows(FILE *out, const struct conf_table *table)
+{
     for (const struct conf_row *row = table->rows; row->key; row++) {
         fprintf(out, ".TP\n.BR %s \" (", row->key);
         print_values(out, row);
@@ -92,7 +96,8 @@ static void print_rows(FILE *out, const struct conf_table *table) {
 }
 
 /* The tables below this one, each under its own heading, outer ones first. */
-static void print_tables(FILE *out, const struct conf_table *table) {
+static void print_tables(FILE *out, const struct conf_table *table)
+{
     for (const struct conf_row *row = table->rows; row->key; row++) {
         if (!row->table)
             continue;
@@ -106,7 +111,8 @@ static void print_tables(FILE *out, const struct conf_table *table) {
     }
 }
 
-void conf_print_manual(FILE *out) {
+void conf_print_manual(FILE *out)
+{
     fputs(".TH TOCSIN.YAML 5 \"\" \"Tocsin " TOCSIN_VERSION "\" \"Tocsin\"\n"
           ".SH NAME\ntocsin.yaml \\- the configuration of tocsind\n"
           ".SH SYNOPSIS\n.I /etc/tocsin/tocsin.yaml\n.br\n.I /etc/tocsin/sites.d/*.yaml\n"

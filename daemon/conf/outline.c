@@ -37,11 +37,13 @@ struct pass {
     bool broken;
 };
 
-static unsigned line_of(const yaml_event_t *event) {
+static unsigned line_of(const yaml_event_t *event)
+{
     return (unsigned)event->start_mark.line + 1;
 }
 
-static const char *dotted(struct pass *pass, const struct where *where, const char *key) {
+static const char *dotted(struct pass *pass, const struct where *where, const char *key)
+{
     const char *text = "";
     for (uint32_t i = 0; i < where->depth; i++)
         text = arena_format(&pass->problems->arena, "%s%s%s", text, *text ? "." : "", where->steps[i].key);
@@ -59,7 +61,8 @@ static const char *dotted(struct pass *pass, const struct where *where, const ch
 
 /* The node at `where` begins in `line`: it is the place of every problem whose path leads to it or through
  * it. */
-static void locate(struct pass *pass, const struct where *where, unsigned line) {
+static void locate(struct pass *pass, const struct where *where, unsigned line)
+{
     if (pass->locate == WHERE_WHOLE)
         return;
     for (size_t i = 0; i < pass->problems->count && i < CONF_PROBLEMS; i++) {
@@ -81,7 +84,8 @@ static void locate(struct pass *pass, const struct where *where, unsigned line) 
     }
 }
 
-static enum shape row_shape(const struct conf_row *row) {
+static enum shape row_shape(const struct conf_row *row)
+{
     switch (row->type) {
     case CONF_TEXT:
     case CONF_ID:
@@ -106,11 +110,13 @@ static enum shape row_shape(const struct conf_row *row) {
     return SHAPE_TEXT;
 }
 
-static const char *row_key(const void *table, size_t index) {
+static const char *row_key(const void *table, size_t index)
+{
     return ((const struct conf_table *)table)->rows[index].key;
 }
 
-static void key_begins(struct pass *pass, struct frame *frame, const yaml_event_t *event) {
+static void key_begins(struct pass *pass, struct frame *frame, const yaml_event_t *event)
+{
     pass->key_line = line_of(event);
     pass->skip_value = true;
     const char *key = event->type == YAML_SCALAR_EVENT ? (const char *)event->data.scalar.value : NULL;
@@ -141,12 +147,14 @@ static void key_begins(struct pass *pass, struct frame *frame, const yaml_event_
 }
 
 static void frame_push(struct pass *pass, const struct conf_table *table, const struct conf_row *row,
-                       const struct where *where, unsigned line) {
+                       const struct where *where, unsigned line)
+{
     assert(pass->depth < SOURCE_NESTING); /* the tables are not so deep */
     pass->frames[pass->depth++] = (struct frame){.table = table, .row = row, .where = *where, .line = line};
 }
 
-static void frame_pop(struct pass *pass) {
+static void frame_pop(struct pass *pass)
+{
     const struct frame *frame = &pass->frames[--pass->depth];
     if (frame->table)
         return;
@@ -160,7 +168,8 @@ static void frame_pop(struct pass *pass) {
 }
 
 /* Nothing behind the colon, or one of YAML's words for nothing. */
-static bool value_is_empty(const yaml_event_t *event) {
+static bool value_is_empty(const yaml_event_t *event)
+{
     static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
     for (size_t i = 0; event->type == YAML_SCALAR_EVENT && i < sizeof nothing / sizeof *nothing; i++)
         if (strcmp((const char *)event->data.scalar.value, nothing[i]) == 0)
@@ -170,7 +179,8 @@ static bool value_is_empty(const yaml_event_t *event) {
 
 /* A value that fits its place? If not, says so. */
 static bool value_fits(struct pass *pass, const yaml_event_t *event, enum shape wanted,
-                       const struct where *where, unsigned line) {
+                       const struct where *where, unsigned line)
+{
     if (event->type == YAML_ALIAS_EVENT) {
         FAULT(pass, line, where, NULL, "is a YAML alias (*%s); aliases are not read, write the value itself",
               (const char *)event->data.alias.anchor);
@@ -193,7 +203,8 @@ static bool value_fits(struct pass *pass, const yaml_event_t *event, enum shape 
     return false;
 }
 
-static void value_begins(struct pass *pass, const yaml_event_t *event) {
+static void value_begins(struct pass *pass, const yaml_event_t *event)
+{
     struct frame *frame = pass->depth ? &pass->frames[pass->depth - 1] : NULL;
     bool opens = event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
     const struct conf_row *row = frame ? frame->row : NULL;
@@ -226,7 +237,8 @@ static void value_begins(struct pass *pass, const yaml_event_t *event) {
 }
 
 /* Whether the pass goes on. */
-static bool event_take(struct pass *pass, const yaml_event_t *event) {
+static bool event_take(struct pass *pass, const yaml_event_t *event)
+{
     struct frame *frame = pass->depth ? &pass->frames[pass->depth - 1] : NULL;
     switch (event->type) {
     case YAML_NO_EVENT:
@@ -274,7 +286,8 @@ static bool event_take(struct pass *pass, const yaml_event_t *event) {
     return !pass->broken;
 }
 
-static void syntax_fault(struct pass *pass, const yaml_parser_t *parser) {
+static void syntax_fault(struct pass *pass, const yaml_parser_t *parser)
+{
     size_t line = parser->problem_mark.line + 1;
     const char *hint = "";
     if (parser->problem && strstr(parser->problem, "cannot start any token"))
@@ -291,7 +304,8 @@ static void syntax_fault(struct pass *pass, const yaml_parser_t *parser) {
           parser->problem ? parser->problem : "no memory", hint);
 }
 
-static void outline_pass(struct pass *pass) {
+static void outline_pass(struct pass *pass)
+{
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         FAULT(pass, 0, &(struct where){0}, NULL, "cannot be read (no memory)");
@@ -310,13 +324,15 @@ static void outline_pass(struct pass *pass) {
     yaml_parser_delete(&parser);
 }
 
-bool outline_check(const struct source *source, struct problems *problems) {
+bool outline_check(const struct source *source, struct problems *problems)
+{
     size_t before = problems->count;
     outline_pass(&(struct pass){.source = source, .problems = problems, .locate = WHERE_WHOLE});
     return problems->count == before;
 }
 
-void outline_locate(const struct source *source, uint32_t file_index, struct problems *problems) {
+void outline_locate(const struct source *source, uint32_t file_index, struct problems *problems)
+{
     size_t kept = problems->count < CONF_PROBLEMS ? problems->count : CONF_PROBLEMS;
     bool any = false;
     for (size_t i = 0; i < kept; i++)

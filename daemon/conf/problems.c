@@ -4,20 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct where where_file(uint32_t file) {
+struct where where_file(uint32_t file)
+{
     return (struct where){.file = file};
 }
 
-struct where where_entry(struct where w, const char *key, uint32_t entry) {
+struct where where_entry(struct where w, const char *key, uint32_t entry)
+{
     w.steps[w.depth++] = (struct where_step){.key = key, .entry = entry};
     return w;
 }
 
-struct where where_key(struct where w, const char *key) {
+struct where where_key(struct where w, const char *key)
+{
     return where_entry(w, key, WHERE_WHOLE);
 }
 
-static struct problem *problem_add(struct problems *p, const char *format, va_list arguments) {
+static struct problem *problem_add(struct problems *p, const char *format, va_list arguments)
+{
     if (p->count++ >= CONF_PROBLEMS)
         return NULL;
     char *text = NULL;
@@ -30,7 +34,8 @@ static struct problem *problem_add(struct problems *p, const char *format, va_li
     return new;
 }
 
-void problem_at(struct problems *p, const struct where *where, const char *format, ...) {
+void problem_at(struct problems *p, const struct where *where, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     struct problem *new = problem_add(p, format, arguments);
@@ -44,7 +49,8 @@ void problem_at(struct problems *p, const struct where *where, const char *forma
 }
 
 void problem_line(struct problems *p, const char *file, unsigned line, const char *key, const char *format,
-                  ...) {
+                  ...)
+{
     va_list arguments;
     va_start(arguments, format);
     struct problem *new = problem_add(p, format, arguments);
@@ -58,7 +64,8 @@ void problem_line(struct problems *p, const char *file, unsigned line, const cha
 }
 
 /* By file in the order of loading, files of keys behind them; then by line; then as found. */
-static int problem_order(const void *a_, const void *b_) {
+static int problem_order(const void *a_, const void *b_)
+{
     const struct problem *a = a_, *b = b_;
     if (a->where.file != b->where.file)
         return a->where.file < b->where.file ? -1 : 1;
@@ -70,7 +77,8 @@ static int problem_order(const void *a_, const void *b_) {
     return a->order < b->order ? -1 : 1;
 }
 
-void problems_tell(struct problems *p, struct conf_problems *out) {
+void problems_tell(struct problems *p, struct conf_problems *out)
+{
     size_t kept = p->count < CONF_PROBLEMS ? p->count : CONF_PROBLEMS;
     qsort(p->kept, kept, sizeof *p->kept, problem_order);
     for (size_t i = 0; i < kept; i++) {
@@ -86,7 +94,8 @@ void problems_tell(struct problems *p, struct conf_problems *out) {
     arena_finish(&p->arena);
 }
 
-void conf_problems_finish(struct conf_problems *problems) {
+void conf_problems_finish(struct conf_problems *problems)
+{
     for (size_t i = 0; i < CONF_PROBLEMS; i++)
         free(problems->lines[i]);
     *problems = (struct conf_problems){0};
@@ -94,12 +103,14 @@ void conf_problems_finish(struct conf_problems *problems) {
 
 #define NEAR_SIZE 48
 
-static unsigned least(unsigned a, unsigned b) {
+static unsigned least(unsigned a, unsigned b)
+{
     return a < b ? a : b;
 }
 
 /* Levenshtein's distance. */
-static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_size) {
+static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_size)
+{
     unsigned row[NEAR_SIZE + 1];
     for (unsigned j = 0; j <= b_size; j++)
         row[j] = j;
@@ -115,7 +126,8 @@ static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_s
     return row[b_size];
 }
 
-const char *problem_nearest(const char *text, problem_name_fn *name, const void *ctx, size_t count) {
+const char *problem_nearest(const char *text, problem_name_fn *name, const void *ctx, size_t count)
+{
     size_t size = strlen(text);
     const char *best = NULL;
     unsigned best_distance = (unsigned)(size / 3 + 2); /* farther is a guess, not a slip */
@@ -136,14 +148,16 @@ const char *problem_nearest(const char *text, problem_name_fn *name, const void 
 }
 
 const char *problem_hint(struct problems *p, const char *text, problem_name_fn *name, const void *ctx,
-                         size_t count, const char *otherwise) {
+                         size_t count, const char *otherwise)
+{
     if (p->count >= CONF_PROBLEMS) /* nobody will read it, and there may be 100,000 names */
         return otherwise;
     const char *nearest = problem_nearest(text, name, ctx, count);
     return nearest ? arena_format(&p->arena, "; did you mean \"%s\"?", nearest) : otherwise;
 }
 
-const char *problem_quote(struct problems *p, const char *text) {
+const char *problem_quote(struct problems *p, const char *text)
+{
     char shown[61];
     size_t size = strnlen(text, sizeof shown - 1);
     bool cut = text[size] != '\0';

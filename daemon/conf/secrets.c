@@ -15,7 +15,8 @@ static const char webhook_prefix[] = "whsec_";
 
 /* An open file that may be trusted, or -1. O_NONBLOCK: a pipe in a secret's place must not hang the daemon.
  */
-static int secret_open(const char *path, struct stat *status, char error[LIMIT_TEXT]) {
+static int secret_open(const char *path, struct stat *status, char error[LIMIT_TEXT])
+{
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0) {
         snprintf(error, LIMIT_TEXT, "cannot be read (%s)", strerror(errno));
@@ -38,7 +39,8 @@ static int secret_open(const char *path, struct stat *status, char error[LIMIT_T
     return -1;
 }
 
-bool secret_file_check(const char *path, char error[LIMIT_TEXT]) {
+bool secret_file_check(const char *path, char error[LIMIT_TEXT])
+{
     struct stat status;
     int file = secret_open(path, &status, error);
     if (file < 0)
@@ -47,7 +49,8 @@ bool secret_file_check(const char *path, char error[LIMIT_TEXT]) {
     return true;
 }
 
-bool secret_file_read(const char *path, size_t limit, struct secret *s, char error[LIMIT_TEXT]) {
+bool secret_file_read(const char *path, size_t limit, struct secret *s, char error[LIMIT_TEXT])
+{
     struct stat status;
     int file = secret_open(path, &status, error);
     if (file < 0)
@@ -80,14 +83,16 @@ bool secret_file_read(const char *path, size_t limit, struct secret *s, char err
     return s->text != NULL;
 }
 
-void secret_finish(struct secret *s) {
+void secret_finish(struct secret *s)
+{
     if (s->text)
         sodium_memzero(s->text, s->size);
     free(s->text);
     *s = (struct secret){0};
 }
 
-static bool folder_sync(const char *path) {
+static bool folder_sync(const char *path)
+{
     char copy[4096];
     if (strlen(path) >= sizeof copy)
         return false;
@@ -100,7 +105,8 @@ static bool folder_sync(const char *path) {
     return done;
 }
 
-bool secret_file_write(const char *path, const char *text, unsigned mode, char error[LIMIT_TEXT]) {
+bool secret_file_write(const char *path, const char *text, unsigned mode, char error[LIMIT_TEXT])
+{
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (file < 0) {
         snprintf(error, LIMIT_TEXT, "cannot be made (%s)%s", strerror(errno),
@@ -128,7 +134,8 @@ bool secret_file_write(const char *path, const char *text, unsigned mode, char e
     return good;
 }
 
-bool secret_base64(const char *text, size_t text_size, unsigned char *out, size_t size) {
+bool secret_base64(const char *text, size_t text_size, unsigned char *out, size_t size)
+{
     size_t got = 0;
     const char *end = NULL;
     return sodium_base642bin(out, size, text, text_size, NULL, &got, &end, sodium_base64_VARIANT_ORIGINAL) ==
@@ -136,7 +143,8 @@ bool secret_base64(const char *text, size_t text_size, unsigned char *out, size_
            got == size && end == text + text_size;
 }
 
-bool secret_webhook(const char *text, size_t text_size, unsigned char out[SECRET_WEBHOOK_MAX], size_t *size) {
+bool secret_webhook(const char *text, size_t text_size, unsigned char out[SECRET_WEBHOOK_MAX], size_t *size)
+{
     size_t prefix = sizeof webhook_prefix - 1;
     const char *end = NULL;
     if (text_size <= prefix || memcmp(text, webhook_prefix, prefix) != 0)
@@ -147,7 +155,8 @@ bool secret_webhook(const char *text, size_t text_size, unsigned char out[SECRET
     return end == text + text_size && *size >= SECRET_WEBHOOK_MIN;
 }
 
-bool secret_journal_key(const char *path, unsigned char key[SECRET_JOURNAL_KEY], char error[LIMIT_TEXT]) {
+bool secret_journal_key(const char *path, unsigned char key[SECRET_JOURNAL_KEY], char error[LIMIT_TEXT])
+{
     struct secret s;
     if (!secret_file_read(path, SECRET_TEXT, &s, error))
         return false;
@@ -172,15 +181,16 @@ bool secret_journal_key(const char *path, unsigned char key[SECRET_JOURNAL_KEY],
     return good;
 }
 
-bool secret_journal_name(const char *name) {
+bool secret_journal_name(const char *name)
+{
     for (const unsigned char *c = (const unsigned char *)name; *c; c++)
         if (*c <= ' ' || *c == '+' || *c == 0x7f)
             return false;
     return *name && strlen(name) < LIMIT_TEXT;
 }
 
-void secret_journal_vkey(const char *name, const unsigned char key[SECRET_JOURNAL_KEY],
-                         char out[SECRET_TEXT]) {
+void secret_journal_vkey(const char *name, const unsigned char key[SECRET_JOURNAL_KEY], char out[SECRET_TEXT])
+{
     /* C2SP signed-note: the key id is the start of SHA-256(name, newline, type 0x01, public key). */
     assert(secret_journal_name(name));
     unsigned char typed[1 + crypto_sign_PUBLICKEYBYTES] = {0x01}, hash[crypto_hash_sha256_BYTES];
@@ -197,7 +207,8 @@ void secret_journal_vkey(const char *name, const unsigned char key[SECRET_JOURNA
 }
 
 /* `prefix` and the base64 of 32 random bytes. */
-static void make_random(char out[SECRET_TEXT], const char *prefix, int variant) {
+static void make_random(char out[SECRET_TEXT], const char *prefix, int variant)
+{
     unsigned char bytes[32];
     randombytes_buf(bytes, sizeof bytes);
     size_t size = strlen(prefix);
@@ -206,26 +217,31 @@ static void make_random(char out[SECRET_TEXT], const char *prefix, int variant) 
     sodium_memzero(bytes, sizeof bytes);
 }
 
-void secret_make_device_key(char out[SECRET_TEXT]) {
+void secret_make_device_key(char out[SECRET_TEXT])
+{
     make_random(out, "", sodium_base64_VARIANT_ORIGINAL);
 }
 
-void secret_make_webhook(char out[SECRET_TEXT]) {
+void secret_make_webhook(char out[SECRET_TEXT])
+{
     make_random(out, webhook_prefix, sodium_base64_VARIANT_ORIGINAL);
 }
 
-void secret_make_token(char out[SECRET_TEXT]) {
+void secret_make_token(char out[SECRET_TEXT])
+{
     make_random(out, "tk_", sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-void secret_token_hash(const char *token, char out[SECRET_TEXT]) {
+void secret_token_hash(const char *token, char out[SECRET_TEXT])
+{
     unsigned char hash[crypto_hash_sha256_BYTES];
     crypto_hash_sha256(hash, (const unsigned char *)token, strlen(token));
     strcpy(out, "sha256:");
     sodium_bin2hex(out + strlen(out), 2 * sizeof hash + 1, hash, sizeof hash);
 }
 
-bool secret_new_journal_key(const char *path, const char *name, char error[LIMIT_TEXT]) {
+bool secret_new_journal_key(const char *path, const char *name, char error[LIMIT_TEXT])
+{
     char public_path[4096], line[SECRET_TEXT], vkey[SECRET_TEXT];
     unsigned char public_key[crypto_sign_PUBLICKEYBYTES], key[SECRET_JOURNAL_KEY];
     if (!secret_journal_name(name)) {

@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-size_t table_row_count(const struct conf_table *table) {
+size_t table_row_count(const struct conf_table *table)
+{
     size_t count = 0;
     while (table->rows[count].key)
         count++;
@@ -17,7 +18,8 @@ size_t table_row_count(const struct conf_table *table) {
 /* -- reading
  * ------------------------------------------------------------------------------------------------------- */
 
-static bool source_read(struct source *s, int file, size_t size) {
+static bool source_read(struct source *s, int file, size_t size)
+{
     s->text = malloc(size + 1);
     if (!s->text)
         return false;
@@ -34,7 +36,8 @@ static bool source_read(struct source *s, int file, size_t size) {
 }
 
 /* The sentence that says why the file cannot be used, or NULL. */
-static const char *source_open(struct source *s) {
+static const char *source_open(struct source *s)
+{
     /* O_NONBLOCK: a pipe in a file's place must not hang the daemon. */
     int file = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0)
@@ -54,7 +57,8 @@ static const char *source_open(struct source *s) {
 }
 
 /* The size of the character of UTF-8 (RFC 3629) at `c`, 0 when it is none. */
-static size_t utf8_size(const unsigned char *c, size_t left) {
+static size_t utf8_size(const unsigned char *c, size_t left)
+{
     static const struct {
         unsigned char first, last, second_first, second_last, size;
     } forms[] = {{0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
@@ -74,7 +78,8 @@ static size_t utf8_size(const unsigned char *c, size_t left) {
     return 0;
 }
 
-static bool source_is_text(const struct source *s, struct problems *problems) {
+static bool source_is_text(const struct source *s, struct problems *problems)
+{
     unsigned line = 1;
     for (size_t i = 0; i < s->size;) {
         size_t size = utf8_size((const unsigned char *)s->text + i, s->size - i);
@@ -95,7 +100,8 @@ static bool source_is_text(const struct source *s, struct problems *problems) {
 
 /* libcyaml lengthens a list by one entry at a time: a piece keeps its capacity before it and at least
  * doubles. */
-static void *cells_memory(void *arena, void *old, size_t size) {
+static void *cells_memory(void *arena, void *old, size_t size)
+{
     if (size == 0)
         return NULL; /* the arena gives all back at once */
     size_t capacity = old ? ((size_t *)old)[-1] : 0;
@@ -112,7 +118,8 @@ static void *cells_memory(void *arena, void *old, size_t size) {
 
 static cyaml_schema_value_t schema_value(const struct conf_row *row, struct arena *arena);
 
-static const cyaml_schema_field_t *schema_fields(const struct conf_table *table, struct arena *arena) {
+static const cyaml_schema_field_t *schema_fields(const struct conf_table *table, struct arena *arena)
+{
     size_t count = table_row_count(table);
     cyaml_schema_field_t *fields =
         arena_take(arena, (count + 1) * sizeof *fields); /* the last stays zero: the end */
@@ -128,7 +135,8 @@ static const cyaml_schema_field_t *schema_fields(const struct conf_table *table,
 }
 
 static cyaml_schema_value_t schema_mapping(const struct conf_table *table, struct arena *arena,
-                                           enum cyaml_flag flags) {
+                                           enum cyaml_flag flags)
+{
     return (cyaml_schema_value_t){
         .type = CYAML_MAPPING,
         .flags = flags,
@@ -137,7 +145,8 @@ static cyaml_schema_value_t schema_mapping(const struct conf_table *table, struc
     };
 }
 
-static cyaml_schema_value_t schema_value(const struct conf_row *row, struct arena *arena) {
+static cyaml_schema_value_t schema_value(const struct conf_row *row, struct arena *arena)
+{
     static const cyaml_schema_value_t text = {
         CYAML_VALUE_STRING(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char, 0, CYAML_UNLIMITED)};
     const enum cyaml_flag optional = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL;
@@ -160,7 +169,8 @@ struct last_word {
     unsigned line;         /* from the backtrace */
 };
 
-static void schema_complaint(cyaml_log_t level, void *ctx, const char *format, va_list arguments) {
+static void schema_complaint(cyaml_log_t level, void *ctx, const char *format, va_list arguments)
+{
     struct last_word *word = ctx;
     char text[LIMIT_TEXT];
     vsnprintf(text, sizeof text, format, arguments);
@@ -172,7 +182,8 @@ static void schema_complaint(cyaml_log_t level, void *ctx, const char *format, v
         word->line = (unsigned)strtoul(line + 7, NULL, 10);
 }
 
-static bool source_load_cells(struct source *s, struct arena *arena, struct problems *problems) {
+static bool source_load_cells(struct source *s, struct arena *arena, struct problems *problems)
+{
     struct last_word word = {0};
     const cyaml_config_t config = {
         .log_fn = schema_complaint,
@@ -193,7 +204,8 @@ static bool source_load_cells(struct source *s, struct arena *arena, struct prob
     return true;
 }
 
-bool source_load(struct source *s, struct arena *arena, struct problems *problems) {
+bool source_load(struct source *s, struct arena *arena, struct problems *problems)
+{
     const char *slash = strrchr(s->path, '/');
     s->folder = arena_text(arena, s->path, slash ? (size_t)(slash - s->path) + 1 : 0);
     const char *why = source_open(s);
@@ -204,7 +216,8 @@ bool source_load(struct source *s, struct arena *arena, struct problems *problem
     return source_is_text(s, problems) && outline_check(s, problems) && source_load_cells(s, arena, problems);
 }
 
-void source_forget(struct source *s) {
+void source_forget(struct source *s)
+{
     free(s->text);
     s->text = NULL;
 }

@@ -6,26 +6,31 @@
     AT(structure, member), .count_offset = offsetof(struct structure, count)
 #define ROWS(structure) .size = sizeof(struct structure), .rows = (const struct conf_row[])
 
-static const char *role_name(unsigned value) {
+static const char *role_name(unsigned value)
+{
     return value < ROLE_COUNT ? role_str((enum role)value) : NULL;
 }
 
-static const char *kind_name(unsigned value) {
+static const char *kind_name(unsigned value)
+{
     return value < KIND_COUNT ? kind_str((enum kind)value) : NULL;
 }
 
-static const char *confirm_name(unsigned value) {
+static const char *confirm_name(unsigned value)
+{
     static const char *const names[] = {[CONF_CONFIRM_STATUS] = "status", [CONF_CONFIRM_ECHO] = "echo"};
     return value < sizeof names / sizeof *names ? names[value] : NULL;
 }
 
-static const char *puback_name(unsigned value) {
+static const char *puback_name(unsigned value)
+{
     static const char *const names[] = {
         [CONF_PUBACK_AT_ONCE] = "at_once", [CONF_PUBACK_AFTER_COMMIT] = "after_commit"};
     return value < sizeof names / sizeof *names ? names[value] : NULL;
 }
 
-static const char *log_level_name(unsigned value) {
+static const char *log_level_name(unsigned value)
+{
     static const char *const names[] = {"error", "warning", "info", "debug"};
     return value < sizeof names / sizeof *names ? names[value] : NULL;
 }

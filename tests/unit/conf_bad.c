@@ -265,7 +265,8 @@ static const struct bad followed[] = {
      "another zone has the id \"r204\" already"},
 };
 
-static char *replaced(const char *text, const char *find, const char *replace) {
+static char *replaced(const char *text, const char *find, const char *replace)
+{
     const char *at = strstr(text, find);
     assert_non_null(at);
     assert_null(strstr(at + 1, find));
@@ -274,7 +275,8 @@ static char *replaced(const char *text, const char *find, const char *replace) {
     return out;
 }
 
-static void make_files(struct folder *f) {
+static void make_files(struct folder *f)
+{
     folder_init(f);
     folder_journal_key(f, "journal.key");
     folder_secret(f, "password", "secret\n");
@@ -286,21 +288,24 @@ static void make_files(struct folder *f) {
     assert_int_equal(symlink("loop", folder_path(f, "loop")), 0);
 }
 
-static int begin(void **state) {
+static int begin(void **state)
+{
     struct folder *f = malloc(sizeof *f);
     make_files(f);
     *state = f;
     return 0;
 }
 
-static int end(void **state) {
+static int end(void **state)
+{
     folder_finish(*state);
     free(*state);
     return 0;
 }
 
 /* Loads, and expects this problem and as many more. */
-static bool is_told(const char *path, const char *place, const char *says, size_t more) {
+static bool is_told(const char *path, const char *place, const char *says, size_t more)
+{
     struct conf_problems problems = {0};
     struct conf *c = conf_load(path, &problems);
     assert_null(c);
@@ -317,11 +322,13 @@ static bool is_told(const char *path, const char *place, const char *says, size_
     return as_expected;
 }
 
-static void expect_only(const char *path, const char *place, const char *says) {
+static void expect_only(const char *path, const char *place, const char *says)
+{
     assert_true(is_told(path, place, says, 0));
 }
 
-static void the_good_one_loads(void **state) {
+static void the_good_one_loads(void **state)
+{
     struct conf_problems problems = {0};
     struct conf *c = conf_load(folder_write(*state, "tocsin.yaml", good), &problems);
     assert_int_equal(problems.count, 0);
@@ -330,7 +337,8 @@ static void the_good_one_loads(void **state) {
     assert_true(sizeof bads / sizeof *bads >= 100);
 }
 
-static size_t not_told(void **state, const struct bad *bad, size_t count, size_t more) {
+static size_t not_told(void **state, const struct bad *bad, size_t count, size_t more)
+{
     size_t wrong = 0;
     for (size_t i = 0; i < count; i++) {
         char *text = replaced(good, bad[i].find, bad[i].replace), place[512];
@@ -343,12 +351,14 @@ static size_t not_told(void **state, const struct bad *bad, size_t count, size_t
     return wrong;
 }
 
-static void each_fault_is_told_at_its_place(void **state) {
+static void each_fault_is_told_at_its_place(void **state)
+{
     assert_int_equal(not_told(state, bads, sizeof bads / sizeof *bads, 0), 0);
     assert_int_equal(not_told(state, followed, sizeof followed / sizeof *followed, 1), 0);
 }
 
-static void problems_come_together_and_in_order(void **state) {
+static void problems_come_together_and_in_order(void **state)
+{
     char *one = replaced(good, "  gather_ms: 100", "  gather_ms: 9999"),
          *two = replaced(one, "        zone: r204", "        zone: r999"),
          *three = replaced(two, "    role: bureau", "    role: x");
@@ -366,7 +376,8 @@ static void problems_come_together_and_in_order(void **state) {
     free(three);
 }
 
-static void more_problems_than_lines_are_counted(void **state) {
+static void more_problems_than_lines_are_counted(void **state)
+{
     char *zones = calloc(1, 200 * 40);
     for (int i = 0; i < 200; i++)
         sprintf(zones + strlen(zones), "      - {id: \"z %d\", name: Z}\n", i);
@@ -380,7 +391,8 @@ static void more_problems_than_lines_are_counted(void **state) {
     free(zones);
 }
 
-static void odd_files(void **state) {
+static void odd_files(void **state)
+{
     struct folder *f = *state;
     const struct {
         const char *bytes;
@@ -416,7 +428,8 @@ static void odd_files(void **state) {
     }
 }
 
-static void files_that_cannot_be_read(void **state) {
+static void files_that_cannot_be_read(void **state)
+{
     struct folder *f = *state;
     char place[300];
     const char *const names[][2] = {{"nothing.yaml", "cannot be read (No such file or directory)"},
@@ -433,7 +446,19 @@ static void files_that_cannot_be_read(void **state) {
     }
 }
 
-static void deep_nesting_ends_soon(void **state) {
+static void a_file_we_may_not_read(void **state)
+{
+    if (geteuid() == 0)
+        skip(); /* root may read all */
+    const char *path = folder_write(*state, "tocsin.yaml", good);
+    char place[300];
+    snprintf(place, sizeof place, "%s: ", path);
+    chmod(path, 0);
+    expect_only(path, place, "cannot be read (Permission denied)");
+}
+
+static void deep_nesting_ends_soon(void **state)
+{
     size_t size = 200000;
     char *text = malloc(size + 1);
     memset(text, '[', size);
@@ -446,7 +471,8 @@ static void deep_nesting_ends_soon(void **state) {
     free(text);
 }
 
-static void key_files(void **state) {
+static void key_files(void **state)
+{
     struct folder *f = *state;
     const struct {
         const char *name, *text;
@@ -475,7 +501,8 @@ static void key_files(void **state) {
     }
 }
 
-static void sites_d(void **state) {
+static void sites_d(void **state)
+{
     struct folder *f = *state;
     const char *main_path = folder_write(f, "tocsin.yaml", good);
     folder_add(f, "sites.d");
@@ -509,7 +536,8 @@ static void sites_d(void **state) {
     conf_destroy(c);
 }
 
-static void sites_d_that_is_no_folder(void **state) {
+static void sites_d_that_is_no_folder(void **state)
+{
     struct folder *f = *state;
     const char *main_path = folder_write(f, "tocsin.yaml", good);
     char place[300];
@@ -517,7 +545,8 @@ static void sites_d_that_is_no_folder(void **state) {
     expect_only(main_path, place, "it must be a folder of files of sites");
 }
 
-static void nobody_could_press(void **state) {
+static void nobody_could_press(void **state)
+{
     char *text = strdup(good), place[300];
     char *sites = strstr(text, "sites:\n"), *accounts = strstr(text, "accounts:\n");
     memmove(sites, accounts, strlen(accounts) + 1);
@@ -528,7 +557,8 @@ static void nobody_could_press(void **state) {
     free(text);
 }
 
-static void check_prints_each_problem(void **state) {
+static void check_prints_each_problem(void **state)
+{
     struct folder *f = *state;
     char *text = NULL, *bad = replaced(good, "  port: 1883", "  port: x");
     size_t size = 0;
@@ -542,7 +572,8 @@ static void check_prints_each_problem(void **state) {
     free(bad);
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(the_good_one_loads),
@@ -551,6 +582,7 @@ int main(void) {
         TEST(more_problems_than_lines_are_counted),
         TEST(odd_files),
         TEST(files_that_cannot_be_read),
+        TEST(a_file_we_may_not_read),
         TEST(deep_nesting_ends_soon),
         TEST(key_files),
         TEST(sites_d),

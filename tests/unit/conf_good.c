@@ -13,7 +13,8 @@
 #define KEY "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" /* 32 bytes */
 
 /* The folder conf/ of the source, linked file by file, so that secrets can be put beside them. */
-static void link_example(struct folder *f, const char *const names[]) {
+static void link_example(struct folder *f, const char *const names[])
+{
     const char *source = getenv("TOCSIN_SOURCE");
     if (!source)
         fail_msg("TOCSIN_SOURCE must name the source folder; `meson test` sets it");
@@ -25,7 +26,8 @@ static void link_example(struct folder *f, const char *const names[]) {
     }
 }
 
-static int begin(void **state) {
+static int begin(void **state)
+{
     struct folder *f = malloc(sizeof *f);
     folder_init(f);
     folder_add(f, "sites.d");
@@ -40,13 +42,15 @@ static int begin(void **state) {
     return 0;
 }
 
-static int end(void **state) {
+static int end(void **state)
+{
     folder_finish(*state);
     free(*state);
     return 0;
 }
 
-static struct conf *load(const char *path) {
+static struct conf *load(const char *path)
+{
     struct conf_problems problems = {0};
     struct conf *c = conf_load(path, &problems);
     for (size_t i = 0; i < problems.count && i < CONF_PROBLEMS; i++)
@@ -56,7 +60,8 @@ static struct conf *load(const char *path) {
     return c;
 }
 
-static void the_example_arrives(void **state) {
+static void the_example_arrives(void **state)
+{
     struct conf *c = load(folder_path(*state, "tocsin.yaml"));
     assert_string_equal(c->daemon.name, "tocsin.example.edu");
     assert_string_equal(c->daemon.state_dir, folder_path(*state, "state"));
@@ -95,7 +100,8 @@ static void the_example_arrives(void **state) {
     conf_destroy(c);
 }
 
-static void devices_are_found(void **state) {
+static void devices_are_found(void **state)
+{
     struct conf *c = load(folder_path(*state, "tocsin.yaml"));
     const struct conf_device *signing = conf_device(c, "example-school", "room-204");
     assert_non_null(signing);
@@ -116,7 +122,8 @@ static void devices_are_found(void **state) {
     conf_destroy(c);
 }
 
-static void a_city_loads(void **state) {
+static void a_city_loads(void **state)
+{
     struct folder f;
     folder_init(&f);
     folder_add(&f, "city");
@@ -162,7 +169,8 @@ static void a_city_loads(void **state) {
     folder_finish(&f);
 }
 
-static void tokens_and_what_they_see(void **state) {
+static void tokens_and_what_they_see(void **state)
+{
     struct folder *f = *state;
     char tokens[3][SECRET_TEXT], hashes[3][SECRET_TEXT], *text = NULL;
     for (int i = 0; i < 3; i++) {
@@ -193,7 +201,8 @@ static void tokens_and_what_they_see(void **state) {
     free(text);
 }
 
-static void loading_again_and_again_leaves_nothing(void **state) {
+static void loading_again_and_again_leaves_nothing(void **state)
+{
     const char *good = folder_path(*state, "tocsin.yaml"),
                *bad = folder_write(*state, "bad.yaml", "daemon: {x: 1}\n");
     size_t before = 0;
@@ -208,7 +217,8 @@ static void loading_again_and_again_leaves_nothing(void **state) {
     assert_true(mallinfo2().uordblks <= before + 4096);
 }
 
-static void the_manual_names_every_kind_of_key(void **state) {
+static void the_manual_names_every_kind_of_key(void **state)
+{
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -229,7 +239,8 @@ static void the_manual_names_every_kind_of_key(void **state) {
     free(text);
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(the_example_arrives),

@@ -14,13 +14,15 @@
 #define DEVICES 100000
 #define ZONES 1000
 
-static double now_s(void) {
+static double now_s(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static double resident_mb(void) {
+static double resident_mb(void)
+{
     long pages = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     assert_int_equal(fscanf(file, "%ld %ld", &pages, &resident), 2);
@@ -28,7 +30,8 @@ static double resident_mb(void) {
     return (double)(resident * sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
-static void write_city(struct folder *f) {
+static void write_city(struct folder *f)
+{
     folder_add(f, "sites.d");
     folder_journal_key(f, "journal.key");
     folder_write(
@@ -55,7 +58,8 @@ static void write_city(struct folder *f) {
     fclose(keys);
 }
 
-static void a_hundred_thousand_devices(void **state) {
+static void a_hundred_thousand_devices(void **state)
+{
     struct folder f;
     folder_init(&f);
     write_city(&f);
@@ -84,7 +88,8 @@ static void a_hundred_thousand_devices(void **state) {
 }
 
 /* The worst file: every device is wrong. Problems are bounded, and so is the time. */
-static void a_hundred_thousand_problems(void **state) {
+static void a_hundred_thousand_problems(void **state)
+{
     struct folder f;
     folder_init(&f);
     write_city(&f);
@@ -103,7 +108,8 @@ static void a_hundred_thousand_problems(void **state) {
     folder_finish(&f);
 }
 
-int main(void) {
+int main(void)
+{
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_hundred_thousand_devices),

@@ -10,7 +10,8 @@
 #include "conf/secrets.h"
 #include <sodium.h>
 
-static int begin(void **state) {
+static int begin(void **state)
+{
     assert_true(sodium_init() >= 0);
     struct folder *f = malloc(sizeof *f);
     folder_init(f);
@@ -18,19 +19,22 @@ static int begin(void **state) {
     return 0;
 }
 
-static int end(void **state) {
+static int end(void **state)
+{
     folder_finish(*state);
     free(*state);
     return 0;
 }
 
-static unsigned mode_of(const char *path) {
+static unsigned mode_of(const char *path)
+{
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
     return status.st_mode & 07777;
 }
 
-static void a_journal_key_comes_back(void **state) {
+static void a_journal_key_comes_back(void **state)
+{
     const char *path = folder_path(*state, "journal.key"),
                *public_path = folder_path(*state, "journal.key.pub");
     char error[LIMIT_TEXT], vkey[SECRET_TEXT], expected[SECRET_TEXT];
@@ -57,7 +61,8 @@ static void a_journal_key_comes_back(void **state) {
 }
 
 /* The example of C2SP signed-note: PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW */
-static void a_vkey_is_as_c2sp_says(void **state) {
+static void a_vkey_is_as_c2sp_says(void **state)
+{
     unsigned char key[SECRET_JOURNAL_KEY] = {0}, typed[33];
     char vkey[SECRET_TEXT];
     assert_true(secret_base64("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", 44, typed, sizeof typed));
@@ -66,14 +71,16 @@ static void a_vkey_is_as_c2sp_says(void **state) {
     assert_string_equal(vkey, "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
 }
 
-static void a_half_journal_key_leaves_nothing(void **state) {
+static void a_half_journal_key_leaves_nothing(void **state)
+{
     char error[LIMIT_TEXT];
     folder_write(*state, "journal.key.pub", "an older one\n");
     assert_false(secret_new_journal_key(folder_path(*state, "journal.key"), "tocsin.test", error));
     assert_int_equal(access(folder_path(*state, "journal.key"), F_OK), -1);
 }
 
-static void journal_keys_that_are_none(void **state) {
+static void journal_keys_that_are_none(void **state)
+{
     unsigned char key[SECRET_JOURNAL_KEY], zero[SECRET_JOURNAL_KEY] = {0};
     char error[LIMIT_TEXT], line[SECRET_TEXT], text[SECRET_TEXT];
     randombytes_buf(key, sizeof key); /* its halves do not belong together */
@@ -93,7 +100,8 @@ static void journal_keys_that_are_none(void **state) {
     }
 }
 
-static void who_else_may_read_it(void **state) {
+static void who_else_may_read_it(void **state)
+{
     char error[LIMIT_TEXT];
     static const unsigned open_modes[] = {0640, 0604, 0660, 0601, 0620, 0700 | 07};
     const char *path = folder_secret(*state, "secret", "x");
@@ -113,7 +121,8 @@ static void who_else_may_read_it(void **state) {
     }
 }
 
-static void no_plain_files(void **state) {
+static void no_plain_files(void **state)
+{
     struct folder *f = *state;
     char error[LIMIT_TEXT];
     struct secret s;
@@ -130,7 +139,8 @@ static void no_plain_files(void **state) {
     secret_finish(&s);
 }
 
-static void new_files_are_never_over_old_ones(void **state) {
+static void new_files_are_never_over_old_ones(void **state)
+{
     struct folder *f = *state;
     char error[LIMIT_TEXT];
     const char *path = folder_path(f, "new");
@@ -143,7 +153,8 @@ static void new_files_are_never_over_old_ones(void **state) {
     assert_false(secret_file_write(folder_path(f, "no/folder"), "text\n", 0600, error));
 }
 
-static void what_is_made_can_be_read(void **state) {
+static void what_is_made_can_be_read(void **state)
+{
     char text[SECRET_TEXT], other[SECRET_TEXT];
     unsigned char bytes[SECRET_WEBHOOK_MAX];
     size_t size;
@@ -161,7 +172,8 @@ static void what_is_made_can_be_read(void **state) {
     assert_string_equal(text, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-static void webhook_secrets(void **state) {
+static void webhook_secrets(void **state)
+{
     unsigned char out[SECRET_WEBHOOK_MAX];
     size_t size;
     /* The known answer of Standard Webhooks: 24 bytes. */
@@ -179,7 +191,8 @@ static void webhook_secrets(void **state) {
         assert_false(secret_webhook(none[i], strlen(none[i]), out, &size));
 }
 
-static void names_of_journals(void **state) {
+static void names_of_journals(void **state)
+{
     assert_true(secret_journal_name("tocsin.example.edu"));
     assert_true(secret_journal_name("警钟.example"));
     static const char *const none[] = {"", "a b", "a+b", "a\nb", "a\tb"};
@@ -187,7 +200,8 @@ static void names_of_journals(void **state) {
         assert_false(secret_journal_name(none[i]));
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_journal_key_comes_back),

@@ -30,30 +30,35 @@ static inline const char *folder_path(struct folder *f, const char *name)
     return f->names[f->name_count++] = path;
 }
 
-static inline void folder_init(struct folder *f) {
+static inline void folder_init(struct folder *f)
+{
     *f = (struct folder){0};
     strcpy(f->path, "/tmp/tocsin-conf-XXXXXX");
     char *made = mkdtemp(f->path);
     assert(made);
 }
 
-static inline int folder_remove_one(const char *path, const struct stat *status, int type, struct FTW *walk) {
+static inline int folder_remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
     return remove(path);
 }
 
-static inline void folder_finish(struct folder *f) {
+static inline void folder_finish(struct folder *f)
+{
     nftw(f->path, folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
     for (size_t i = 0; i < f->name_count; i++)
         free(f->names[i]);
 }
 
-static inline void folder_add(struct folder *f, const char *name) {
+static inline void folder_add(struct folder *f, const char *name)
+{
     int made = mkdir(folder_path(f, name), 0755);
     assert(made == 0 || errno == EEXIST);
 }
 
 static inline const char *folder_write_bytes(struct folder *f, const char *name, const void *bytes,
-                                             size_t size, mode_t mode) {
+                                             size_t size, mode_t mode)
+{
     const char *path = folder_path(f, name);
     FILE *file = fopen(path, "w");
     assert(file);
@@ -64,15 +69,18 @@ static inline const char *folder_write_bytes(struct folder *f, const char *name,
     return path;
 }
 
-static inline const char *folder_write(struct folder *f, const char *name, const char *text) {
+static inline const char *folder_write(struct folder *f, const char *name, const char *text)
+{
     return folder_write_bytes(f, name, text, strlen(text), 0644);
 }
 
-static inline const char *folder_secret(struct folder *f, const char *name, const char *text) {
+static inline const char *folder_secret(struct folder *f, const char *name, const char *text)
+{
     return folder_write_bytes(f, name, text, strlen(text), 0600);
 }
 
-static inline void folder_journal_key(struct folder *f, const char *name) {
+static inline void folder_journal_key(struct folder *f, const char *name)
+{
     char error[LIMIT_TEXT];
     bool made = secret_new_journal_key(folder_path(f, name), "tocsin.test", error);
     assert(made);
