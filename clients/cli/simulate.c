@@ -11,7 +11,7 @@ struct run {
     struct board *board;
     int64_t now_ms; /* since the first press */
     uint64_t seq;
-    char alarm[LIMIT_ALARM_ID]; /* the last one that was opened; deeds are about it */
+    char alarm[LIMIT_ALARM_ID]; /* the one that deeds are about */
     struct event results[RESULTS];
     unsigned result_count;
 };
@@ -96,19 +96,25 @@ static void apply(struct run *r, struct event *e)
     r->s->happened(r->s->ctx, r->now_ms, e, board_last_result(r->board), a, before, exhausted);
 }
 
-/* A press joins the open case of its place or opens one; a deed is about the last case. */
+/* A press joins the open case of its place or opens one. A deed is about the first case until that is closed. */
 static void apply_item(struct run *r, const struct simulated *item)
 {
     struct event e = item->event;
     if (e.type == EVENT_PRESS_RECEIVED) {
         enum alarm_class class = kind_class(e.press.kind);
-        const struct alarm *open = board_open_alarm(r->board, e.press.site, class, e.press.mode);
+        const struct alarm *open = board_open_alarm(r->board, e.press.site, class, e.press.mode), *its = NULL;
+        if (e.press.kind == KIND_CANCEL) /* of the case that this button is part of, whatever its class */
+            its = board_alarm_of_device(r->board, e.press.site, e.press.device);
+        if (its && its->state != ALARM_CLOSED && its->mode == e.press.mode)
+            open = its;
         if (open) {
             memcpy(e.alarm, open->id, sizeof e.alarm);
         } else if (e.press.kind != KIND_CANCEL) {
             alarm_id_of(e.alarm, e.press.site, e.press.device, e.press.epoch, e.press.n);
             plan_for(r->s, &e.press.plan);
-            memcpy(r->alarm, e.alarm, sizeof r->alarm);
+            const struct alarm *answered = board_alarm(r->board, r->alarm);
+            if (!answered || answered->state == ALARM_CLOSED)
+                memcpy(r->alarm, e.alarm, sizeof r->alarm);
         } else {
             e.type = EVENT_PRESS_REFUSED;
             e.press.refusal = REFUSAL_NOTHING_TO_CANCEL;

@@ -16,20 +16,26 @@ struct timeline {
     const struct conf *conf;
     struct story *story;
     json_t *lines; /* NULL = text is said at once */
-    enum alarm_state state;
+    char alarm[LIMIT_ALARM_ID]; /* the one that the press opened */
+    enum alarm_state state;     /* of it; ALARM_STATE_COUNT = there is none */
 };
 
-/* One line of the timeline; `facts` (taken, may be NULL) are further members for --json. */
-static void add_line(struct timeline *t, int64_t after_ms, const char *what, enum tone tone, const char *sentence,
-                     json_t *take_facts)
+/* One line of the timeline, about `alarm` (NULL = none); `facts` (taken, may be NULL) are further members for --json. */
+static void add_line(struct timeline *t, int64_t after_ms, const struct alarm *alarm, const char *what, enum tone tone,
+                     const char *sentence, json_t *take_facts)
 {
-    char after[STORY_AFTER], before[STORY_AFTER + 4];
+    char after[STORY_AFTER], before[STORY_AFTER + 4], whole[STORY_TEXT + 128], other[128] = "";
+    if (alarm && strcmp(alarm->id, t->alarm) != 0)
+        TEXT_FILL(other, TEXT_SIMULATE_OTHER, {"class", text_word("class", alarm_class_str(alarm->class))});
     if (!t->lines) {
         story_after(after, after_ms);
         snprintf(before, sizeof before, "%s  ", after);
-        say_pair(TONE_QUIET, before, tone, sentence);
+        snprintf(whole, sizeof whole, "%s%s", sentence, other);
+        say_pair(TONE_QUIET, before, tone, whole);
     } else {
         json_t *line = json_pack("{s:I, s:s}", "after_ms", (json_int_t)after_ms, "what", what);
+        if (alarm)
+            json_object_set_new(line, "class", json_string(alarm_class_str(alarm->class)));
         json_object_update(line, take_facts);
         json_object_set_new(line, "text", json_string(sentence));
         json_array_append_new(t->lines, line);
@@ -47,18 +53,19 @@ static void told(void *ctx, int64_t after_ms, const struct effect *effect)
     TEXT_FILL(sentence, TEXT_SIMULATE_TOLD, {"endpoint", story_name_of(t->story, "endpoint", d->endpoint)},
               {"role", text_word("role", role_str(d->role))}, {"step", step},
               {"change", text_word("change", d->told_version == 0 ? "opened" : change)});
-    add_line(t, after_ms, "told", TONE_PLAIN, sentence,
+    add_line(t, after_ms, effect->alarm, "told", TONE_PLAIN, sentence,
              json_pack("{s:s, s:s, s:i, s:s}", "endpoint", d->endpoint, "role", role_str(d->role), "step", d->step + 1,
                        "change", d->told_version == 0 ? "opened" : change));
 }
 
-static void say_useless(struct timeline *t, int64_t after_ms, const struct event *e, enum step_result result)
+static void say_useless(struct timeline *t, int64_t after_ms, const struct event *e, const struct alarm *alarm,
+                        enum step_result result)
 {
     char sentence[STORY_TEXT];
     TEXT_FILL(sentence, TEXT_SIMULATE_IMPOSSIBLE, {"who", e->deed.by},
               {"deed", text_word("deed", event_type_str(e->type))},
               {"reason", text(result == STEP_ALREADY ? TEXT_REASON_ALREADY : TEXT_REASON_IMPOSSIBLE)});
-    add_line(t, after_ms, "useless", TONE_BAD, sentence, NULL);
+    add_line(t, after_ms, alarm, "useless", TONE_BAD, sentence, NULL);
 }
 
 static void happened(void *ctx, int64_t after_ms, const struct event *e, enum step_result result,
@@ -69,25 +76,27 @@ static void happened(void *ctx, int64_t after_ms, const struct event *e, enum st
     struct story_line line;
     bool is_deed = e->type == EVENT_ACKNOWLEDGED || e->type == EVENT_COMING || e->type == EVENT_ON_SCENE ||
                    e->type == EVENT_CLOSED;
-    if (alarm)
+    if (alarm && t->alarm[0] == '\0')
+        memcpy(t->alarm, alarm->id, sizeof t->alarm);
+    if (alarm && strcmp(alarm->id, t->alarm) == 0)
         t->state = alarm->state;
     if (e->type == EVENT_DELIVERY_RESULT) /* "told" says it; here it is received at once */
         return;
     if (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET)
         return;
     if (is_deed && result != STEP_CHANGED) {
-        say_useless(t, after_ms, e, result);
+        say_useless(t, after_ms, e, alarm, result);
         return;
     }
     story_tell(t->story, e, NULL, &line);
-    add_line(t, after_ms, event_type_str(e->type), line.tone, line.text, NULL);
+    add_line(t, after_ms, alarm, event_type_str(e->type), line.tone, line.text, NULL);
     if (alarm && before != ALARM_STATE_COUNT && alarm->state != before) {
         const char *state = alarm_state_str(alarm->state);
         TEXT_FILL(sentence, TEXT_SIMULATE_STATE, {"state", text_word("state", state)});
-        add_line(t, after_ms, "state", TONE_STRONG, sentence, json_pack("{s:s}", "state", state));
+        add_line(t, after_ms, alarm, "state", TONE_STRONG, sentence, json_pack("{s:s}", "state", state));
     }
     if (alarm && alarm->exhausted && !exhausted_before)
-        add_line(t, after_ms, "exhausted", TONE_BAD, text(TEXT_SIMULATE_EXHAUSTED), NULL);
+        add_line(t, after_ms, alarm, "exhausted", TONE_BAD, text(TEXT_SIMULATE_EXHAUSTED), NULL);
 }
 
 static bool parse_seconds(const char *text, int64_t *after_ms)
@@ -211,7 +220,7 @@ static void say_end(const struct simulation *s, struct timeline *t)
     else
         TEXT_FILL(sentence, TEXT_SIMULATE_NO_ALARM, {"state", ""});
     if (!t->lines) {
-        add_line(t, s->until_ms, "end", TONE_STRONG, sentence, NULL);
+        add_line(t, s->until_ms, NULL, "end", TONE_STRONG, sentence, NULL);
         return;
     }
     json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", s->site->id, "device",

@@ -27,12 +27,13 @@ static const struct {
 
 bool text_choose(const char *name)
 {
-    bool asked = name != NULL;
     static const char *const variables[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-    for (size_t i = 0; !asked && i < 3 && !(name && *name); i++)
+    if (name && strncmp(name, "zh", 2) != 0 && strncmp(name, "en", 2) != 0)
+        return false;
+    for (size_t i = 0; i < 3 && !(name && *name); i++)
         name = getenv(variables[i]);
     language = name && strncmp(name, "zh", 2) == 0 ? LANGUAGE_CHINESE : LANGUAGE_ENGLISH;
-    return !asked || language == LANGUAGE_CHINESE || strncmp(name, "en", 2) == 0;
+    return true;
 }
 
 enum language text_language(void)

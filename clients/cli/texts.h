@@ -25,7 +25,8 @@ enum text {
     TEXT_COUNT
 };
 
-/* "en", "zh", "zh-CN", "zh_CN.UTF-8", …; NULL asks the environment. False: not a language of ours. */
+/* "en", "zh", "zh-CN", "zh_CN.UTF-8", …; NULL asks the environment. False: not a language of ours,
+ * nothing changes. */
 bool text_choose(const char *name);
 enum language text_language(void);
 

@@ -1,0 +1,286 @@
+"""The tool without a daemon: help, wrong usage, keys, configurations, and the golden timelines of `simulate`."""
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOCSIN = Path(os.environ.get("TOCSIN_BUILD", ROOT / "build" / "test")) / "clients" / "cli" / "tocsin"
+GOLDEN = Path(__file__).resolve().parent / "cli"
+
+pytestmark = pytest.mark.asan
+
+
+def run(*words, folder=None, language="C.UTF-8", stdin="", **environment):
+    settings = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": language, "TZ": "UTC", **environment}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+        if name in os.environ:
+            settings[name] = os.environ[name]
+    return subprocess.run([str(TOCSIN), *map(str, words)], cwd=folder, env=settings, input=stdin, capture_output=True, text=True,
+                          timeout=60)
+
+
+def commands():
+    listing = run("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
+    return [re.match(r"  (\S+( \S+)?)  +\S", line).group(1) for line in listing.splitlines()]
+
+
+COMMANDS = ["check-config", "simulate", "press", "alarms", "show", "ack", "coming", "on-scene", "close", "note", "watch", "replay",
+            "troubles", "devices", "endpoints", "journal verify", "journal export", "journal prove", "journal erase-note",
+            "keygen journal", "keygen device", "keygen webhook", "keygen token"]
+
+
+def test_every_command_is_there():
+    assert commands() == COMMANDS
+
+
+@pytest.mark.parametrize("language", ["C.UTF-8", "zh_CN.UTF-8"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, language):
+    done = run(*command.split(), "--help", language=language)
+    assert done.returncode == 0 and done.stderr == ""
+    assert f"tocsin {command}" in done.stdout and "--json" in done.stdout
+    assert run("help", *command.split(), language=language).stdout == done.stdout
+    assert ("用法" in done.stdout) == (language != "C.UTF-8")
+
+
+# Wrong words → what the sentence says.
+WRONG = [
+    ([], "say what is to be done"),
+    (["alarm"], 'did you mean "alarms"'),
+    (["frobnicate"], "there is no command"),
+    (["journal"], "journal verify"),
+    (["journal", "burn"], "journal verify"),
+    (["--frobnicate"], "there is no option"),
+    (["show"], "something is missing: ALARM"),
+    (["show", "a", "b"], '"b" is too much'),
+    (["show", "--frob", "a"], 'there is no option "--frob"'),
+    (["show", "-x", "a"], 'there is no option "-x"'),
+    (["show", "a", "--url"], '"--url" needs a value'),
+    (["close", "aaaa"], "--disposition is needed"),
+    (["close", "aaaa", "--disposition", "boring"], "one of real|false|accidental"),
+    (["close", "aaaa", "--disposition", "real", "--seen", "0"], "a whole number from 1"),
+    (["alarms", "--limit", "many"], "a whole number from 1 to 1000"),
+    (["alarms", "--limit", "99999999999999999999"], "a whole number from 1 to 1000"),
+    (["alarms", "--site", "a b"], "is not an id"),
+    (["devices", "--site", "../etc"], "is not an id"),
+    (["--lang", "fr", "alarms"], "en or zh-CN"),
+    (["alarms", "--lang", "fr"], "en or zh-CN"),
+    (["simulate"], "--config is needed"),
+    (["press"], "--site is needed"),
+    (["press", "--site", "s", "--device", "d"], "--broker"),
+    (["press", "--site", "s", "--device", "d", "--test", "--real", "--broker", "127.0.0.1:1"], "only one of"),
+    (["press", "--site", "s/#", "--device", "d", "--broker", "127.0.0.1:1"], "is not an id"),
+    (["replay", "--from", "yesterday"], "is not a time"),
+    (["replay", "--speed", "-1"], "--speed"),
+    (["watch", "--count", "0"], "a whole number from 1"),
+    (["journal", "prove", "first"], "is not the number of a journal entry"),
+    (["journal", "export", "folder"], "--journal is needed"),
+    (["journal", "verify", "/", "--witness", "12"], "SIZE:ROOT"),
+    (["keygen", "journal", "key"], "--name is needed"),
+    (["keygen", "journal", "key", "--name", "with space"], "without spaces"),
+    (["keygen", "device", "--device", "room 204"], "is not an id"),
+    (["alarms", "--url", "ftp://127.0.0.1/"], "is not an address"),
+    (["alarms", "--url", "http://192.0.2.1:8080"], "unencrypted"),
+]
+
+
+@pytest.mark.parametrize("words,sentence", WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_wrong_usage_is_a_sentence_and_exit_code_2(words, sentence, tmp_path):
+    done = run(*words, folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert sentence in done.stderr and done.stderr.startswith("tocsin: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words,sentence", WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_wrong_usage_is_said_in_chinese_too(words, sentence, tmp_path):
+    done = run(*words, folder=tmp_path, language="zh_CN.UTF-8")
+    assert done.returncode == 2
+    assert re.search(r"[\u4e00-\u9fff]", done.stderr)
+
+
+def test_options_hold_before_and_after_the_command(tmp_path):
+    before = run("--json", "keygen", "device")
+    after = run("keygen", "device", "--json")
+    assert json.loads(before.stdout).keys() == json.loads(after.stdout).keys() == {"key"}
+    assert run("--lang", "zh-CN", "show").stderr == run("show", "--lang", "zh-CN", language="zh_CN.UTF-8").stderr
+
+
+def test_a_full_disk_is_not_success():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([str(TOCSIN), "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "could not be written" in done.stderr
+
+
+# ---- keys
+
+def test_keys_are_private_and_never_overwritten(tmp_path):
+    for words, name in ((["keygen", "journal", "k", "--name", "tocsin.test"], "k"), (["keygen", "webhook", "w"], "w"),
+                        (["keygen", "token", "t"], "t")):
+        assert run(*words, folder=tmp_path).returncode == 0
+        file = tmp_path / name
+        before = file.read_bytes()
+        assert file.stat().st_mode & 0o777 == 0o600
+        again = run(*words, folder=tmp_path)
+        assert again.returncode == 1 and again.stderr
+        assert file.read_bytes() == before
+    assert (tmp_path / "k.pub").read_text().startswith("tocsin.test+")
+    assert (tmp_path / "w").read_text().startswith("whsec_")
+
+
+def test_a_token_and_its_hash_belong_together(tmp_path):
+    import hashlib
+    token, hashed = run("keygen", "token").stdout.split()
+    assert token.startswith("tk_") and hashed == "sha256:" + hashlib.sha256(token.encode()).hexdigest()
+    hashed = run("keygen", "token", "t", folder=tmp_path).stdout.strip()
+    assert hashed == "sha256:" + hashlib.sha256((tmp_path / "t").read_text().strip().encode()).hexdigest()
+    answer = json.loads(run("keygen", "token", "--json").stdout)
+    assert answer["hash"] == "sha256:" + hashlib.sha256(answer["token"].encode()).hexdigest()
+
+
+def test_secrets_are_random():
+    assert len({run("keygen", "device").stdout for _ in range(5)}) == 5
+    assert run("keygen", "device", "--device", "room-204").stdout.startswith("room-204 ")
+
+
+# ---- configurations
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("school")
+    shutil.copy(GOLDEN / "tocsin.yaml", folder)
+    assert run("keygen", "journal", "journal.key", "--name", "tocsin.example.edu", folder=folder).returncode == 0
+    assert run("keygen", "webhook", "endpoint.secret", folder=folder).returncode == 0
+    return folder
+
+
+def test_a_good_configuration_is_called_good(school):
+    done = run("check-config", "tocsin.yaml", folder=school)
+    assert done.returncode == 0 and "is good" in done.stdout and "3 devices" in done.stdout
+    assert json.loads(run("check-config", "--json", "tocsin.yaml", folder=school).stdout)["good"] is True
+
+
+def test_a_bad_configuration_is_explained_by_line(school, tmp_path):
+    text = (school / "tocsin.yaml").read_text().replace("plan: school", "plan: college")
+    bad = school / "bad.yaml"
+    bad.write_text(text)
+    line = 1 + text[:text.index("plan: college")].count("\n")
+    done = run("check-config", "bad.yaml", folder=school)
+    assert done.returncode == 1 and done.stdout == ""
+    assert f"bad.yaml:{line}: " in done.stderr and "college" in done.stderr
+    answer = json.loads(run("check-config", "--json", "bad.yaml", folder=school).stdout)
+    assert answer["good"] is False and answer["problem_count"] == len(answer["problems"]) >= 1
+    assert run("check-config", "missing.yaml", folder=school).returncode == 1
+
+
+# ---- simulate: the golden timelines
+
+SIMULATIONS = {
+    "nobody": "--until 400",
+    "ack-at-45": "--until 400 --answers police:acknowledge@45,police:coming@60,police:on-scene@300,police:close@350",
+    "ack-without-coming": "--until 400 --answers police:acknowledge@45",
+    "press-again": "--until 300 --answers police:acknowledge@10 --press-again 20,95",
+    "graver-kind": "--until 200 --answers police:acknowledge@10,police:coming@12 --press-again 20,50:attack:gate",
+    "wrong-role": "--until 200 --answers bureau:acknowledge@10,guard:acknowledge@40,police:acknowledge@50,duty:acknowledge@60",
+    "other-class": "--until 100 --press-again 5:fire:smoke,6:cancel --answers police:acknowledge@10",
+    "test": "--until 200 --mode test",
+    "drill": "--until 200 --mode drill",
+}
+
+
+def simulate(school, *words, **options):
+    return run("simulate", "--config", "tocsin.yaml", "--site", "school-1", "--device", "room-204", *words, folder=school, **options)
+
+
+@pytest.mark.parametrize("name", SIMULATIONS)
+def test_the_timeline_is_the_golden_one(school, name):
+    words = SIMULATIONS[name].split()
+    done = simulate(school, *words)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout == (GOLDEN / f"{name}.txt").read_text()
+    compared = simulate(school, *words, "--expect", GOLDEN / f"{name}.txt")
+    assert compared.returncode == 0, compared.stderr
+
+
+def test_a_simulation_leaves_nothing_behind(school):
+    before = {path: path.stat().st_mtime_ns for path in school.rglob("*")}
+    assert simulate(school, "--until", "100").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in school.rglob("*")} == before
+
+
+def test_a_changed_plan_is_shown_as_a_difference(school):
+    changed = (school / "tocsin.yaml").read_text().replace("answer_timeout_s: 30", "answer_timeout_s: 20")
+    (school / "changed.yaml").write_text(changed)
+    done = run("simulate", "--config", "changed.yaml", "--site", "school-1", "--device", "room-204", "--until", "400", "--expect",
+               GOLDEN / "nobody.txt", folder=school)
+    assert done.returncode == 1
+    assert "-      +30.000 s  nobody acknowledged step 1 within 30 s" in done.stdout
+    assert "+      +20.000 s  nobody acknowledged step 1 within 20 s" in done.stdout
+    assert simulate(school, "--expect", "missing.txt").returncode == 3
+
+
+def test_the_timeline_as_json_has_the_same_moments(school):
+    answer = json.loads(simulate(school, "--until", "400", "--json").stdout)
+    told = [(line["after_ms"], line["endpoint"]) for line in answer["timeline"] if line["what"] == "told"]
+    assert told[:5] == [(0, "police"), (0, "bureau"), (30000, "police"), (30000, "bureau"), (30000, "guard")]
+    assert (90000, "duty") in told and (30000, "duty") not in told
+    assert answer["state_at_end"] == "open" and answer["plan"] == "school"
+
+
+@pytest.mark.parametrize("words", [["--answers", "police"], ["--answers", "police:sing@3"], ["--answers", "police:coming@-1"],
+                                   ["--answers", "nobody:coming@1"], ["--answers", "admin:acknowledge@1"],
+                                   ["--press-again", "soon"], ["--press-again", "5:flood"], ["--press-again", "5:fire:attic"],
+                                   ["--press-again", ",".join(map(str, range(100)))], ["--kind", "flood"], ["--until", "0"]])
+def test_a_simulation_nobody_can_mean_is_refused(school, words):
+    done = simulate(school, *words)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.startswith("tocsin: ")
+
+
+def test_unknown_places_are_named_with_those_there_are(school):
+    done = run("simulate", "--config", "tocsin.yaml", "--site", "school-2", "--device", "room-204", folder=school)
+    assert done.returncode == 2 and "school-1" in done.stderr
+    done = run("simulate", "--config", "tocsin.yaml", "--site", "school-1", "--device", "attic", folder=school)
+    assert done.returncode == 2 and "room-204, smoke, gate" in done.stderr
+
+
+def test_a_cancel_alone_opens_nothing(school):
+    done = simulate(school, "--kind", "cancel")
+    assert done.returncode == 0 and "told:" not in done.stdout and "there is no alarm to cancel" in done.stdout
+
+
+# ---- completion and manual
+
+def complete(*words):
+    script = ('source <("$0" --print-completion); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tocsin; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "--norc", "-c", script, str(TOCSIN), *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_completion_knows_commands_options_and_words():
+    assert complete("tocsin", "al") == ["alarms"]
+    assert complete("tocsin", "journal", "") == ["verify", "export", "prove", "erase-note"]
+    assert complete("tocsin", "keygen", "t") == ["token"]
+    assert complete("tocsin", "close", "--disposition", "a") == ["accidental"]
+    assert complete("tocsin", "show", "--ur") == ["--url"]
+    assert "--note" in complete("tocsin", "ack", "--")
+    assert complete("tocsin", "keygen", "device", "--ur") == []
+    assert complete("tocsin", "check-config", str(GOLDEN / "tocsin.y")) == [str(GOLDEN / "tocsin.yaml")]
+
+
+def test_the_manual_names_every_command_and_option():
+    page = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-"], input=run("--print-manual").stdout, capture_output=True,
+                          text=True, timeout=60, env={**os.environ, "MANWIDTH": "160", "MANPAGER": "cat"})
+    assert page.returncode == 0 and page.stderr == ""
+    text = re.sub(".\b", "", page.stdout)
+    for command in COMMANDS:
+        assert f"tocsin {command}" in text
+        for option in re.findall(r"^  (?:-\w)? +--([\w-]+)", run(*command.split(), "--help").stdout, re.M):
+            assert f"--{option}" in text, f"{command}: --{option}"
