@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,8 @@ static void test_pipelining(void **state)
 #define THREADS 16
 #define ROUNDS 40
 
+static atomic_uint wrong_answers;
+
 static void many_requests(void *ctx)
 {
     struct server *s = ctx;
@@ -347,7 +350,7 @@ static void many_requests(void *ctx)
         snprintf(text, sizeof text, "GET /n?q=%p-%d HTTP/1.1\r\n" END, (void *)&a, i);
         snprintf(wanted, sizeof wanted, "q=%p-%d ", (void *)&a, i);
         ask(s, text, a, sizeof a);
-        assert_non_null(strstr(a, wanted));
+        wrong_answers += strstr(a, wanted) == NULL;
         if (i % 4 == 0) { /* and some that do not wait */
             int fd = dial(s);
             say(fd, "GET /gone HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -364,6 +367,7 @@ static void test_concurrent(void **state)
         uv_thread_create(&threads[i], many_requests, s);
     for (int i = 0; i < THREADS; i++)
         uv_thread_join(&threads[i]);
+    assert_int_equal(wrong_answers, 0);
     server_stop(s);
 }
 
