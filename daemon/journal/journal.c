@@ -53,7 +53,8 @@ struct journal {
     bool started, stopping, ended;
 };
 
-static uint64_t now_us(void) {
+static uint64_t now_us(void)
+{
     return uv_hrtime() / 1000;
 }
 
@@ -63,20 +64,23 @@ static bool entries_wait(const struct journal *j) /* under the mutex */
 }
 
 /* Around every call into the store, so that journal_poll() can see how long one has lasted. */
-static void enter_store(struct journal *j) {
+static void enter_store(struct journal *j)
+{
     uv_mutex_lock(&j->mutex);
     j->store_call_us = now_us();
     uv_mutex_unlock(&j->mutex);
 }
 
-static void leave_store(struct journal *j) {
+static void leave_store(struct journal *j)
+{
     uv_mutex_lock(&j->mutex);
     j->store_call_us = 0;
     uv_mutex_unlock(&j->mutex);
 }
 
 /* The store holds j->head and works: says so. */
-static void report_works(struct journal *j, uint32_t commit_us) {
+static void report_works(struct journal *j, uint32_t commit_us)
+{
     const char *concern = j->store->concern(j->store);
     uv_mutex_lock(&j->mutex);
     struct journal_progress *p = &j->progress;
@@ -93,7 +97,8 @@ static void report_works(struct journal *j, uint32_t commit_us) {
 }
 
 /* The store failed: nothing more is tried on this connection. */
-static void give_up_store(struct journal *j, const char *error) {
+static void give_up_store(struct journal *j, const char *error)
+{
     j->store->close(j->store);
     j->store_works = false;
     uv_mutex_lock(&j->mutex);
@@ -105,12 +110,14 @@ static void give_up_store(struct journal *j, const char *error) {
         j->wake(j->ctx);
 }
 
-static void forget_batch(struct journal *j) {
+static void forget_batch(struct journal *j)
+{
     j->batch.count = 0;
 }
 
 /* Opens the store again after a failure and finds out what came of the batch. */
-static bool recover_store(struct journal *j) {
+static bool recover_store(struct journal *j)
+{
     struct store_head found;
     char error[LIMIT_TEXT] = "";
     enter_store(j);
@@ -142,7 +149,8 @@ static bool recover_store(struct journal *j) {
     return true;
 }
 
-static void keep_subtree(void *ctx, unsigned level, uint64_t index, const unsigned char hash[TREE_HASH]) {
+static void keep_subtree(void *ctx, unsigned level, uint64_t index, const unsigned char hash[TREE_HASH])
+{
     struct journal *j = ctx;
     if (level < STORE_SUBTREE_LEVEL)
         return;
@@ -154,7 +162,8 @@ static void keep_subtree(void *ctx, unsigned level, uint64_t index, const unsign
 }
 
 /* Takes what has gathered. False: nothing has. */
-static bool take_entries(struct journal *j) {
+static bool take_entries(struct journal *j)
+{
     uv_mutex_lock(&j->mutex);
     uint64_t waiting = j->next_seq - 1 - j->taken_seq;
     size_t count = waiting < LIMIT_BATCH ? (size_t)waiting : LIMIT_BATCH;
@@ -176,7 +185,8 @@ static bool take_entries(struct journal *j) {
 
 /* Hashes and seals the batch. It stays as it is until it is known to be in the store, so a second try writes
  * the same. */
-static void seal_batch(struct journal *j) {
+static void seal_batch(struct journal *j)
+{
     j->gathered_us = now_us();
     j->batch.subtree_count = 0;
     j->after.frontier = j->head.frontier;
@@ -191,7 +201,8 @@ static void seal_batch(struct journal *j) {
 }
 
 /* One group commit. False: the store does not work. */
-static bool commit_once(struct journal *j) {
+static bool commit_once(struct journal *j)
+{
     if (!j->store_works && !recover_store(j))
         return false;
     if (!j->batch.count) {
@@ -221,7 +232,8 @@ static bool commit_once(struct journal *j) {
 }
 
 /* Stores the waiting snapshot when its moment has come. */
-static bool store_snapshot(struct journal *j, bool idle, char error[LIMIT_TEXT]) {
+static bool store_snapshot(struct journal *j, bool idle, char error[LIMIT_TEXT])
+{
     uv_mutex_lock(&j->mutex);
     struct store_snapshot s = {0};
     bool due = idle || now_us() - j->snapshot_since_us > SNAPSHOT_WAIT_MS * 1000;
@@ -240,7 +252,8 @@ static bool store_snapshot(struct journal *j, bool idle, char error[LIMIT_TEXT])
     return good;
 }
 
-static bool erase_notes(struct journal *j, char error[LIMIT_TEXT]) {
+static bool erase_notes(struct journal *j, char error[LIMIT_TEXT])
+{
     bool good = true;
     while (good) {
         uv_mutex_lock(&j->mutex);
@@ -262,7 +275,8 @@ static bool erase_notes(struct journal *j, char error[LIMIT_TEXT]) {
 }
 
 /* What may wait: emptying the log, snapshots, erasing. `idle`: nothing wants to be committed. */
-static void keep_house(struct journal *j, bool idle) {
+static void keep_house(struct journal *j, bool idle)
+{
     if (!j->store_works)
         return;
     enter_store(j);
@@ -282,7 +296,8 @@ static void keep_house(struct journal *j, bool idle) {
 }
 
 /* Waits for work, at most this long. False: there was none. Under the mutex. */
-static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries) {
+static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries)
+{
     uint64_t until = now_us() + wait_ms * 1000, now;
     while (!j->stopping && (despite_entries || !entries_wait(j)) && (now = now_us()) < until)
         uv_cond_timedwait(&j->work, &j->mutex, (until - now) * 1000);
@@ -290,7 +305,8 @@ static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries
 }
 
 /* The last commits, as far as the store and the time allow. */
-static void finish_writing(struct journal *j) {
+static void finish_writing(struct journal *j)
+{
     uint64_t until = now_us() + STOP_MS * 1000;
     bool works = true;
     while (works && now_us() < until && (j->batch.count || entries_wait(j))) {
@@ -303,7 +319,8 @@ static void finish_writing(struct journal *j) {
     j->store_works = false;
 }
 
-static void writer(void *arg) {
+static void writer(void *arg)
+{
     struct journal *j = arg;
     uint64_t wait_ms = QUIET_MS;
     uv_mutex_lock(&j->mutex);
@@ -328,7 +345,8 @@ static void writer(void *arg) {
     uv_mutex_unlock(&j->mutex);
 }
 
-struct journal *journal_create(const struct journal_options *o, char error[LIMIT_TEXT]) {
+struct journal *journal_create(const struct journal_options *o, char error[LIMIT_TEXT])
+{
     if (!note_origin_valid(o->origin)) {
         snprintf(error, LIMIT_TEXT,
                  "\"%.100s\" cannot name a journal: a name of 1 to %d bytes without spaces and '+' "
@@ -365,7 +383,8 @@ struct journal *journal_create(const struct journal_options *o, char error[LIMIT
     return j;
 }
 
-static void release(struct journal *j) {
+static void release(struct journal *j)
+{
     uv_mutex_destroy(&j->mutex);
     uv_cond_destroy(&j->work);
     uv_cond_destroy(&j->stopped);
@@ -378,7 +397,8 @@ static void release(struct journal *j) {
     free(j);
 }
 
-bool journal_destroy(struct journal *j) {
+bool journal_destroy(struct journal *j)
+{
     if (!j)
         return true;
     if (!j->started) {
@@ -401,12 +421,14 @@ bool journal_destroy(struct journal *j) {
     return true;
 }
 
-uint64_t journal_next_seq(const struct journal *j) {
+uint64_t journal_next_seq(const struct journal *j)
+{
     return j->next_seq; /* only the caller's thread changes it */
 }
 
 /* Under the mutex. */
-static bool grow_ring(struct journal *j) {
+static bool grow_ring(struct journal *j)
+{
     size_t capacity = j->capacity * 2;
     struct journal_entry *ring = capacity <= LIMIT_BACKLOG ? malloc(capacity * sizeof *ring) : NULL;
     if (!ring)
@@ -419,7 +441,8 @@ static bool grow_ring(struct journal *j) {
     return true;
 }
 
-bool journal_append(struct journal *j, const struct journal_entry *e) {
+bool journal_append(struct journal *j, const struct journal_entry *e)
+{
     assert(e->seq == j->next_seq && e->alarm && e->size <= LIMIT_LINE);
     uv_mutex_lock(&j->mutex);
     bool room = j->next_seq - 1 - j->progress.committed_seq < LIMIT_BACKLOG &&
@@ -432,7 +455,8 @@ bool journal_append(struct journal *j, const struct journal_entry *e) {
 
 /* The writer's thread begins with the first work, so that everything before it, replay above all, has the
  * store alone. */
-static void start(struct journal *j) {
+static void start(struct journal *j)
+{
     if (!j->threaded || j->started)
         return;
     int code = uv_thread_create(&j->thread, writer, j);
@@ -440,7 +464,8 @@ static void start(struct journal *j) {
     j->started = true;
 }
 
-void journal_kick(struct journal *j) {
+void journal_kick(struct journal *j)
+{
     if (!j->threaded)
         return;
     start(j);
@@ -449,13 +474,15 @@ void journal_kick(struct journal *j) {
     uv_mutex_unlock(&j->mutex);
 }
 
-void journal_commit_now(struct journal *j) {
+void journal_commit_now(struct journal *j)
+{
     assert(!j->threaded);
     if (commit_once(j))
         keep_house(j, true);
 }
 
-struct journal_progress journal_poll(struct journal *j) {
+struct journal_progress journal_poll(struct journal *j)
+{
     uv_mutex_lock(&j->mutex);
     struct journal_progress p = j->progress;
     uint64_t since_us = j->store_call_us;
@@ -469,7 +496,8 @@ struct journal_progress journal_poll(struct journal *j) {
     return p;
 }
 
-void journal_put_snapshot(struct journal *j, uint64_t seq, const void *bytes, size_t size) {
+void journal_put_snapshot(struct journal *j, uint64_t seq, const void *bytes, size_t size)
+{
     assert(seq > 0 && seq < j->next_seq);
     unsigned char *copy = malloc(size ? size : 1);
     if (!copy)
@@ -484,7 +512,8 @@ void journal_put_snapshot(struct journal *j, uint64_t seq, const void *bytes, si
     uv_mutex_unlock(&j->mutex);
 }
 
-void journal_erase_note(struct journal *j, uint64_t seq) {
+void journal_erase_note(struct journal *j, uint64_t seq)
+{
     assert(seq > 0 && seq < j->next_seq);
     start(j);
     uv_mutex_lock(&j->mutex);
@@ -497,7 +526,8 @@ void journal_erase_note(struct journal *j, uint64_t seq) {
 }
 
 bool journal_replay(struct journal *j, journal_snapshot_fn *snapshot, journal_line_fn *line, void *ctx,
-                    char error[LIMIT_TEXT]) {
+                    char error[LIMIT_TEXT])
+{
     assert(!j->started && j->next_seq == j->head.frontier.size + 1);
     return replay_run(j->store, &j->head, j->secret_key + 32, snapshot, line, ctx, error);
 }

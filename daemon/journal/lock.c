@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 /* The holder writes its number into the file after it has the lock; 0 = not written (yet). */
-static long holder(int fd) {
+static long holder(int fd)
+{
     char text[24] = "";
     return pread(fd, text, sizeof text - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-int lock_take(const char *path, char error[LIMIT_TEXT]) {
+int lock_take(const char *path, char error[LIMIT_TEXT])
+{
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         snprintf(error, LIMIT_TEXT,
@@ -49,7 +51,8 @@ int lock_take(const char *path, char error[LIMIT_TEXT]) {
     return fd;
 }
 
-void lock_release(int lock) {
+void lock_release(int lock)
+{
     if (lock < 0)
         return;
     /* The file stays: removing it would let two processes hold locks on two files of one name. */

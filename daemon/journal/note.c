@@ -13,7 +13,8 @@
 #define BASE64_MOST 93       /* 68 bytes in base64, with NUL: key id and signature, the longest here */
 #define NOTE_SIGNATURES 16   /* lines looked at; a note of ours has one, a cosigned one a handful */
 
-bool note_origin_valid(const char *origin) {
+bool note_origin_valid(const char *origin)
+{
     size_t size = strlen(origin);
     if (size == 0 || size >= NOTE_ORIGIN)
         return false;
@@ -25,7 +26,8 @@ bool note_origin_valid(const char *origin) {
 
 /* Exactly out_size bytes in their one right spelling: libsodium's reader takes some bytes over 0x7f for
  * others. */
-static bool decode_base64(const char *text, size_t size, unsigned char *out, size_t out_size) {
+static bool decode_base64(const char *text, size_t size, unsigned char *out, size_t out_size)
+{
     char again[BASE64_MOST];
     size_t decoded = 0;
     return sodium_base642bin(out, out_size, text, size, NULL, &decoded, NULL,
@@ -36,7 +38,8 @@ static bool decode_base64(const char *text, size_t size, unsigned char *out, siz
            memcmp(again, text, size) == 0;
 }
 
-static void key_id(const char *origin, const unsigned char public_key[32], unsigned char out[4]) {
+static void key_id(const char *origin, const unsigned char public_key[32], unsigned char out[4])
+{
     static const unsigned char middle[2] = {0x0A, ED25519};
     unsigned char hash[32];
     crypto_hash_sha256_state state;
@@ -48,7 +51,8 @@ static void key_id(const char *origin, const unsigned char public_key[32], unsig
     memcpy(out, hash, 4);
 }
 
-size_t note_sign(const struct note_checkpoint *c, const unsigned char secret_key[64], char out[NOTE_TEXT]) {
+size_t note_sign(const struct note_checkpoint *c, const unsigned char secret_key[64], char out[NOTE_TEXT])
+{
     assert(note_origin_valid(c->origin));
     char root[BASE64_MOST];
     sodium_bin2base64(root, sizeof root, c->root, sizeof c->root, sodium_base64_VARIANT_ORIGINAL);
@@ -67,14 +71,16 @@ size_t note_sign(const struct note_checkpoint *c, const unsigned char secret_key
 }
 
 /* Cuts the next line off [*at, end); the line's end, or NULL when no newline is left. */
-static const char *line_end(const char **at, const char *end) {
+static const char *line_end(const char **at, const char *end)
+{
     const char *newline = memchr(*at, '\n', (size_t)(end - *at));
     if (newline)
         *at = newline + 1;
     return newline;
 }
 
-static bool parse_size(const char *text, size_t size, uint64_t *out) {
+static bool parse_size(const char *text, size_t size, uint64_t *out)
+{
     char digits[21];
     if (size == 0 || size >= sizeof digits || (text[0] == '0' && size > 1))
         return false;
@@ -89,7 +95,8 @@ static bool parse_size(const char *text, size_t size, uint64_t *out) {
 
 /* Also gives where the signed text ends. */
 static const char *parse_body(const char *text, size_t size, struct note_checkpoint *out,
-                              char error[LIMIT_TEXT]) {
+                              char error[LIMIT_TEXT])
+{
     const char *at = text, *end = text + size, *from = at, *stop;
     *out = (struct note_checkpoint){0};
     if (!(stop = line_end(&at, end)) || (size_t)(stop - from) >= sizeof out->origin) {
@@ -125,13 +132,15 @@ static const char *parse_body(const char *text, size_t size, struct note_checkpo
     }
 }
 
-bool note_parse(const char *text, size_t size, struct note_checkpoint *out, char error[LIMIT_TEXT]) {
+bool note_parse(const char *text, size_t size, struct note_checkpoint *out, char error[LIMIT_TEXT])
+{
     return parse_body(text, size, out, error) != NULL;
 }
 
 /* One line "— name base64". True: signed by this key. */
 static bool signature_good(const char *line, size_t size, const char *origin,
-                           const unsigned char public_key[32], const char *text, size_t text_size) {
+                           const unsigned char public_key[32], const char *text, size_t text_size)
+{
     size_t name = strlen(origin), head = strlen(DASH);
     if (size <= head + name + 1 || memcmp(line, DASH, head) != 0 || memcmp(line + head, origin, name) != 0 ||
         line[head + name] != ' ')
@@ -147,7 +156,8 @@ static bool signature_good(const char *line, size_t size, const char *origin,
 }
 
 bool note_verify(const char *text, size_t size, const unsigned char public_key[32],
-                 struct note_checkpoint *out, char error[LIMIT_TEXT]) {
+                 struct note_checkpoint *out, char error[LIMIT_TEXT])
+{
     const char *body_end = parse_body(text, size, out, error);
     if (!body_end)
         return false;
@@ -168,7 +178,8 @@ bool note_verify(const char *text, size_t size, const unsigned char public_key[3
     return false;
 }
 
-void note_key_text(const char *origin, const unsigned char public_key[32], char out[NOTE_KEY_TEXT]) {
+void note_key_text(const char *origin, const unsigned char public_key[32], char out[NOTE_KEY_TEXT])
+{
     assert(note_origin_valid(origin));
     unsigned char key[33] = {ED25519}, id[4];
     memcpy(key + 1, public_key, 32);
@@ -181,7 +192,8 @@ void note_key_text(const char *origin, const unsigned char public_key[32], char 
 }
 
 bool note_key_parse(const char *text, char origin[NOTE_ORIGIN], unsigned char public_key[32],
-                    char error[LIMIT_TEXT]) {
+                    char error[LIMIT_TEXT])
+{
     snprintf(error, LIMIT_TEXT,
              "the public key is not of the form name+key id+key, as in "
              "tocsin.example.edu+1a2b3c4d+AWk…");

@@ -15,7 +15,8 @@ struct replay {
 };
 
 static bool check_seal(const struct store_head *head, const unsigned char public_key[32],
-                       char error[LIMIT_TEXT]) {
+                       char error[LIMIT_TEXT])
+{
     struct note_checkpoint c;
     char why[LIMIT_TEXT];
     unsigned char root[TREE_HASH];
@@ -36,14 +37,16 @@ static bool check_seal(const struct store_head *head, const unsigned char public
     return false;
 }
 
-static bool complain(struct replay *r, uint64_t seq, const char *what) {
+static bool complain(struct replay *r, uint64_t seq, const char *what)
+{
     snprintf(r->error, LIMIT_TEXT, "journal entry %" PRIu64 " %s; restore a backup, or move the journal away",
              seq, what);
     r->bad = true;
     return false;
 }
 
-static bool on_line(void *ctx, const struct store_event *e) {
+static bool on_line(void *ctx, const struct store_event *e)
+{
     struct replay *r = ctx;
     uint64_t expected = r->frontier.size + 1;
     if (expected > r->head->frontier.size)
@@ -61,7 +64,8 @@ static bool on_line(void *ctx, const struct store_event *e) {
 }
 
 /* The newest snapshot that belongs to this history. */
-static bool find_snapshot(struct store *s, uint64_t size, struct store_snapshot *out) {
+static bool find_snapshot(struct store *s, uint64_t size, struct store_snapshot *out)
+{
     while (s->get_snapshot(s, size, out)) {
         struct tree_frontier f;
         if (out->seq > 0 && tree_frontier_at(&f, out->seq, s->subtree, s) &&
@@ -76,7 +80,8 @@ static bool find_snapshot(struct store *s, uint64_t size, struct store_snapshot 
 }
 
 bool replay_run(struct store *s, const struct store_head *head, const unsigned char public_key[32],
-                journal_snapshot_fn *on_snapshot, journal_line_fn *line, void *ctx, char error[LIMIT_TEXT]) {
+                journal_snapshot_fn *on_snapshot, journal_line_fn *line, void *ctx, char error[LIMIT_TEXT])
+{
     struct replay r = {.head = head, .line = line, .ctx = ctx, .error = error};
     uint64_t size = head->frontier.size, from = 1;
     struct store_snapshot snapshot;

@@ -14,6 +14,8 @@
  * `tocsin journal verify`. */
 #define WALK_PAGES 8192 /* 32 MB */
 
+#define SCAN_ROWS 1000 /* of one read transaction: a few milliseconds */
+
 static const char schema[] =
     "BEGIN EXCLUSIVE;"
     "CREATE TABLE head(one INTEGER PRIMARY KEY CHECK(one = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL,"
@@ -32,7 +34,8 @@ static const char schema[] =
     "PRAGMA user_version=1;"            /* SQLITE_FILE_FORMAT */
     "COMMIT;";
 
-void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT]) {
+void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT])
+{
     const char *file = db ? sqlite3_db_filename(db, "main") : "";
     int number = db ? sqlite3_system_errno(db) : 0;
     const char *system = number ? strerror(number) : sqlite3_errstr(code);
@@ -73,7 +76,8 @@ void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT]) {
 }
 
 /* One integer of one row; false leaves the sentence in `error`. */
-static bool query_integer(sqlite3 *db, const char *sql, int64_t *out, char error[LIMIT_TEXT]) {
+static bool query_integer(sqlite3 *db, const char *sql, int64_t *out, char error[LIMIT_TEXT])
+{
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
     if (code == SQLITE_OK)
@@ -88,7 +92,8 @@ static bool query_integer(sqlite3 *db, const char *sql, int64_t *out, char error
 
 /* One text of one row must be this one, otherwise `error` gets `complaint` with the text found. */
 static bool require_text(sqlite3 *db, const char *sql, const char *wanted, const char *complaint,
-                         char error[LIMIT_TEXT]) {
+                         char error[LIMIT_TEXT])
+{
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
     if (code == SQLITE_OK)
@@ -104,14 +109,16 @@ static bool require_text(sqlite3 *db, const char *sql, const char *wanted, const
     return good;
 }
 
-static bool execute(sqlite3 *db, const char *sql, char error[LIMIT_TEXT]) {
+static bool execute(sqlite3 *db, const char *sql, char error[LIMIT_TEXT])
+{
     int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK)
         sqlite_file_error(db, code, error);
     return code == SQLITE_OK;
 }
 
-static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT]) {
+static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT])
+{
     int64_t application, format, tables;
     if (!query_integer(db, "PRAGMA application_id", &application, error) ||
         !query_integer(db, "PRAGMA user_version", &format, error) ||
@@ -136,7 +143,8 @@ static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIM
     return true;
 }
 
-static bool walk(sqlite3 *db, char error[LIMIT_TEXT]) {
+static bool walk(sqlite3 *db, char error[LIMIT_TEXT])
+{
     int64_t pages;
     if (!query_integer(db, "PRAGMA page_count", &pages, error))
         return false;
@@ -153,13 +161,15 @@ static bool walk(sqlite3 *db, char error[LIMIT_TEXT]) {
 
 /* A new file is made here and not by SQLite, so that nobody else can read it whatever the umask; the -wal and
  * -shm files inherit its mode. */
-static void create_private(const char *file) {
+static void create_private(const char *file)
+{
     int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
 }
 
-static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT]) {
+static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT])
+{
     sqlite3_busy_timeout(db, SQLITE_FILE_BUSY_MS);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -182,7 +192,8 @@ static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEX
 
 /* A closed journal on a read-only medium has no place for the files a write-ahead log needs. Only when there
  * is nothing in the log may it be passed over. */
-static sqlite3 *open_immutable(const char *file, char error[LIMIT_TEXT]) {
+static sqlite3 *open_immutable(const char *file, char error[LIMIT_TEXT])
+{
     char *uri = sqlite3_mprintf("%s-wal", file);
     struct stat wal;
     bool unfinished = stat(uri, &wal) == 0 && wal.st_size > 0;
@@ -201,7 +212,8 @@ static sqlite3 *open_immutable(const char *file, char error[LIMIT_TEXT]) {
     return NULL;
 }
 
-sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, char error[LIMIT_TEXT]) {
+sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, char error[LIMIT_TEXT])
+{
     if (mode == SQLITE_FILE_WRITE)
         create_private(file);
     int flags =
@@ -226,7 +238,8 @@ sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, char err
     return NULL;
 }
 
-bool sqlite_file_head(sqlite3 *db, struct store_head *out, char error[LIMIT_TEXT]) {
+bool sqlite_file_head(sqlite3 *db, struct store_head *out, char error[LIMIT_TEXT])
+{
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db, "SELECT size, frontier, checkpoint FROM head", -1, &s, NULL);
     if (code == SQLITE_OK)
@@ -251,7 +264,8 @@ bool sqlite_file_head(sqlite3 *db, struct store_head *out, char error[LIMIT_TEXT
     return good;
 }
 
-bool sqlite_file_snapshot(sqlite3 *db, uint64_t max_seq, struct store_snapshot *out) {
+bool sqlite_file_snapshot(sqlite3 *db, uint64_t max_seq, struct store_snapshot *out)
+{
     sqlite3_stmt *s = NULL;
     if (sqlite3_prepare_v2(db,
                            "SELECT seq, frontier, hash, bytes FROM snapshot WHERE seq <= ? ORDER BY seq DESC",
@@ -282,7 +296,54 @@ bool sqlite_file_snapshot(sqlite3 *db, uint64_t max_seq, struct store_snapshot *
     return found;
 }
 
-bool sqlite_hashes_init(struct sqlite_hashes *h, sqlite3 *db) {
+struct store_event sqlite_file_event(sqlite3_stmt *s)
+{
+    const char *alarm = (const char *)sqlite3_column_text(s, 2);
+    struct store_event e = {
+        .seq = (uint64_t)sqlite3_column_int64(s, 0),
+        .line = sqlite3_column_blob(s, 1),
+        .size = (size_t)sqlite3_column_bytes(s, 1),
+        .alarm = alarm ? alarm : "",
+        .found_as = (const char *)sqlite3_column_text(s, 3),
+        .note = (const char *)sqlite3_column_text(s, 5),
+    };
+    if (!e.line)
+        e.line = "";
+    if (sqlite3_column_bytes(s, 4) == TREE_HASH)
+        memcpy(e.leaf, sqlite3_column_blob(s, 4), TREE_HASH);
+    return e;
+}
+
+bool sqlite_file_scan(sqlite3 *db, uint64_t first, uint64_t last, store_line_fn *line, void *ctx,
+                      char error[LIMIT_TEXT])
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, SQLITE_FILE_EVENTS "WHERE e.seq BETWEEN ? AND ? ORDER BY e.seq LIMIT ?",
+                                  -1, &s, NULL);
+    bool more = code == SQLITE_OK && first <= last;
+    while (more) {
+        uint64_t rows = 0;
+        sqlite3_bind_int64(s, 1, (int64_t)first);
+        sqlite3_bind_int64(s, 2, (int64_t)last);
+        sqlite3_bind_int64(s, 3, SCAN_ROWS);
+        while (more && (code = sqlite3_step(s)) == SQLITE_ROW) {
+            struct store_event e = sqlite_file_event(s);
+            first = e.seq + 1;
+            rows++;
+            more = line(ctx, &e);
+        }
+        more = more && code == SQLITE_DONE && rows == SCAN_ROWS;
+        sqlite3_reset(s); /* ends the read transaction */
+    }
+    bool good = code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW;
+    if (!good)
+        sqlite_file_error(db, code, error);
+    sqlite3_finalize(s);
+    return good;
+}
+
+bool sqlite_hashes_init(struct sqlite_hashes *h, sqlite3 *db)
+{
     *h = (struct sqlite_hashes){0};
     return sqlite3_prepare_v2(db, "SELECT leaf FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq", -1,
                               &h->leaves, NULL) == SQLITE_OK &&
@@ -290,13 +351,15 @@ bool sqlite_hashes_init(struct sqlite_hashes *h, sqlite3 *db) {
                               &h->subtree, NULL) == SQLITE_OK;
 }
 
-void sqlite_hashes_finish(struct sqlite_hashes *h) {
+void sqlite_hashes_finish(struct sqlite_hashes *h)
+{
     sqlite3_finalize(h->leaves);
     sqlite3_finalize(h->subtree);
     *h = (struct sqlite_hashes){0};
 }
 
-bool sqlite_hashes_get(void *hashes, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+bool sqlite_hashes_get(void *hashes, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
+{
     struct sqlite_hashes *h = hashes;
     bool stored = level >= STORE_SUBTREE_LEVEL;
     sqlite3_stmt *s = stored ? h->subtree : h->leaves;

@@ -32,6 +32,18 @@ bool sqlite_file_head(sqlite3 *, struct store_head *out, char error[LIMIT_TEXT])
 /* The newest usable snapshot with seq ≤ max_seq. */
 bool sqlite_file_snapshot(sqlite3 *, uint64_t max_seq, struct store_snapshot *out);
 
+/* The events first … last, as store.h's read(), but in many short read transactions: for reading beside a
+ * daemon. False: an error; ending early by the callback is none. */
+bool sqlite_file_scan(sqlite3 *, uint64_t first, uint64_t last, store_line_fn *, void *ctx,
+                      char error[LIMIT_TEXT]);
+
+/* One row of "seq, line, alarm, found_as, leaf, salt || text"; what it points to is SQLite's until the next
+ * step. */
+#define SQLITE_FILE_EVENTS                                                                                   \
+    "SELECT e.seq, e.line, e.alarm, e.found_as, e.leaf, n.salt || n.text FROM event e LEFT JOIN note n ON "  \
+    "n.seq = e.seq "
+struct store_event sqlite_file_event(sqlite3_stmt *);
+
 struct sqlite_hashes {
     sqlite3_stmt *leaves, *subtree;
 };

@@ -1,6 +1,7 @@
 #include "journal/store.h"
 
-void store_destroy(struct store *s) {
+void store_destroy(struct store *s)
+{
     if (s)
         s->destroy(s);
 }

@@ -20,22 +20,26 @@ struct memory {
     struct store_snapshot snapshots[2]; /* older, newest; seq 0 = none */
 };
 
-static bool memory_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT]) {
+static bool memory_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
+{
     *head = ((struct memory *)s)->head;
     return true;
 }
 
-static void memory_close(struct store *s) {
+static void memory_close(struct store *s)
+{
 }
 
-static char *copy_or_null(const char *text) {
+static char *copy_or_null(const char *text)
+{
     char *copy = text ? strdup(text) : NULL;
     assert(!text || copy);
     return copy;
 }
 
 static enum store_answer memory_append(struct store *s, const struct store_head *expected,
-                                       const struct store_batch *b, char error[LIMIT_TEXT]) {
+                                       const struct store_batch *b, char error[LIMIT_TEXT])
+{
     struct memory *m = (struct memory *)s;
     if (!tree_frontier_equal(&m->head.frontier, &expected->frontier))
         return STORE_MOVED;
@@ -67,7 +71,8 @@ static enum store_answer memory_append(struct store *s, const struct store_head 
 }
 
 static bool memory_read(struct store *s, uint64_t from_seq, store_line_fn *line, void *ctx,
-                        char error[LIMIT_TEXT]) {
+                        char error[LIMIT_TEXT])
+{
     struct memory *m = (struct memory *)s;
     for (size_t i = from_seq ? from_seq - 1 : 0; i < m->count; i++) {
         const struct kept *k = &m->events[i];
@@ -84,7 +89,8 @@ static bool memory_read(struct store *s, uint64_t from_seq, store_line_fn *line,
     return true;
 }
 
-static bool memory_subtree(void *store, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+static bool memory_subtree(void *store, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
+{
     struct memory *m = store;
     if (((index + 1) << level) > m->count)
         return false;
@@ -96,7 +102,8 @@ static bool memory_subtree(void *store, unsigned level, uint64_t index, unsigned
 }
 
 static bool memory_put_snapshot(struct store *s, const struct store_snapshot *snapshot,
-                                char error[LIMIT_TEXT]) {
+                                char error[LIMIT_TEXT])
+{
     struct memory *m = (struct memory *)s;
     unsigned char *bytes = malloc(snapshot->size ? snapshot->size : 1);
     if (!bytes)
@@ -113,7 +120,8 @@ static bool memory_put_snapshot(struct store *s, const struct store_snapshot *sn
     return true;
 }
 
-static bool memory_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out) {
+static bool memory_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out)
+{
     struct memory *m = (struct memory *)s;
     for (int i = 1; i >= 0; i--) {
         const struct store_snapshot *have = &m->snapshots[i];
@@ -129,7 +137,8 @@ static bool memory_get_snapshot(struct store *s, uint64_t max_seq, struct store_
     return false;
 }
 
-static bool memory_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT]) {
+static bool memory_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
+{
     struct memory *m = (struct memory *)s;
     if (seq >= 1 && seq <= m->count) {
         free(m->events[seq - 1].note);
@@ -138,14 +147,17 @@ static bool memory_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
     return true;
 }
 
-static void memory_tidy(struct store *s, bool idle) {
+static void memory_tidy(struct store *s, bool idle)
+{
 }
 
-static const char *memory_concern(struct store *s) {
+static const char *memory_concern(struct store *s)
+{
     return NULL;
 }
 
-static void memory_destroy(struct store *s) {
+static void memory_destroy(struct store *s)
+{
     struct memory *m = (struct memory *)s;
     for (size_t i = 0; i < m->count; i++) {
         free(m->events[i].line);
@@ -159,7 +171,8 @@ static void memory_destroy(struct store *s) {
     free(m);
 }
 
-struct store *store_memory_create(void) {
+struct store *store_memory_create(void)
+{
     struct memory *m = calloc(1, sizeof *m);
     assert(m);
     m->store = (struct store){

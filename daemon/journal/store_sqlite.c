@@ -54,8 +54,7 @@ static const char *const sql[STATEMENTS] = {
     [DROP_SNAPSHOTS] =
         "DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)",
     [DROP_NOTE] = "DELETE FROM note WHERE seq = ?",
-    [READ] = "SELECT e.seq, e.line, e.alarm, e.found_as, e.leaf, n.salt || n.text"
-             " FROM event e LEFT JOIN note n ON n.seq = e.seq WHERE e.seq >= ? ORDER BY e.seq",
+    [READ] = SQLITE_FILE_EVENTS "WHERE e.seq >= ? ORDER BY e.seq",
 };
 
 struct sqlite {
@@ -72,14 +71,16 @@ struct sqlite {
     char failure[LIMIT_TEXT], concern[LIMIT_TEXT];
 };
 
-static uint64_t free_bytes(const struct sqlite *k) {
+static uint64_t free_bytes(const struct sqlite *k)
+{
     struct statvfs v;
     return statvfs(k->file, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
 }
 
 /* The reserve is a file of real blocks that is removed when the disk is full, so that the presses of the
  * hours until somebody has made room can still be recorded. */
-static void reserve_make(struct sqlite *k) {
+static void reserve_make(struct sqlite *k)
+{
     k->reserve_missing = access(k->reserve, F_OK) != 0;
     if (!k->reserve_missing || free_bytes(k) < 2 * RESERVE_BYTES)
         return;
@@ -92,23 +93,27 @@ static void reserve_make(struct sqlite *k) {
         unlink(k->reserve);
 }
 
-static void reserve_release(struct sqlite *k) {
+static void reserve_release(struct sqlite *k)
+{
     unlink(k->reserve);
     k->reserve_missing = true;
 }
 
-static bool succeeded(int code) {
+static bool succeeded(int code)
+{
     return code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
 /* Steps a statement that gives no rows; clears it for the next time. */
-static int run(struct sqlite *k, enum statement which) {
+static int run(struct sqlite *k, enum statement which)
+{
     sqlite3_step(k->statements[which]);
     return sqlite3_reset(k->statements[which]);
 }
 
 /* After a write that did not work: what to say, and room for the next one if that was it. */
-static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT]) {
+static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT])
+{
     bool full = (code & 0xff) == SQLITE_FULL || free_bytes(k) < MIB;
     sqlite_file_error(k->db, full ? SQLITE_FULL : code, error);
     if (full)
@@ -121,13 +126,15 @@ static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT]
     return full ? STORE_FULL : STORE_FAILED;
 }
 
-static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames) {
+static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames)
+{
     ((struct sqlite *)ctx)->log_frames = frames;
     return SQLITE_OK;
 }
 
 /* True when all of the log has gone back into the database. */
-static bool checkpoint(struct sqlite *k, int mode, int *code) {
+static bool checkpoint(struct sqlite *k, int mode, int *code)
+{
     int frames = 0, done = 0;
     *code = sqlite3_wal_checkpoint_v2(k->db, NULL, mode, &frames, &done);
     bool whole = *code == SQLITE_OK && frames == done;
@@ -138,7 +145,8 @@ static bool checkpoint(struct sqlite *k, int mode, int *code) {
 
 /* Makes the log's file as long as it will be, with written blocks, through SQLite's own handle of it. What
  * lies behind the last valid frame means nothing to SQLite. */
-static void warm_log(struct sqlite *k) {
+static void warm_log(struct sqlite *k)
+{
     static const char zeros[64 * 1024];
     sqlite3_file *log = NULL;
     if (free_bytes(k) < 8 * (uint64_t)LOG_BYTES ||
@@ -153,7 +161,8 @@ static void warm_log(struct sqlite *k) {
     log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
-static void sqlite_close(struct store *s) {
+static void sqlite_close(struct store *s)
+{
     struct sqlite *k = (struct sqlite *)s;
     if (!k->db)
         return;
@@ -168,7 +177,8 @@ static void sqlite_close(struct store *s) {
     k->db = NULL;
 }
 
-static bool prepare(struct sqlite *k, char error[LIMIT_TEXT]) {
+static bool prepare(struct sqlite *k, char error[LIMIT_TEXT])
+{
     int code = SQLITE_OK;
     for (int i = 0; i < STATEMENTS && code == SQLITE_OK; i++)
         code = sqlite3_prepare_v3(k->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &k->statements[i], NULL);
@@ -181,7 +191,8 @@ static bool prepare(struct sqlite *k, char error[LIMIT_TEXT]) {
 /* What a failed connection left in the log may be in the kernel's memory only, and a second sync would not
  * say so. It is copied into the database, whose sync is a new one, and the log is begun anew; only then is it
  * believed. */
-static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT]) {
+static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT])
+{
     int code;
     if (checkpoint(k, SQLITE_CHECKPOINT_RESTART, &code) || (code == SQLITE_BUSY && !k->failed))
         return true;
@@ -191,7 +202,8 @@ static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT]) {
     return false;
 }
 
-static bool sqlite_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT]) {
+static bool sqlite_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
+{
     struct sqlite *k = (struct sqlite *)s;
     assert(!k->db);
     k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, error);
@@ -214,7 +226,8 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     return true;
 }
 
-static void bind_frontier(sqlite3_stmt *s, int at, const struct tree_frontier *f) {
+static void bind_frontier(sqlite3_stmt *s, int at, const struct tree_frontier *f)
+{
     unsigned char bytes[TREE_FRONTIER_BYTES];
     size_t size = tree_frontier_pack(f, bytes);
     sqlite3_bind_blob(s, at, bytes, (int)size, SQLITE_TRANSIENT);
@@ -222,7 +235,8 @@ static void bind_frontier(sqlite3_stmt *s, int at, const struct tree_frontier *f
 
 /* STORE_MOVED without an error code: the head is another one. */
 static int put_head(struct sqlite *k, const struct store_head *expected, const struct store_head *head,
-                    bool *moved) {
+                    bool *moved)
+{
     sqlite3_stmt *s = k->statements[PUT_HEAD];
     sqlite3_bind_int64(s, 1, (int64_t)head->frontier.size);
     bind_frontier(s, 2, &head->frontier);
@@ -234,7 +248,8 @@ static int put_head(struct sqlite *k, const struct store_head *expected, const s
     return code;
 }
 
-static int put_event(struct sqlite *k, const struct store_event *e) {
+static int put_event(struct sqlite *k, const struct store_event *e)
+{
     sqlite3_stmt *s = k->statements[PUT_EVENT];
     sqlite3_bind_int64(s, 1, (int64_t)e->seq);
     sqlite3_bind_text(s, 2, e->alarm[0] ? e->alarm : NULL, -1, SQLITE_STATIC);
@@ -252,7 +267,8 @@ static int put_event(struct sqlite *k, const struct store_event *e) {
     return run(k, PUT_NOTE);
 }
 
-static int put_subtree(struct sqlite *k, const struct store_subtree *t) {
+static int put_subtree(struct sqlite *k, const struct store_subtree *t)
+{
     if (t->level < STORE_SUBTREE_LEVEL)
         return SQLITE_OK;
     sqlite3_stmt *s = k->statements[PUT_SUBTREE];
@@ -263,7 +279,8 @@ static int put_subtree(struct sqlite *k, const struct store_subtree *t) {
 }
 
 static enum store_answer sqlite_append(struct store *s, const struct store_head *expected,
-                                       const struct store_batch *b, char error[LIMIT_TEXT]) {
+                                       const struct store_batch *b, char error[LIMIT_TEXT])
+{
     struct sqlite *k = (struct sqlite *)s;
     if (k->failed) { /* while tidying */
         memcpy(error, k->failure, LIMIT_TEXT);
@@ -287,25 +304,14 @@ static enum store_answer sqlite_append(struct store *s, const struct store_head 
 }
 
 static bool sqlite_read(struct store *s, uint64_t from_seq, store_line_fn *line, void *ctx,
-                        char error[LIMIT_TEXT]) {
+                        char error[LIMIT_TEXT])
+{
     struct sqlite *k = (struct sqlite *)s;
     sqlite3_stmt *r = k->statements[READ];
     sqlite3_bind_int64(r, 1, (int64_t)from_seq);
     int code;
     while ((code = sqlite3_step(r)) == SQLITE_ROW) {
-        const char *alarm = (const char *)sqlite3_column_text(r, 2);
-        struct store_event e = {
-            .seq = (uint64_t)sqlite3_column_int64(r, 0),
-            .line = sqlite3_column_blob(r, 1),
-            .size = (size_t)sqlite3_column_bytes(r, 1),
-            .alarm = alarm ? alarm : "",
-            .found_as = (const char *)sqlite3_column_text(r, 3),
-            .note = (const char *)sqlite3_column_text(r, 5),
-        };
-        if (!e.line)
-            e.line = "";
-        if (sqlite3_column_bytes(r, 4) == TREE_HASH)
-            memcpy(e.leaf, sqlite3_column_blob(r, 4), TREE_HASH);
+        struct store_event e = sqlite_file_event(r);
         if (!line(ctx, &e))
             break;
     }
@@ -315,12 +321,14 @@ static bool sqlite_read(struct store *s, uint64_t from_seq, store_line_fn *line,
     return succeeded(code);
 }
 
-static bool sqlite_subtree(void *store, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+static bool sqlite_subtree(void *store, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
+{
     return sqlite_hashes_get(&((struct sqlite *)store)->hashes, level, index, out);
 }
 
 static bool sqlite_put_snapshot(struct store *s, const struct store_snapshot *snapshot,
-                                char error[LIMIT_TEXT]) {
+                                char error[LIMIT_TEXT])
+{
     struct sqlite *k = (struct sqlite *)s;
     if (k->failed)
         return false;
@@ -344,12 +352,14 @@ static bool sqlite_put_snapshot(struct store *s, const struct store_snapshot *sn
     return code == SQLITE_OK;
 }
 
-static bool sqlite_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out) {
+static bool sqlite_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out)
+{
     return sqlite_file_snapshot(((struct sqlite *)s)->db, max_seq, out);
 }
 
 /* The text also stands in old frames of the log, and the log is kept: it is cut off and made anew. */
-static void scrub(struct sqlite *k) {
+static void scrub(struct sqlite *k)
+{
     int code;
     if (!checkpoint(k, SQLITE_CHECKPOINT_TRUNCATE, &code))
         return; /* a reader: next time */
@@ -357,7 +367,8 @@ static void scrub(struct sqlite *k) {
     warm_log(k);
 }
 
-static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT]) {
+static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
+{
     struct sqlite *k = (struct sqlite *)s;
     if (k->failed)
         return false;
@@ -378,7 +389,8 @@ static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
     return true;
 }
 
-static void sqlite_tidy(struct store *s, bool idle) {
+static void sqlite_tidy(struct store *s, bool idle)
+{
     struct sqlite *k = (struct sqlite *)s;
     if (!k->db || k->failed)
         return;
@@ -393,7 +405,8 @@ static void sqlite_tidy(struct store *s, bool idle) {
         reserve_make(k);
 }
 
-static const char *sqlite_concern(struct store *s) {
+static const char *sqlite_concern(struct store *s)
+{
     struct sqlite *k = (struct sqlite *)s;
     if (k->reserve_missing)
         snprintf(k->concern, sizeof k->concern,
@@ -410,7 +423,8 @@ static const char *sqlite_concern(struct store *s) {
     return k->concern;
 }
 
-static void sqlite_destroy(struct store *s) {
+static void sqlite_destroy(struct store *s)
+{
     struct sqlite *k = (struct sqlite *)s;
     sqlite_close(s);
     free(k->file);
@@ -418,7 +432,8 @@ static void sqlite_destroy(struct store *s) {
     free(k);
 }
 
-struct store *store_sqlite_create(const char *file) {
+struct store *store_sqlite_create(const char *file)
+{
     struct sqlite *k = calloc(1, sizeof *k);
     assert(k);
     k->store = (struct store){

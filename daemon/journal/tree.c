@@ -4,7 +4,8 @@
 #include <sodium.h>
 #include <string.h>
 
-void tree_leaf(unsigned char out[TREE_HASH], const void *data, size_t size) {
+void tree_leaf(unsigned char out[TREE_HASH], const void *data, size_t size)
+{
     static const unsigned char prefix = 0x00;
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
@@ -14,7 +15,8 @@ void tree_leaf(unsigned char out[TREE_HASH], const void *data, size_t size) {
 }
 
 void tree_node(unsigned char out[TREE_HASH], const unsigned char left[TREE_HASH],
-               const unsigned char right[TREE_HASH]) {
+               const unsigned char right[TREE_HASH])
+{
     unsigned char both[1 + 2 * TREE_HASH] = {0x01};
     memcpy(both + 1, left, TREE_HASH);
     memcpy(both + 1 + TREE_HASH, right, TREE_HASH);
@@ -22,7 +24,8 @@ void tree_node(unsigned char out[TREE_HASH], const unsigned char left[TREE_HASH]
 }
 
 void tree_add(struct tree_frontier *f, const unsigned char leaf[TREE_HASH], tree_complete_fn *complete,
-              void *ctx) {
+              void *ctx)
+{
     assert(f->size < UINT64_MAX);
     unsigned char hash[TREE_HASH];
     memcpy(hash, leaf, TREE_HASH);
@@ -36,7 +39,8 @@ void tree_add(struct tree_frontier *f, const unsigned char leaf[TREE_HASH], tree
     f->size++;
 }
 
-void tree_root(const struct tree_frontier *f, unsigned char out[TREE_HASH]) {
+void tree_root(const struct tree_frontier *f, unsigned char out[TREE_HASH])
+{
     if (f->size == 0) {
         crypto_hash_sha256(out, NULL, 0);
         return;
@@ -53,7 +57,8 @@ void tree_root(const struct tree_frontier *f, unsigned char out[TREE_HASH]) {
     }
 }
 
-bool tree_frontier_equal(const struct tree_frontier *a, const struct tree_frontier *b) {
+bool tree_frontier_equal(const struct tree_frontier *a, const struct tree_frontier *b)
+{
     if (a->size != b->size)
         return false;
     for (unsigned level = 0; level < TREE_LEVELS; level++)
@@ -62,7 +67,8 @@ bool tree_frontier_equal(const struct tree_frontier *a, const struct tree_fronti
     return true;
 }
 
-size_t tree_frontier_pack(const struct tree_frontier *f, unsigned char out[TREE_FRONTIER_BYTES]) {
+size_t tree_frontier_pack(const struct tree_frontier *f, unsigned char out[TREE_FRONTIER_BYTES])
+{
     size_t used = 0;
     for (unsigned level = TREE_LEVELS; level-- > 0;) {
         if (!(f->size >> level & 1))
@@ -73,7 +79,8 @@ size_t tree_frontier_pack(const struct tree_frontier *f, unsigned char out[TREE_
     return used;
 }
 
-bool tree_frontier_unpack(struct tree_frontier *f, uint64_t size, const void *bytes, size_t byte_count) {
+bool tree_frontier_unpack(struct tree_frontier *f, uint64_t size, const void *bytes, size_t byte_count)
+{
     *f = (struct tree_frontier){.size = size};
     if (byte_count != (size_t)__builtin_popcountll(size) * TREE_HASH)
         return false;
@@ -94,13 +101,15 @@ struct source {
 };
 
 /* k of RFC 6962: the largest power of two smaller than n, n > 1. */
-static uint64_t split(uint64_t n) {
+static uint64_t split(uint64_t n)
+{
     return 1ULL << (63 - __builtin_clzll(n - 1));
 }
 
 /* MTH of `n` leaves from `from`, which is a multiple of the power of two ≥ n wherever n is a power of two
  * itself. */
-static bool subtree_root(const struct source *s, uint64_t from, uint64_t n, unsigned char out[TREE_HASH]) {
+static bool subtree_root(const struct source *s, uint64_t from, uint64_t n, unsigned char out[TREE_HASH])
+{
     if ((n & (n - 1)) == 0) {
         unsigned level = (unsigned)__builtin_ctzll(n);
         return s->hash(s->ctx, level, from >> level, out);
@@ -113,12 +122,14 @@ static bool subtree_root(const struct source *s, uint64_t from, uint64_t n, unsi
     return true;
 }
 
-static bool push(const struct source *s, struct tree_proof *p, uint64_t from, uint64_t n) {
+static bool push(const struct source *s, struct tree_proof *p, uint64_t from, uint64_t n)
+{
     assert(p->count < sizeof p->path / sizeof p->path[0]);
     return subtree_root(s, from, n, p->path[p->count++]);
 }
 
-bool tree_frontier_at(struct tree_frontier *out, uint64_t size, tree_hash_fn *hash, void *ctx) {
+bool tree_frontier_at(struct tree_frontier *out, uint64_t size, tree_hash_fn *hash, void *ctx)
+{
     *out = (struct tree_frontier){.size = size};
     uint64_t from = 0;
     for (unsigned level = TREE_LEVELS; level-- > 0;) {
@@ -132,7 +143,8 @@ bool tree_frontier_at(struct tree_frontier *out, uint64_t size, tree_hash_fn *ha
 }
 
 /* PATH() of RFC 6962, 2.1.1. */
-static bool path(const struct source *s, struct tree_proof *p, uint64_t index, uint64_t from, uint64_t n) {
+static bool path(const struct source *s, struct tree_proof *p, uint64_t index, uint64_t from, uint64_t n)
+{
     if (n == 1)
         return true;
     uint64_t k = split(n);
@@ -141,14 +153,16 @@ static bool path(const struct source *s, struct tree_proof *p, uint64_t index, u
     return path(s, p, index - k, from + k, n - k) && push(s, p, from, k);
 }
 
-bool tree_inclusion(struct tree_proof *out, uint64_t index, uint64_t size, tree_hash_fn *hash, void *ctx) {
+bool tree_inclusion(struct tree_proof *out, uint64_t index, uint64_t size, tree_hash_fn *hash, void *ctx)
+{
     out->count = 0;
     return index < size && path(&(struct source){hash, ctx}, out, index, 0, size);
 }
 
 /* SUBPROOF() of RFC 6962, 2.1.2. `known`: the checker has this subtree's root already. */
 static bool subproof(const struct source *s, struct tree_proof *p, uint64_t m, uint64_t from, uint64_t n,
-                     bool known) {
+                     bool known)
+{
     if (m == n)
         return known || push(s, p, from, n);
     uint64_t k = split(n);
@@ -158,7 +172,8 @@ static bool subproof(const struct source *s, struct tree_proof *p, uint64_t m, u
 }
 
 bool tree_consistency(struct tree_proof *out, uint64_t old_size, uint64_t new_size, tree_hash_fn *hash,
-                      void *ctx) {
+                      void *ctx)
+{
     out->count = 0;
     if (old_size > new_size)
         return false;
@@ -168,7 +183,8 @@ bool tree_consistency(struct tree_proof *out, uint64_t old_size, uint64_t new_si
 }
 
 bool tree_check_inclusion(const unsigned char leaf[TREE_HASH], uint64_t index, uint64_t size,
-                          const struct tree_proof *proof, const unsigned char root[TREE_HASH]) {
+                          const struct tree_proof *proof, const unsigned char root[TREE_HASH])
+{
     if (index >= size)
         return false;
     unsigned char r[TREE_HASH];
@@ -193,7 +209,8 @@ bool tree_check_inclusion(const unsigned char leaf[TREE_HASH], uint64_t index, u
 }
 
 bool tree_check_consistency(uint64_t old_size, const unsigned char old_root[TREE_HASH], uint64_t new_size,
-                            const unsigned char new_root[TREE_HASH], const struct tree_proof *proof) {
+                            const unsigned char new_root[TREE_HASH], const struct tree_proof *proof)
+{
     if (old_size > new_size)
         return false;
     if (old_size == new_size)
