@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /* Heartbeats beyond this are dropped: each is outdated by the next one. Presses never are. About 40 MB. */
 #define INBOX_HEARTBEATS 200000
@@ -161,16 +160,19 @@ void hold_free_if_over(struct mqtt_hold *hold)
 bool hold_wait(struct mqtt *m, struct mqtt_hold *hold)
 {
     uint64_t deadline_ms = mqtt_now_ms() + HOLD_MAX_MS;
-    while (!hold->released) {
+    m->holding = true;
+    while (!hold->released && !m->socket_shut) {
         uint64_t now_ms = mqtt_now_ms();
         bool over = m->end_holds || now_ms >= deadline_ms;
-        if (over && m->socket >= 0) {
-            shutdown(m->socket, SHUT_RDWR);
-            break;
-        }
-        uv_cond_timedwait(&m->released, &m->lock, (over ? 1000 : deadline_ms - now_ms) * 1000000);
+        if (over)
+            mqtt_shut_socket(m);
+        if (!m->socket_shut)
+            uv_cond_timedwait(&m->released, &m->lock, (over ? 1000 : deadline_ms - now_ms) * 1000000);
     }
-    bool released = hold->released;
+    m->holding = false;
+    bool released = hold->released && !m->socket_shut;
+    if (m->stopping)
+        uv_cond_signal(&m->changed);
     hold->left = true;
     hold_free_if_over(hold);
     return released;

@@ -78,7 +78,7 @@ struct mqtt {
     size_t inbox_heartbeats;
     bool woken, lazy_armed, deaf; /* deaf: the loop's handles are closing */
     LIST_HEAD(, mqtt_hold) holds;
-    bool end_holds;
+    bool end_holds, holding; /* a callback waits */
     char **late_names; /* sorted */
     size_t late_count;
 
@@ -94,6 +94,7 @@ struct mqtt {
     bool stopping, finished;
     unsigned owners;
     int socket; /* a duplicate of Paho's descriptor, -1 = none */
+    bool socket_shut; /* nothing more goes out on this connection */
     uint64_t connect_at_ms, deadline_ms, stop_at_ms, subscribe_at_ms, tick_at_ms, nudge_at_ms, up_since_ms;
     uint64_t looped_back_ms; /* when the last loop-back message came back */
     unsigned retry_ms, nudge_ms;
@@ -137,6 +138,7 @@ void link_thread(void *mqtt);
 void link_failed(struct mqtt *, const char *reason); /* with lock held: the connection is gone or did not come about */
 
 /* mqtt_socket.c */
+void mqtt_shut_socket(struct mqtt *); /* with lock held */
 int socket_find(unsigned port); /* a duplicate of Paho's newly connected socket to `port`, -1 = not found */
 
 #endif

@@ -1,13 +1,11 @@
 #include "io/mqtt_internal.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define RETRY_MIN_MS 1000
+#define RETRY_MIN_MS 200          /* doubles up to the maximum. Paho itself takes up to 1 s to see that it is connected */
 #define RETRY_MAX_MS 5000
-#define RETRY_AT_ONCE_MS 100      /* after a connection that was good for GOOD_MS */
-#define GOOD_MS 10000
+#define GOOD_MS 10000             /* a connection that was good for so long begins with the minimum again */
 #define CONNECT_MAX_MS 12000      /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
 #define DISCONNECT_MS 200         /* how long we wait for a polite end */
 /* Paho's receive thread sleeps 100 ms after each second without a message, and a press that comes then waits. A
@@ -32,18 +30,13 @@ static void forget_socket(struct mqtt *m)
     m->socket = -1;
 }
 
-static void end_socket(struct mqtt *m)
-{
-    if (m->socket >= 0)
-        shutdown(m->socket, SHUT_RDWR);
-    forget_socket(m);
-}
-
 void link_failed(struct mqtt *m, const char *reason)
 {
+    if (m->link == LINK_DOWN)
+        return; /* Paho may say it twice */
     uint64_t now_ms = mqtt_now_ms();
     bool was_good = m->link == LINK_UP && now_ms - m->up_since_ms >= GOOD_MS;
-    m->retry_ms = was_good ? RETRY_AT_ONCE_MS : m->retry_ms < RETRY_MIN_MS ? RETRY_MIN_MS : m->retry_ms * 2;
+    m->retry_ms = was_good || !m->retry_ms ? RETRY_MIN_MS : m->retry_ms * 2;
     if (m->retry_ms > RETRY_MAX_MS)
         m->retry_ms = RETRY_MAX_MS;
     m->connect_at_ms = now_ms + m->retry_ms;
@@ -56,7 +49,8 @@ void link_failed(struct mqtt *m, const char *reason)
 /* A new client before the old one goes: with its last client Paho ends its threads, which takes time. */
 static void rebuild(struct mqtt *m)
 {
-    end_socket(m);
+    mqtt_shut_socket(m);
+    forget_socket(m);
     MQTTAsync old = m->client;
     uv_mutex_unlock(&m->lock);
     bool made = paho_create(m);
@@ -94,7 +88,7 @@ static void subscribe_now(struct mqtt *m)
     uv_mutex_lock(&m->lock);
     if (code != MQTTASYNC_SUCCESS) {
         m->subscription = SUBSCRIPTION_NEEDED;
-        m->subscribe_at_ms = mqtt_now_ms() + RETRY_MIN_MS;
+        m->subscribe_at_ms = mqtt_now_ms() + RETRY_MAX_MS;
     }
 }
 
@@ -200,7 +194,7 @@ static bool may_stop(struct mqtt *m)
 {
     if (!m->stopping)
         return false;
-    bool empty = TAILQ_EMPTY(&m->waiting) && TAILQ_EMPTY(&m->given);
+    bool empty = TAILQ_EMPTY(&m->waiting) && TAILQ_EMPTY(&m->given) && !m->holding;
     return m->link != LINK_UP || empty || mqtt_now_ms() >= m->stop_at_ms;
 }
 
@@ -224,7 +218,8 @@ static void leave(struct mqtt *m)
     }
     if (m->socket < 0)
         m->socket = socket_find(m->port);
-    end_socket(m);
+    mqtt_shut_socket(m);
+    forget_socket(m);
     uv_mutex_unlock(&m->lock);
     MQTTAsync_destroy(&m->client);
     uv_mutex_lock(&m->lock);

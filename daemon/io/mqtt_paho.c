@@ -27,6 +27,7 @@ static void on_connected(void *context, MQTTAsync_successData5 *data)
     m->up_since_ms = m->subscribe_at_ms = m->tick_at_ms = mqtt_now_ms();
     assert(m->socket < 0);
     m->socket = socket_find(m->port);
+    m->socket_shut = false;
     uv_cond_signal(&m->changed);
     uv_mutex_unlock(&m->lock);
 }

@@ -40,3 +40,12 @@ int socket_find(unsigned port)
     closedir(dir);
     return found;
 }
+
+void mqtt_shut_socket(struct mqtt *m)
+{
+    if (m->socket < 0)
+        return;
+    shutdown(m->socket, SHUT_RDWR);
+    m->socket_shut = true;
+    uv_cond_broadcast(&m->released);
+}

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,6 +106,13 @@ static inline void broker_start(struct broker *b, const char *extra)
         usleep(2000);
     }
     close(fd);
+}
+
+static inline const char *broker_machine(void) /* as Debian names folders */
+{
+    static struct utsname name;
+    uname(&name);
+    return name.machine;
 }
 
 static inline void broker_end(struct broker *b, int signal_number)

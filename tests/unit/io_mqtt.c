@@ -3,6 +3,7 @@
 #include "broker.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
 #define MAX_KEPT 12000
@@ -151,6 +152,251 @@ static void test_heartbeat_and_offline_and_empty(void **state)
     close_bench(b);
 }
 
+static void test_broker_comes_later(void **state)
+{
+    broker_end(&broker, SIGTERM);
+    struct bench *b = open_bench(5);
+    run_until(b, b->states[MQTT_LOST] == 1, 10000);
+    assert_non_null(strstr(b->text, "127.0.0.1:"));
+    assert_int_equal(b->states[MQTT_CONNECTED], 0);
+    mqtt_publish(b->mqtt, "tocsin/v1/s/state", "quiet", 5, 1, true);
+    broker_start(&broker, "");
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 15000);
+    assert_int_equal(b->states[MQTT_SESSION_LOST], 0);
+    int peer = peer_connect(&broker, "button");
+    char topic[256], payload[1024];
+    peer_subscribe(peer, "tocsin/v1/s/state");
+    assert_true(peer_read(peer, topic, payload, 5000));
+    assert_string_equal(payload, "quiet");
+    close(peer);
+    close_bench(b);
+}
+
+static void test_retained(void **state)
+{
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/d/press", "left behind", 1, true);
+    struct bench *b = open_connected(5);
+    run_until(b, b->count == 1, 5000);
+    assert_true(b->kept[0].retained);
+    peer_publish(peer, "tocsin/v1/s/d/press", "live", 1, true);
+    run_until(b, b->count == 2, 5000);
+    assert_false(b->kept[1].retained); /* nobody left it behind: it is happening now */
+    close(peer);
+    close_bench(b);
+}
+
+static void test_session_is_kept(void **state)
+{
+    close_bench(open_connected(5));
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/d/press", "while away", 1, false);
+    struct bench *b = open_connected(5);
+    run_until(b, b->count == 1, 5000);
+    assert_string_equal(b->kept[0].payload, "while away");
+    assert_int_equal(b->states[MQTT_SESSION_LOST], 0);
+    close(peer);
+    close_bench(b);
+}
+
+static void test_broker_forgets_us(void **state)
+{
+    struct bench *b = open_connected(5);
+    broker_end(&broker, SIGKILL);
+    run_until(b, b->states[MQTT_LOST] == 1, 5000);
+    broker_forget(&broker);
+    broker_start(&broker, "");
+    run_until(b, b->states[MQTT_CONNECTED] == 2, 15000);
+    assert_int_equal(b->states[MQTT_SESSION_LOST], 1);
+    assert_int_equal(mqtt_counts(b->mqtt).reconnects, 1);
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/d/press", "still heard", 1, false);
+    run_until(b, b->count == 1, 5000);
+    close(peer);
+    close_bench(b);
+}
+
+static void test_broker_stands_still(void **state)
+{
+    struct bench *b = open_connected(1);
+    unsigned long stopped_at = now_ms();
+    kill(broker.pid, SIGSTOP);
+    run_until(b, b->states[MQTT_LOOPBACK_LOST] == 1, 20000);
+    assert_in_range(now_ms() - stopped_at, 2000, 5000);
+    kill(broker.pid, SIGCONT);
+    run_until(b, b->states[MQTT_CONNECTED] == 2, 20000);
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/d/press", "again", 1, false);
+    run_until(b, b->count == 1, 5000);
+    close(peer);
+    close_bench(b);
+}
+
+static void test_stops_though_the_broker_stands_still(void **state)
+{
+    struct bench *b = open_connected(5);
+    kill(broker.pid, SIGSTOP);
+    mqtt_publish(b->mqtt, "tocsin/v1/s/state", "quiet", 5, 1, true); /* will never be acknowledged */
+    close_bench(b); /* asserts the time it takes */
+    kill(broker.pid, SIGCONT);
+}
+
+static const char *const late[] = {"s/late", "s/later"};
+
+static void test_late_release(void **state)
+{
+    struct bench *b = open_connected(5);
+    mqtt_set_late_devices(b->mqtt, late, 2);
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/d/press", "at once", 1, false);
+    peer_publish(peer, "tocsin/v1/s/late/press", "waits", 1, false);
+    peer_publish(peer, "tocsin/v1/s/d/press", "behind", 1, false);
+    run_until(b, b->count == 2, 5000);
+    assert_null(b->kept[0].hold);
+    assert_non_null(b->kept[1].hold);
+    mqtt_release(b->mqtt, b->kept[1].hold);
+    run_until(b, b->count == 3, 5000);
+    close_bench(b);
+    b = open_connected(5); /* all were acknowledged: nothing comes again */
+    peer_publish(peer, "tocsin/v1/s/d/press", "the next", 1, false);
+    run_until(b, b->count == 1, 5000);
+    assert_string_equal(b->kept[0].payload, "the next");
+    close(peer);
+    close_bench(b);
+}
+
+static void test_late_and_stopped(void **state)
+{
+    struct bench *b = open_connected(5);
+    mqtt_set_late_devices(b->mqtt, late, 2);
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/late/press", "not committed", 1, false);
+    run_until(b, b->count == 1, 5000);
+    close_bench(b);
+    b = open_connected(5);
+    run_until(b, b->count == 1, 5000);
+    assert_string_equal(b->kept[0].payload, "not committed");
+    assert_true(b->kept[0].duplicate);
+    close(peer);
+    close_bench(b);
+}
+
+/* The daemon dies between the press and its commit. */
+static void test_late_and_killed(void **state)
+{
+    int said[2];
+    assert_int_equal(pipe(said), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct bench *b = open_connected(5);
+        mqtt_set_late_devices(b->mqtt, late, 2);
+        if (write(said[1], "c", 1) != 1)
+            _exit(1);
+        run_until(b, b->count == 1 && b->kept[0].hold, 10000);
+        if (write(said[1], "h", 1) != 1)
+            _exit(1);
+        pause();
+    }
+    char answer;
+    assert_int_equal(read(said[0], &answer, 1), 1);
+    int peer = peer_connect(&broker, "button");
+    peer_publish(peer, "tocsin/v1/s/late/press", "survives", 1, false);
+    assert_int_equal(read(said[0], &answer, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    struct bench *b = open_connected(5);
+    run_until(b, b->count == 1, 5000);
+    assert_string_equal(b->kept[0].payload, "survives");
+    assert_true(b->kept[0].duplicate);
+    close(said[0]);
+    close(said[1]);
+    close(peer);
+    close_bench(b);
+}
+
+static void test_burst_in_order(void **state)
+{
+    struct bench *b = open_connected(5);
+    int peer = peer_connect(&broker, "button");
+    unsigned char body[128];
+    const size_t burst = 10000;
+    for (size_t i = 0; i < burst; i++) { /* not waiting for acknowledgements: they are read by nobody */
+        char payload[32];
+        size_t size = peer_put_text(body, "tocsin/v1/s/d/press");
+        body[size++] = (unsigned char)((i + 1) >> 8);
+        body[size++] = (unsigned char)(i + 1);
+        size_t payload_size = (size_t)snprintf(payload, sizeof payload, "%zu", i);
+        memcpy(body + size, payload, payload_size);
+        peer_send(peer, 0x32, body, size + payload_size);
+    }
+    run_until(b, b->count == burst, 60000);
+    for (size_t i = 0; i < burst; i++)
+        assert_int_equal(strtoul(b->kept[i].payload, NULL, 10), i);
+    assert_int_equal(mqtt_counts(b->mqtt).dropped, 0);
+    close(peer);
+    close_bench(b);
+}
+
+static void test_publishes_in_order(void **state)
+{
+    struct bench *b = open_connected(5);
+    char topic[256], payload[1024];
+    int peer = peer_connect(&broker, "button");
+    peer_subscribe(peer, "tocsin/v1/s/d/receipt");
+    const unsigned many = 3000;
+    for (unsigned i = 0; i < many; i++) {
+        int size = snprintf(payload, sizeof payload, "%u", i);
+        mqtt_publish(b->mqtt, "tocsin/v1/s/d/receipt", payload, (size_t)size, i % 3 == 0 ? 0 : 1, false);
+    }
+    for (unsigned i = 0; i < many; i++) {
+        assert_true(peer_read(peer, topic, payload, 20000));
+        assert_int_equal(strtoul(payload, NULL, 10), i);
+    }
+    close(peer);
+    close_bench(b);
+}
+
+/* What was published before mqtt_stop() still goes out. */
+static void test_stop_publishes_the_rest(void **state)
+{
+    char topic[256], payload[1024];
+    struct bench *b = open_connected(5);
+    int peer = peer_connect(&broker, "button");
+    peer_subscribe(peer, "tocsin/v1/s/d/receipt");
+    for (unsigned i = 0; i < 100; i++)
+        mqtt_publish(b->mqtt, "tocsin/v1/s/d/receipt", "x", 1, 1, false);
+    close_bench(b);
+    for (unsigned i = 0; i < 100; i++)
+        assert_true(peer_read(peer, topic, payload, 5000));
+    close(peer);
+}
+
+/* mosquitto's access lists let everybody subscribe; its dynamic security does not. */
+static void test_subscription_refused(void **state)
+{
+    static const char rules[] = "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
+                                "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],\"groups\":[],\"roles\":[]}";
+    char file[64], extra[256];
+    broker_end(&broker, SIGTERM);
+    snprintf(file, sizeof file, "%s/rules", broker.dir);
+    snprintf(extra, sizeof extra, "plugin /usr/lib/%s-linux-gnu/mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
+             broker_machine(), file);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(rules, f);
+    fclose(f);
+    broker_start(&broker, extra);
+    struct bench *b = open_bench(5);
+    run_until(b, b->states[MQTT_SUBSCRIBE_FAILED] == 1, 10000);
+    assert_non_null(strstr(b->text, "tocsin/v1/+/+/press"));
+    assert_int_equal(b->states[MQTT_CONNECTED], 0);
+    broker_end(&broker, SIGTERM);
+    unlink(file);
+    broker_start(&broker, "");
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 15000);
+    close_bench(b);
+}
+
 static int start_broker(void **state)
 {
     broker_start(&broker, "");
@@ -166,9 +412,23 @@ static int stop_broker(void **state)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+#define with_broker(test) cmocka_unit_test_setup_teardown(test, start_broker, stop_broker)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_in_and_out, start_broker, stop_broker),
-        cmocka_unit_test_setup_teardown(test_heartbeat_and_offline_and_empty, start_broker, stop_broker),
+        with_broker(test_in_and_out),
+        with_broker(test_heartbeat_and_offline_and_empty),
+        with_broker(test_broker_comes_later),
+        with_broker(test_retained),
+        with_broker(test_session_is_kept),
+        with_broker(test_broker_forgets_us),
+        with_broker(test_broker_stands_still),
+        with_broker(test_stops_though_the_broker_stands_still),
+        with_broker(test_late_release),
+        with_broker(test_late_and_stopped),
+        with_broker(test_late_and_killed),
+        with_broker(test_burst_in_order),
+        with_broker(test_publishes_in_order),
+        with_broker(test_stop_publishes_the_rest),
+        with_broker(test_subscription_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
