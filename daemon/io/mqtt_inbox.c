@@ -1,6 +1,5 @@
 #include "io/mqtt_internal.h"
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,15 +62,15 @@ void inbox_push_state(struct mqtt *m, enum mqtt_state state, const char *text)
 {
     if (m->said == state && strcmp(m->said_text, text) == 0)
         return;
-    m->said = state;
-    snprintf(m->said_text, sizeof m->said_text, "%s", text);
-    size_t size = strlen(text) + 1;
-    struct inbox_item *item = calloc(1, sizeof *item + size);
+    size_t size = strnlen(text, LINK_TEXT - 1);
+    struct inbox_item *item = calloc(1, sizeof *item + size + 1);
     if (!item)
         return;
+    memcpy(item->data, text, size);
+    memcpy(m->said_text, item->data, size + 1);
+    m->said = state;
     item->is_state = true;
     item->state = state;
-    memcpy(item->data, text, size);
     inbox_push(m, item, true);
 }
 
