@@ -87,7 +87,8 @@ static const struct api_route *find_route(struct api_call *c)
 static bool unauthorized(struct api_call *c, const char *detail)
 {
     static const char challenge[] = "WWW-Authenticate: Bearer realm=\"tocsin\"";
-    api_problem(c->request, &(struct api_problem){.type = API_UNAUTHORIZED, .headers = challenge}, "%s", detail);
+    api_problem(c->request, &(struct api_problem){.type = API_UNAUTHORIZED, .headers = challenge}, "%s",
+                detail);
     return false;
 }
 
@@ -129,7 +130,8 @@ static bool admitted(struct api_call *c, enum api_access access)
     if (!c->account)
         return unauthorized(c, "This token is not known; ask the administrator for a new one.");
     if (access == API_ACT && !may_act(c->account))
-        return forbidden(c, "This account may look, but not answer alarms; a police, bureau, guard or admin account may.");
+        return forbidden(
+            c, "This account may look, but not answer alarms; a police, bureau, guard or admin account may.");
     if (access == API_JOURNAL && !may_read_journal(c->account))
         return forbidden(c, "The journal holds all sites; this account sees only some of them.");
     return true;
@@ -233,7 +235,8 @@ unsigned api_port(const struct api *api)
 
 void api_conf_changed(struct api *api)
 {
-    memset(api->places, 0, sizeof api->places); /* nothing else is kept: accounts and sites are looked up by id */
+    memset(api->places, 0,
+           sizeof api->places); /* nothing else is kept: accounts and sites are looked up by id */
 }
 
 void api_destroy(struct api *api)

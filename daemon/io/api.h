@@ -1,8 +1,9 @@
-/* api.h - /api/v1, /healthz, /readyz, /metrics: the routes table over engine, board and history (proto/openapi.yaml).
+/* api.h - /api/v1, /healthz, /readyz, /metrics: the routes table over engine, board and history
+ * (proto/openapi.yaml).
  *
- * Promises: every request gets exactly one answer that proto/openapi.yaml knows; a deed is answered 200 only after the
- * journal's commit; an account never learns anything about sites that it does not see.
- * Does not: decide anything: deeds go to the engine, questions to the board and the history.
+ * Promises: every request gets exactly one answer that proto/openapi.yaml knows; a deed is answered 200 only
+ * after the journal's commit; an account never learns anything about sites that it does not see. Does not:
+ * decide anything: deeds go to the engine, questions to the board and the history.
  *
  *     struct api *api = api_create(&options, error);      // after engine_start()
  *     … ports.applied: api_event(api, event, line, size);
@@ -29,7 +30,8 @@ struct api_options {
     const char *version;
 };
 
-struct api *api_create(const struct api_options *, char error[256]); /* starts the web server of the engine's conf */
+struct api *api_create(const struct api_options *,
+                       char error[256]); /* starts the web server of the engine's conf */
 unsigned api_port(const struct api *);
 void api_conf_changed(struct api *); /* accounts and sites are looked up anew; the listener needs a restart */
 /* Each applied event goes to the feeds; `line` is the journal line. */

@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALARM_ROOM (128 * 1024) /* bytes one alarm may take without its presses: its site's texts are the most of it */
-#define PRESS_ROOM 2048         /* bytes of one press */
-#define SCAN_MAX 5000           /* opened alarms looked at for one page */
+#define ALARM_ROOM                                                                                           \
+    (128 * 1024) /* bytes one alarm may take without its presses: its site's texts are the most of it */
+#define PRESS_ROOM 2048 /* bytes of one press */
+#define SCAN_MAX 5000   /* opened alarms looked at for one page */
 
 static void put_members(struct api_out *out, const struct engine *engine, const struct alarm *a)
 {
     api_out_room(out, ALARM_ROOM);
     struct json_out *o = &out->o;
     alarm_json_members(o, engine_conf(engine), a);
+    int64_t due = a->due_clock_ms[DEADLINE_ANSWER]; /* on the daemon's clock; people read the wall's */
+    json_time(o, "step_due_at", due ? a->opened_at_ms + due - a->opened_clock_ms : 0);
     json_unsigned(o, "opened_seq", a->opened_seq);
     json_bool(o, "recorded", a->opened_seq > 0 && a->last_seq <= engine_journal(engine).committed_seq);
     alarm_json_deliveries(o, engine_conf(engine), a);
@@ -106,7 +109,8 @@ void api_alarm(struct api_call *c)
     api_story(c->api, c->id, on_story, t);
 }
 
-/* --- Many alarms: the open ones are on the board, the others are told from their lines, one after the other. */
+/* --- Many alarms: the open ones are on the board, the others are told from their lines, one after the other.
+ */
 
 enum wanted { WANTED_OPEN, WANTED_CLOSED, WANTED_ALL };
 
@@ -161,7 +165,8 @@ static bool list_wants(const struct list *l, const struct alarm *a)
 {
     bool closed = a->state == ALARM_CLOSED;
     return (l->wanted == WANTED_ALL || closed == (l->wanted == WANTED_CLOSED)) &&
-           (l->site[0] == '\0' || strcmp(l->site, a->site) == 0) && api_sees(api_account(l->api, l->account), a->site);
+           (l->site[0] == '\0' || strcmp(l->site, a->site) == 0) &&
+           api_sees(api_account(l->api, l->account), a->site);
 }
 
 static void list_put(struct list *l, const struct alarm *a)
@@ -178,18 +183,20 @@ static int newest_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* The alarms of the board that are wanted, the newest first; with `unrecorded` only those that the journal does not have
- * yet. Ends the list when it is full. */
+/* The alarms of the board that are wanted, the newest first; with `unrecorded` only those that the journal
+ * does not have yet. Ends the list when it is full. */
 static bool list_board(struct list *l, bool unrecorded)
 {
     struct board *board = engine_board(l->api->options.engine);
     uint64_t committed = engine_journal(l->api->options.engine).committed_seq;
-    struct alarm **found = calloc(LIMIT_ALARMS, sizeof(struct alarm *)); /* touched only as far as it is used */
+    struct alarm **found =
+        calloc(LIMIT_ALARMS, sizeof(struct alarm *)); /* touched only as far as it is used */
     size_t count = 0;
     if (!found)
         return false;
     for (struct alarm *a = NULL; (a = board_next_alarm(board, a));)
-        if (list_wants(l, a) && (!unrecorded || a->opened_seq > committed) && (!l->before || a->opened_seq < l->before))
+        if (list_wants(l, a) && (!unrecorded || a->opened_seq > committed) &&
+            (!l->before || a->opened_seq < l->before))
             found[count++] = a;
     qsort(found, count, sizeof *found, newest_first);
     for (size_t i = 0; i < count && l->count < l->limit; i++) {
@@ -228,7 +235,8 @@ static void on_opened(void *ctx, const struct history_lines *lines)
         struct event e;
         char why[LIMIT_TEXT];
         l->scanned++;
-        if (!event_decode(lines->lines[i], strlen(lines->lines[i]), &e, why) || e.type != EVENT_PRESS_RECEIVED)
+        if (!event_decode(lines->lines[i], strlen(lines->lines[i]), &e, why) ||
+            e.type != EVENT_PRESS_RECEIVED)
             continue;
         if ((l->site[0] && strcmp(l->site, e.press.site) != 0) || !api_sees(account, e.press.site))
             continue;
@@ -253,7 +261,8 @@ static void list_step(struct list *l)
         list_put(l, a);
         l->before = l->seqs[i];
     }
-    l->full = l->full || l->id_next < l->id_count || (!l->ended && (l->count == l->limit || l->scanned >= SCAN_MAX));
+    l->full = l->full || l->id_next < l->id_count ||
+              (!l->ended && (l->count == l->limit || l->scanned >= SCAN_MAX));
     if (l->full || l->ended)
         list_answer(l);
     else
@@ -262,7 +271,8 @@ static void list_step(struct list *l)
 
 static bool wanted_of(struct api_call *c, enum wanted *wanted)
 {
-    static const char *const names[] = {[WANTED_OPEN] = "open", [WANTED_CLOSED] = "closed", [WANTED_ALL] = "all"};
+    static const char *const names[] = {
+        [WANTED_OPEN] = "open", [WANTED_CLOSED] = "closed", [WANTED_ALL] = "all"};
     const char *text = web_query(c->request, "state");
     for (int i = 0; text && i < 3; i++)
         if (strcmp(text, names[i]) == 0) {

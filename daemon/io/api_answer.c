@@ -53,8 +53,8 @@ void api_problem(struct web_request *r, const struct api_problem *p, const char 
 
 void api_bad_query(struct api_call *c, const char *field, const char *what_would_be_right)
 {
-    api_problem(c->request, &(struct api_problem){.type = API_BAD_REQUEST, .field = field}, "%.48s: %s", field,
-                what_would_be_right);
+    api_problem(c->request, &(struct api_problem){.type = API_BAD_REQUEST, .field = field}, "%.48s: %s",
+                field, what_would_be_right);
 }
 
 void api_busy(struct web_request *r, const char *why)
@@ -74,7 +74,8 @@ void api_out_room(struct api_out *out, size_t room)
 {
     if (out->failed || out->o.capacity - out->o.size > room)
         return;
-    size_t capacity = out->o.capacity * 2 > out->o.size + room + 1 ? out->o.capacity * 2 : out->o.size + room + 1;
+    size_t capacity =
+        out->o.capacity * 2 > out->o.size + room + 1 ? out->o.capacity * 2 : out->o.size + room + 1;
     char *buffer = realloc(out->o.buffer, capacity);
     if (!buffer) {
         out->failed = out->o.full = true;

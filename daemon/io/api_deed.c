@@ -14,7 +14,8 @@ static const struct {
     [FIELD_NOTE] = {"note", "a text of 1 to 2000 bytes without NUL is needed"},
     [FIELD_TEXT] = {"text", "a text of 1 to 2000 bytes without NUL is needed"},
     [FIELD_DISPOSITION] = {"disposition", "real, false, accidental, test, drill or duplicate is needed"},
-    [FIELD_SEEN_VERSION] = {"seen_version", "the alarm's version that was seen, a whole number from 1, is needed"},
+    [FIELD_SEEN_VERSION] = {"seen_version",
+                            "the alarm's version that was seen, a whole number from 1, is needed"},
 };
 
 /* Bit sets of fields. */
@@ -66,8 +67,8 @@ static bool read_field(struct api_call *c, enum field field, const json_t *value
     case FIELD_COUNT:
         break;
     }
-    return right_value ||
-           bad_field(c, right_type ? API_UNPROCESSABLE : API_BAD_REQUEST, fields[field].name, fields[field].right);
+    return right_value || bad_field(c, right_type ? API_UNPROCESSABLE : API_BAD_REQUEST, fields[field].name,
+                                    fields[field].right);
 }
 
 /* Fills `d` from the body's members; texts stay `body`'s. False: answered. */
@@ -159,7 +160,8 @@ static void answer_impossible(const struct doing *d, const struct alarm *a)
     if (d->deed == EVENT_CLOSED && a && a->state != ALARM_CLOSED) {
         p.type = API_UNSEEN;
         api_problem(d->request, &p,
-                    "A press has joined that you have not seen; look at the alarm, then close it with seen_version %u.",
+                    "A press has joined that you have not seen; look at the alarm, then close it with "
+                    "seen_version %u.",
                     a->version);
     } else {
         api_problem(d->request, &p, "The alarm is %s; this can no longer be done.", a ? p.state : "over");
@@ -186,8 +188,9 @@ static void on_answer(void *ctx, enum engine_answer answer, const char *who, uin
         api_no_alarm(d->request);
         break;
     case ENGINE_UNRECORDED:
-        api_problem(d->request, &(struct api_problem){.type = API_UNRECORDED},
-                    "It was done, but the journal does not answer: it may be forgotten when the daemon restarts.");
+        api_problem(
+            d->request, &(struct api_problem){.type = API_UNRECORDED},
+            "It was done, but the journal does not answer: it may be forgotten when the daemon restarts.");
         break;
     }
     free(d);

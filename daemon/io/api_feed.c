@@ -75,7 +75,7 @@ struct resume {
     struct api *api;
     struct web_request *request;
     char account[LIMIT_ID];
-    uint64_t after; /* everything up to here was sent or withheld */
+    uint64_t after;               /* everything up to here was sent or withheld */
     char unknown[LIMIT_ALARM_ID]; /* the alarm whose site is being looked up */
     size_t size;
     char text[WEB_FEED_BUFFER];
@@ -147,7 +147,8 @@ static void on_first_line(void *ctx, const struct history_lines *lines)
     struct resume *f = ctx;
     struct event e;
     char why[LIMIT_TEXT];
-    bool ok = !lines->error && lines->count > 0 && event_decode(lines->lines[0], strlen(lines->lines[0]), &e, why) &&
+    bool ok = !lines->error && lines->count > 0 &&
+              event_decode(lines->lines[0], strlen(lines->lines[0]), &e, why) &&
               e.type == EVENT_PRESS_RECEIVED;
     api_place_put(f->api, f->unknown, ok ? e.press.site : NOBODYS);
     resume_step(f);
@@ -164,7 +165,8 @@ static bool resume_line(struct resume *f, const struct conf_account *account, ui
     if (account->site_count == 0)
         site[0] = '\0';
     else if (!api_event_site(f->api, &e, site)) {
-        snprintf(f->unknown, sizeof f->unknown, "%.*s", LIMIT_ALARM_ID - 1, e.alarm[0] ? e.alarm : e.trouble.part);
+        snprintf(f->unknown, sizeof f->unknown, "%.*s", LIMIT_ALARM_ID - 1,
+                 e.alarm[0] ? e.alarm : e.trouble.part);
         return false;
     }
     struct api_recent m = {0};

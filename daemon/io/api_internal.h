@@ -1,8 +1,9 @@
 /* api_internal.h - what the api_*.c share: a call, its answer, problems, and who sees what.
  *
- * A handler runs on the loop with a struct api_call that is valid during the handler only. One that answers later keeps
- * the request in a structure of its own, holds the api with api_hold() and lets go with api_release(); meanwhile the
- * configuration may have been reloaded and the api closed: look accounts up again by id, check `closing`. */
+ * A handler runs on the loop with a struct api_call that is valid during the handler only. One that answers
+ * later keeps the request in a structure of its own, holds the api with api_hold() and lets go with
+ * api_release(); meanwhile the configuration may have been reloaded and the api closed: look accounts up
+ * again by id, check `closing`. */
 #ifndef TOCSIN_API_INTERNAL_H
 #define TOCSIN_API_INTERNAL_H
 
@@ -10,12 +11,14 @@
 #include "codec/json_out.h"
 #include "io/api.h"
 
-#define API_STORY_LINES 5000 /* journal lines of one alarm that are told; `events_cut` says that there were more */
-#define API_RECENT 1024      /* applied events kept for feeds that resume: minutes of a calm day, a second of a storm */
-#define API_PLACES 512       /* alarms whose site is remembered; a direct-mapped cache */
+#define API_STORY_LINES                                                                                      \
+    5000 /* journal lines of one alarm that are told; `events_cut` says that there were more */
+#define API_RECENT                                                                                           \
+    1024 /* applied events kept for feeds that resume: minutes of a calm day, a second of a storm */
+#define API_PLACES 512 /* alarms whose site is remembered; a direct-mapped cache */
 
-struct api_recent { /* one applied event as it goes over a feed */
-    uint64_t seq;   /* 0 = never recorded */
+struct api_recent {      /* one applied event as it goes over a feed */
+    uint64_t seq;        /* 0 = never recorded */
     char site[LIMIT_ID]; /* "" = for everybody */
     char *text;
     size_t size, capacity;
@@ -97,16 +100,19 @@ bool api_query_number(struct api_call *, const char *name, uint64_t min, uint64_
 
 /* api_place.c: whose is it */
 
-bool api_sees(const struct conf_account *, const char *site); /* "" is for everybody */
+bool api_sees(const struct conf_account *, const char *site);               /* "" is for everybody */
 const struct conf_account *api_account(const struct api *, const char *id); /* NULL: no longer configured */
 void api_place_put(struct api *, const char *alarm, const char *site);
-/* The site an event is about, "" = everybody's business. False: it is about an alarm whose site is not at hand. */
+/* The site an event is about, "" = everybody's business. False: it is about an alarm whose site is not at
+ * hand. */
 bool api_event_site(struct api *, const struct event *, char site[LIMIT_ID]);
 
-/* api_story.c: an alarm and every line about it; when it has left the board it is made again from its lines */
+/* api_story.c: an alarm and every line about it; when it has left the board it is made again from its lines
+ */
 
 struct api_story {
-    const char *error; /* NULL or a sentence: the lines could not be read; `alarm` may be there all the same */
+    const char
+        *error; /* NULL or a sentence: the lines could not be read; `alarm` may be there all the same */
     const struct alarm *alarm; /* NULL: there is none of this id */
     const struct board *board; /* the one that holds it */
     size_t count;

@@ -1,5 +1,5 @@
-#include "io/api_internal.h"
 #include "codec/event_json.h"
+#include "io/api_internal.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,8 @@ static void on_range(void *ctx, const struct history_lines *lines)
         end = stpcpy(stpcpy(end, lines->lines[i]), "\n");
     char link[160] = "";
     if (lines->more || count < lines->count)
-        snprintf(link, sizeof link, "Link: </api/v1/journal?from=%" PRIu64 "&limit=%" PRIu64 ">; rel=\"next\"",
+        snprintf(link, sizeof link,
+                 "Link: </api/v1/journal?from=%" PRIu64 "&limit=%" PRIu64 ">; rel=\"next\"",
                  lines->seqs[count - 1] + 1, q->b);
     web_answer_take(q->request, 200, "application/x-ndjson", link, text, size);
     question_end(q);
@@ -127,7 +128,8 @@ static void on_refused(void *ctx, const struct history_lines *lines)
 void api_refused(struct api_call *c)
 {
     uint64_t before = 0, limit = 100;
-    if (!api_query_number(c, "limit", 1, 1000, &limit) || !api_query_number(c, "before", 1, UINT64_MAX, &before))
+    if (!api_query_number(c, "limit", 1, 1000, &limit) ||
+        !api_query_number(c, "before", 1, UINT64_MAX, &before))
         return;
     struct question *q = question_make(c);
     if (!q)

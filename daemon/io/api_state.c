@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ITEM_ROOM 8192 /* bytes one device, endpoint, trouble or zone may take: names are an administrator's */
+#define ITEM_ROOM                                                                                            \
+    8192 /* bytes one device, endpoint, trouble or zone may take: names are an administrator's */
 
 static void put_text(struct json_out *o, const char *key, const char *text)
 {
@@ -35,7 +36,7 @@ static bool asked_site(struct api_call *c, const struct conf_site **site)
 static unsigned alarms_open(struct board *board, const char *site)
 {
     unsigned count = 0;
-    for (enum alarm_class class = 0; class < CLASS_COUNT; class++)
+    for (enum alarm_class class = 0; class < CLASS_COUNT; class ++)
         count += board_open_alarm(board, site, class, MODE_REAL) != NULL; /* at most one of each */
     return count;
 }

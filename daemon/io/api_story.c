@@ -6,8 +6,8 @@
 
 #define NO_MEMORY "There is no memory for this answer; try again later."
 
-/* The lines come from the history's thread, the folding is done on libuv's pool: an alarm of thousands of events must
- * not keep the loop from the next press. */
+/* The lines come from the history's thread, the folding is done on libuv's pool: an alarm of thousands of
+ * events must not keep the loop from the next press. */
 struct fold {
     struct api *api;
     uv_work_t work;
@@ -100,7 +100,8 @@ static void on_lines(void *ctx, const struct history_lines *lines)
                           .seqs = lines->seqs,
                           .more = lines->more};
     if (!s.alarm && !s.error && s.count > 0) {
-        if (copy_lines(f, lines) && uv_queue_work(f->api->options.loop, &f->work, fold_work, fold_worked) == 0)
+        if (copy_lines(f, lines) &&
+            uv_queue_work(f->api->options.loop, &f->work, fold_work, fold_worked) == 0)
             return;
         s.error = NO_MEMORY;
     }

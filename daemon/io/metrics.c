@@ -13,7 +13,7 @@ static void head(FILE *out, const char *name, const char *type, const char *help
 static void one(FILE *out, const char *name, const char *type, const char *help, double value)
 {
     head(out, name, type, help);
-    fprintf(out, "tocsin_%s %.17g\n", name, value);
+    fprintf(out, "tocsin_%s %.15g\n", name, value);
 }
 
 static double resident_bytes(void)
@@ -47,8 +47,6 @@ static void put_engine(FILE *out, struct engine *engine)
     };
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         one(out, counters[i].name, "counter", counters[i].help, (double)counters[i].value);
-    one(out, "press_to_commit_seconds_total", "counter", "Time from arrival to commit, summed over all presses.",
-        (double)n.press_to_commit_us_sum / 1e6);
 }
 
 static void put_journal(FILE *out, struct engine *engine)
@@ -57,14 +55,16 @@ static void put_journal(FILE *out, struct engine *engine)
     one(out, "journal_events", "gauge", "Committed events: the size of the tree.", (double)p.committed_seq);
     one(out, "journal_last_commit_seconds", "gauge", "Duration of the last commit.", p.last_commit_us / 1e6);
     one(out, "journal_state", "gauge", "0 recording, 1 slow, 2 not recording.", (double)p.state);
-    one(out, "ready", "gauge", "1 when the journal records and everything was replayed.", engine_ready(engine));
+    one(out, "ready", "gauge", "1 when the journal records and everything was replayed.",
+        engine_ready(engine));
 }
 
 static void put_board(FILE *out, struct engine *engine)
 {
     struct board *board = engine_board(engine);
     struct board_counts n = board_counts(board);
-    uint64_t deliveries[DELIVERY_STATE_COUNT] = {0}, troubles[TROUBLE_CODE_COUNT] = {0}, modes[MODE_COUNT] = {0};
+    uint64_t deliveries[DELIVERY_STATE_COUNT] = {0}, troubles[TROUBLE_CODE_COUNT] = {0},
+             modes[MODE_COUNT] = {0};
     for (const struct alarm *a = NULL; (a = board_next_alarm(board, (struct alarm *)a));) {
         for (unsigned i = 0; i < a->delivery_count; i++)
             deliveries[a->deliveries[i].state]++;
@@ -77,10 +77,12 @@ static void put_board(FILE *out, struct engine *engine)
         fprintf(out, "tocsin_alarms_open{mode=\"%s\"} %" PRIu64 "\n", mode_str(m), modes[m]);
     one(out, "alarms_kept", "gauge", "Closed alarms that somebody has still to be told of.", n.alarms_kept);
     one(out, "alarm_presses", "gauge", "Presses of the alarms on the board.", n.presses);
-    one(out, "board_capacity_lost_total", "counter", "How often a limit of the board cost detail.", (double)n.capacity_lost);
+    one(out, "board_capacity_lost_total", "counter", "How often a limit of the board cost detail.",
+        (double)n.capacity_lost);
     head(out, "alarm_deliveries", "gauge", "Deliveries of the alarms on the board, by state.");
     for (enum delivery_state s = 0; s < DELIVERY_STATE_COUNT; s++)
-        fprintf(out, "tocsin_alarm_deliveries{state=\"%s\"} %" PRIu64 "\n", delivery_state_str(s), deliveries[s]);
+        fprintf(out, "tocsin_alarm_deliveries{state=\"%s\"} %" PRIu64 "\n", delivery_state_str(s),
+                deliveries[s]);
     head(out, "troubles", "gauge", "Parts that are not as they should be, by code.");
     for (enum trouble_code t = 0; t < TROUBLE_CODE_COUNT; t++)
         fprintf(out, "tocsin_troubles{code=\"%s\"} %" PRIu64 "\n", trouble_code_str(t), troubles[t]);
@@ -140,7 +142,7 @@ static void put_endpoints(FILE *out, struct dispatch *dispatch)
         struct dispatch_endpoint_status s;
         head(out, table[i].name, table[i].type, table[i].help);
         for (size_t k = 0; dispatch_endpoint_status(dispatch, k, &s); k++) /* ids need no escaping */
-            fprintf(out, "tocsin_%s{endpoint=\"%s\"} %.17g\n", table[i].name, s.id, table[i].value(&s));
+            fprintf(out, "tocsin_%s{endpoint=\"%s\"} %.15g\n", table[i].name, s.id, table[i].value(&s));
     }
 }
 
@@ -149,8 +151,10 @@ static void put_mqtt(FILE *out, struct mqtt *mqtt)
     struct mqtt_counts n = mqtt_counts(mqtt);
     one(out, "mqtt_received_total", "counter", "Messages from the broker.", (double)n.received);
     one(out, "mqtt_published_total", "counter", "Messages to the broker.", (double)n.published);
-    one(out, "mqtt_publish_failed_total", "counter", "Messages that could not be sent.", (double)n.publish_failed);
-    one(out, "mqtt_dropped_total", "counter", "Messages dropped because a queue was full.", (double)n.dropped);
+    one(out, "mqtt_publish_failed_total", "counter", "Messages that could not be sent.",
+        (double)n.publish_failed);
+    one(out, "mqtt_dropped_total", "counter", "Messages dropped because a queue was full.",
+        (double)n.dropped);
     one(out, "mqtt_reconnects_total", "counter", "Connections made again.", (double)n.reconnects);
 }
 

@@ -13,8 +13,9 @@
 #define IDLE_TIMEOUT_S 15       /* of a connection on which nothing moves */
 #define WRITE_TIMEOUT_MS 120000 /* a client may take this long to read an answer */
 #define MEMORY (64 * 1024)      /* bytes of one request's line and headers */
-#define DISCARD_MAX (1 << 20)   /* bytes of a too large body that are read to be polite before the connection is cut */
-#define STOP_WAIT_NS 500000000  /* how long a stop waits for last words to be read */
+#define DISCARD_MAX                                                                                          \
+    (1 << 20) /* bytes of a too large body that are read to be polite before the connection is cut */
+#define STOP_WAIT_NS 500000000 /* how long a stop waits for last words to be read */
 
 uint64_t web_now_ms(void)
 {
@@ -36,8 +37,8 @@ static void exchange_release(struct web_exchange *x)
     free(x);
 }
 
-static void set_answer(struct web_exchange *x, unsigned status, const char *type, const char *headers, char *take_body,
-                       size_t size)
+static void set_answer(struct web_exchange *x, unsigned status, const char *type, const char *headers,
+                       char *take_body, size_t size)
 {
     x->status = status;
     x->content_type = type ? strdup(type) : NULL;
@@ -46,14 +47,17 @@ static void set_answer(struct web_exchange *x, unsigned status, const char *type
     x->answer_size = size;
 }
 
-/* The few problems that are found before anybody knows what is asked for. `type`, `title` and `detail` are ours: no
- * escaping. */
-static void set_problem(struct web_exchange *x, unsigned status, const char *type, const char *title, const char *detail)
+/* The few problems that are found before anybody knows what is asked for. `type`, `title` and `detail` are
+ * ours: no escaping. */
+static void set_problem(struct web_exchange *x, unsigned status, const char *type, const char *title,
+                        const char *detail)
 {
     char *body = NULL;
-    int size = asprintf(&body, "{\"type\":\"urn:tocsin:%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}", type, title,
-                        status, detail);
-    set_answer(x, status, "application/problem+json", NULL, size > 0 ? body : NULL, size > 0 ? (size_t)size : 0);
+    int size =
+        asprintf(&body, "{\"type\":\"urn:tocsin:%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}", type,
+                 title, status, detail);
+    set_answer(x, status, "application/problem+json", NULL, size > 0 ? body : NULL,
+               size > 0 ? (size_t)size : 0);
 }
 
 static void link_state(struct web_exchange *x, enum link_state state)
@@ -71,7 +75,8 @@ static void add_headers(struct MHD_Response *response, const struct web_exchange
 {
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            "default-src 'none'; frame-ancestors 'none'");
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
     if (x->content_type)
         MHD_add_response_header(response, "Content-Type", x->content_type);
@@ -120,7 +125,8 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     x->request.internal = x;
     atomic_init(&x->holders, 1);
     x->bad_uri = strstr(uri, "%00") != NULL;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     x->link = info ? info->socket_context : NULL;
     uv_mutex_lock(&web->mutex);
     web->exchanges++;
@@ -128,7 +134,8 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     return x;
 }
 
-static void on_completed(void *ctx, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
 {
     struct web *web = ctx;
     struct web_exchange *x = *context;
@@ -151,7 +158,8 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
     struct web *web = ctx;
     struct web_link *link = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         link = info ? calloc(1, sizeof *link) : NULL;
         if (!link)
             return;
@@ -219,8 +227,9 @@ static enum MHD_Result read_headers(struct web_exchange *x, const char *url, con
     if (!x->bad_uri)
         MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, on_query, x);
     if (x->bad_uri || !text_ok(url) || path_climbs(url)) {
-        set_problem(x, 400, "bad-request", "Bad request",
-                    "The address is not a valid one: UTF-8 without NUL or dot segments, and at most 16 parameters.");
+        set_problem(
+            x, 400, "bad-request", "Bad request",
+            "The address is not a valid one: UTF-8 without NUL or dot segments, and at most 16 parameters.");
         return respond(x);
     }
     const char *length = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -281,8 +290,9 @@ static enum MHD_Result hand_over(struct web_exchange *x)
     return respond(x);
 }
 
-static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
-                                 const char *version, const char *data, size_t *data_size, void **context)
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *data, size_t *data_size,
+                                 void **context)
 {
     struct web_exchange *x = *context;
     if (!x)
@@ -344,8 +354,8 @@ static void on_arrival(uv_async_t *handle)
         web->options.on_request(web->options.ctx, &x->request);
 }
 
-void web_answer_take(struct web_request *r, unsigned status, const char *content_type, const char *headers, char *take_body,
-                     size_t size)
+void web_answer_take(struct web_request *r, unsigned status, const char *content_type, const char *headers,
+                     char *take_body, size_t size)
 {
     struct web_exchange *x = r->internal;
     if (x->abandoned) {
@@ -357,8 +367,8 @@ void web_answer_take(struct web_request *r, unsigned status, const char *content
     exchange_release(x);
 }
 
-void web_answer(struct web_request *r, unsigned status, const char *content_type, const char *headers, const void *body,
-                size_t size)
+void web_answer(struct web_request *r, unsigned status, const char *content_type, const char *headers,
+                const void *body, size_t size)
 {
     char *copy = size ? malloc(size) : NULL;
     if (copy)
@@ -376,13 +386,15 @@ void web_feed(struct web_request *r, const char *tag, const char *backlog, size_
         if (x->feed)
             set_answer(x, 200, "text/event-stream", NULL, NULL, 0);
         else
-            set_problem(x, 503, "unavailable", "Too many feeds", "There are too many feeds already; try again later.");
+            set_problem(x, 503, "unavailable", "Too many feeds",
+                        "There are too many feeds already; try again later.");
         give_back(x);
     }
     exchange_release(x);
 }
 
-void web_publish(struct web *web, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag), void *ctx)
+void web_publish(struct web *web, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag),
+                 void *ctx)
 {
     uv_mutex_lock(&web->mutex);
     feeds_append(web, text, size, accept, ctx);
@@ -411,7 +423,8 @@ const char *web_query(const struct web_request *r, const char *name)
     return NULL;
 }
 
-/* Ends connections that take too long. shutdown() only: closing the file is libmicrohttpd's, which will notice. */
+/* Ends connections that take too long. shutdown() only: closing the file is libmicrohttpd's, which will
+ * notice. */
 static void cut_slow_links(struct web *web, uint64_t now_ms)
 {
     uv_mutex_lock(&web->mutex);
@@ -469,12 +482,13 @@ static struct MHD_Daemon *daemon_start(struct web *web, int fd)
         {MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_access, web, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_IP,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, web,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, web, MHD_OPTION_NOTIFY_CONNECTION, on_connection, web,
-                            MHD_OPTION_ARRAY, web->key ? tls : tls + 3, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_access, web, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_IP,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, web,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, web, MHD_OPTION_NOTIFY_CONNECTION, on_connection, web,
+        MHD_OPTION_ARRAY, web->key ? tls : tls + 3, MHD_OPTION_END);
 }
 
 static bool start(struct web *web, char error[256])

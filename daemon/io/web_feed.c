@@ -131,7 +131,8 @@ struct MHD_Response *feed_response(struct web_feed *f)
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_more, f, NULL);
 }
 
-void feeds_append(struct web *web, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag), void *ctx)
+void feeds_append(struct web *web, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag),
+                  void *ctx)
 {
     for (struct web_feed *f = web->feeds; f; f = f->next)
         if (!accept || accept(ctx, f->tag))

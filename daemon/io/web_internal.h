@@ -1,8 +1,8 @@
 /* web_internal.h - what web.c, web_feed.c and web_listen.c share.
  *
- * Who may touch what: a connection belongs to libmicrohttpd's thread, except while it is suspended: then its exchange
- * belongs to the loop, which gives it back by MHD_resume_connection(). Lists and feeds' buffers are under the mutex.
- * Locks are taken in this order only: the mutex, then libmicrohttpd's own. */
+ * Who may touch what: a connection belongs to libmicrohttpd's thread, except while it is suspended: then its
+ * exchange belongs to the loop, which gives it back by MHD_resume_connection(). Lists and feeds' buffers are
+ * under the mutex. Locks are taken in this order only: the mutex, then libmicrohttpd's own. */
 #ifndef TOCSIN_WEB_INTERNAL_H
 #define TOCSIN_WEB_INTERNAL_H
 
@@ -75,7 +75,8 @@ char *web_read_file(const char *path, char error[256]);            /* malloc'd, 
 struct web_feed *feed_create(struct web_exchange *, const char *tag, const char *backlog, size_t size);
 struct MHD_Response *feed_response(struct web_feed *);
 void feed_append(struct web_feed *, const char *text, size_t size);
-void feeds_append(struct web *, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag), void *ctx);
+void feeds_append(struct web *, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag),
+                  void *ctx);
 void feeds_end(struct web *);
 void feed_unlink(struct web_feed *);
 void feed_free(struct web_feed *);

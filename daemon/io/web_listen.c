@@ -36,11 +36,14 @@ static bool split(const char *text, char host[64], char port[8])
 static struct addrinfo *address_of(const char *text, char error[256])
 {
     char host[64], port[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
     struct addrinfo *found = NULL;
     if (!split(text, host, port) || getaddrinfo(host, port, &hints, &found) != 0) {
-        snprintf(error, 256, "cannot listen on \"%s\": an address and a port are needed, as in 127.0.0.1:8080 or [::1]:8080",
-                 text);
+        snprintf(
+            error, 256,
+            "cannot listen on \"%s\": an address and a port are needed, as in 127.0.0.1:8080 or [::1]:8080",
+            text);
         return NULL;
     }
     return found;
@@ -86,7 +89,9 @@ char *web_read_file(const char *path, char error[256])
     bool ok = text && !ferror(file) && size > 0 && size < FILE_MAX;
     if (!ok)
         snprintf(error, 256, "cannot read %s: %s", path,
-                 !file || (text && ferror(file)) ? strerror(errno) : size ? "it is larger than 1 MiB" : "it is empty");
+                 !file || (text && ferror(file)) ? strerror(errno)
+                 : size                          ? "it is larger than 1 MiB"
+                                                 : "it is empty");
     if (file)
         fclose(file);
     if (!ok) {

@@ -57,7 +57,8 @@ static void test_life(void **state)
     a = post(r, alarm, "acknowledge", "desk", "{\"note\":\"on it — 出警\"}");
     assert_int_equal(a.status, 200);
     assert_true(json_integer_value(json_object_get(a.json, "seq")) > 0);
-    assert_string_equal(json_string_value(json_object_get(json_object_get(a.json, "alarm"), "state")), "acknowledged");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(a.json, "alarm"), "state")),
+                        "acknowledged");
     answer_free(&a);
     a = post(r, alarm, "acknowledge", "desk", NULL);
     assert_string_equal(text_of(&a, "by"), "desk");
@@ -73,7 +74,8 @@ static void test_life(void **state)
     assert_int_equal(json_integer_value(json_object_get(a.json, "version")), version_of(r, alarm));
     expect(a, 409, "unseen", NULL);
     expect(post(r, alarm, "notes", "guard-1", "{\"text\":\"a ball hit the button\"}"), 200, NULL, NULL);
-    snprintf(body, sizeof body, "{\"disposition\":\"false\",\"seen_version\":%u,\"note\":\"seen\"}", version_of(r, alarm));
+    snprintf(body, sizeof body, "{\"disposition\":\"false\",\"seen_version\":%u,\"note\":\"seen\"}",
+             version_of(r, alarm));
     expect(post(r, alarm, "close", "guard-1", body), 200, NULL, NULL);
     a = post(r, alarm, "close", "desk", body);
     assert_string_equal(text_of(&a, "by"), "guard-1");
@@ -111,7 +113,8 @@ static void test_bad_deeds(void **state)
         {"acknowledge", "{", NULL, 400, "bad-request", "body"},
         {"acknowledge", "{} {}", NULL, 400, "bad-request", "body"},
         {"acknowledge", "{\"note\":\"\xff\"}", NULL, 400, "bad-request", "body"},
-        {"acknowledge", "{\"note\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}", NULL, 400, "bad-request", "body"},
+        {"acknowledge", "{\"note\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}", NULL, 400, "bad-request",
+         "body"},
         {"acknowledge", "{}", "text/plain", 415, "media-type", NULL},
         {"acknowledge", "{}", "application/jsonx", 415, "media-type", NULL},
         {"acknowledge", "note=x", "application/x-www-form-urlencoded", 415, "media-type", NULL},
@@ -119,14 +122,19 @@ static void test_bad_deeds(void **state)
         {"close", "{\"disposition\":\"real\"}", NULL, 400, "bad-request", "seen_version"},
         {"close", "{\"disposition\":\"reel\",\"seen_version\":1}", NULL, 422, "unprocessable", "disposition"},
         {"close", "{\"disposition\":false,\"seen_version\":1}", NULL, 400, "bad-request", "disposition"},
-        {"close", "{\"disposition\":\"real\",\"seen_version\":\"1\"}", NULL, 400, "bad-request", "seen_version"},
-        {"close", "{\"disposition\":\"real\",\"seen_version\":1.5}", NULL, 400, "bad-request", "seen_version"},
-        {"close", "{\"disposition\":\"real\",\"seen_version\":0}", NULL, 422, "unprocessable", "seen_version"},
-        {"close", "{\"disposition\":\"real\",\"seen_version\":4294967297}", NULL, 422, "unprocessable", "seen_version"},
+        {"close", "{\"disposition\":\"real\",\"seen_version\":\"1\"}", NULL, 400, "bad-request",
+         "seen_version"},
+        {"close", "{\"disposition\":\"real\",\"seen_version\":1.5}", NULL, 400, "bad-request",
+         "seen_version"},
+        {"close", "{\"disposition\":\"real\",\"seen_version\":0}", NULL, 422, "unprocessable",
+         "seen_version"},
+        {"close", "{\"disposition\":\"real\",\"seen_version\":4294967297}", NULL, 422, "unprocessable",
+         "seen_version"},
         {"notes", "{}", NULL, 400, "bad-request", "text"},
         {"notes", long_note, NULL, 422, "unprocessable", "text"},
         {"acknowledge?x=1", NULL, NULL, 400, "bad-request", "x"},
-        {"acknowledge", "{}", "application/json; charset=utf-8", 200, NULL, NULL}, /* and none of the above did it */
+        {"acknowledge", "{}", "application/json; charset=utf-8", 200, NULL,
+         NULL}, /* and none of the above did it */
     };
     strcpy(long_note, "{\"text\":\"");
     memset(long_note + 9, 'x', LIMIT_NOTE + 1);
@@ -138,7 +146,8 @@ static void test_bad_deeds(void **state)
         snprintf(path, sizeof path, "/api/v1/alarms/%s/%s", alarm, table[i].deed);
         struct answer a = rig_ask(r, "POST", path, "desk", table[i].body, table[i].type, NULL, 20000);
         if (a.status != table[i].status)
-            fail_msg("%s %s: expected %ld, got %ld %s", table[i].deed, table[i].body, table[i].status, a.status, a.body);
+            fail_msg("%s %s: expected %ld, got %ld %s", table[i].deed, table[i].body, table[i].status,
+                     a.status, a.body);
         expect(a, table[i].status, table[i].problem, table[i].field);
     }
     rig_stop(r);
@@ -209,7 +218,8 @@ static void test_forgotten(void **state)
                  version_of(r, alarm), i);
         expect(post(r, alarm, "close", "desk", body), 200, NULL, NULL);
     }
-    rig_call(r, move_clock, (void *)(intptr_t)(2 * 3600 * 1000)); /* what the dead endpoint was owed is given up, too */
+    rig_call(r, move_clock,
+             (void *)(intptr_t)(2 * 3600 * 1000)); /* what the dead endpoint was owed is given up, too */
     rig_settle(r, &look);
     rig_call(r, move_clock, (void *)(intptr_t)(60 * 1000));
     rig_press(r, "school-2/b2", 9, "panic", other);
@@ -222,7 +232,8 @@ static void test_forgotten(void **state)
     assert_string_equal(text_of(&a, "state"), "closed");
     assert_string_equal(text_of(&a, "disposition"), "accidental");
     assert_string_equal(text_of(&a, "closed_by"), "desk");
-    assert_string_equal(json_string_value(json_object_get(json_object_get(a.json, "site"), "name")), "School \"1\"");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(a.json, "site"), "name")),
+                        "School \"1\"");
     assert_int_equal(json_array_size(json_object_get(a.json, "presses")), 1);
     assert_true(json_array_size(json_object_get(a.json, "events")) >= 2);
     assert_int_equal(json_array_size(json_object_get(a.json, "notes")), 1);
@@ -237,7 +248,8 @@ static void test_forgotten(void **state)
     unsigned seen = 0;
     uint64_t before = 0;
     do { /* one by one, the newest first, none twice */
-        snprintf(path, sizeof path, before ? "/api/v1/alarms?state=all&limit=1&before=%llu" : "/api/v1/alarms?state=all&limit=1",
+        snprintf(path, sizeof path,
+                 before ? "/api/v1/alarms?state=all&limit=1&before=%llu" : "/api/v1/alarms?state=all&limit=1",
                  (unsigned long long)before);
         a = get(r, path, "desk");
         seen += (unsigned)json_array_size(json_object_get(a.json, "alarms"));
@@ -253,8 +265,8 @@ static void test_forgotten(void **state)
 
 /* The disk dies: an alarm is shown, a deed is done, and neither is called recorded. */
 
-static enum store_answer append_fails(struct store *s, const struct store_head *head, const struct store_batch *batch,
-                                      char error[LIMIT_TEXT])
+static enum store_answer append_fails(struct store *s, const struct store_head *head,
+                                      const struct store_batch *batch, char error[LIMIT_TEXT])
 {
     snprintf(error, LIMIT_TEXT, "the disk is gone");
     return STORE_FAILED;
@@ -341,12 +353,9 @@ int main(void)
 {
     curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),
-        cmocka_unit_test(test_bad_deeds),
-        cmocka_unit_test(test_two_at_once),
-        cmocka_unit_test(test_forgotten),
-        cmocka_unit_test(test_dead_disk),
-        cmocka_unit_test(test_stop_under_way),
+        cmocka_unit_test(test_life),        cmocka_unit_test(test_bad_deeds),
+        cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_dead_disk),   cmocka_unit_test(test_stop_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,7 +110,8 @@ static void listen_live(void *ctx)
 {
     struct listener *l = ctx;
     for (int i = 0; i < 3; i++)
-        listen_from(l->r, l->who, l->heard.last_id, &l->heard, strcmp(l->who, "guard-1") ? NULL : "\"site\":\"school-2\"");
+        listen_from(l->r, l->who, l->heard.last_id, &l->heard,
+                    strcmp(l->who, "guard-1") ? NULL : "\"site\":\"school-2\"");
 }
 
 /* Listeners that come and go while presses pour in: everything arrives once, in order. */
@@ -151,8 +152,9 @@ static void test_live(void **state)
 static void decode(const json_t *text, unsigned char hash[32])
 {
     size_t size = 0;
-    assert_int_equal(sodium_base642bin(hash, 32, json_string_value(text), json_string_length(text), NULL, &size, NULL,
-                                       sodium_base64_VARIANT_ORIGINAL), 0);
+    assert_int_equal(sodium_base642bin(hash, 32, json_string_value(text), json_string_length(text), NULL,
+                                       &size, NULL, sodium_base64_VARIANT_ORIGINAL),
+                     0);
     assert_int_equal(size, 32);
 }
 
@@ -248,8 +250,9 @@ static void test_refused(void **state)
     }
     struct answer a = get(r, "/api/v1/refused?limit=1", "guard-2");
     assert_int_equal(json_array_size(json_object_get(a.json, "refused")), 1);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(a.json, "refused"), 0), "refusal")),
-                        "unknown_device");
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(a.json, "refused"), 0), "refusal")),
+        "unknown_device");
     answer_free(&a);
     rig_stop(r);
 }

@@ -64,8 +64,8 @@ static void test_tokens_and_roles(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct answer a = rig_ask(r, table[i].method, table[i].path, table[i].who, NULL, NULL, NULL, 20000);
         if (a.status != table[i].status)
-            fail_msg("%s %s as %s: expected %ld, got %ld %s", table[i].method, table[i].path, table[i].who, table[i].status,
-                     a.status, a.body);
+            fail_msg("%s %s as %s: expected %ld, got %ld %s", table[i].method, table[i].path, table[i].who,
+                     table[i].status, a.status, a.body);
         if (a.status == 401)
             assert_non_null(strstr(a.headers, "WWW-Authenticate: Bearer"));
         if (a.status == 405)
@@ -73,7 +73,8 @@ static void test_tokens_and_roles(void **state)
         assert_non_null(strstr(a.headers, "Cache-Control: no-store"));
         expect(a, table[i].status, table[i].type, table[i].field);
     }
-    struct answer scheme = rig_ask(r, "GET", "/api/v1/me", NULL, NULL, NULL, "Authorization: Basic dGs6dGs=", 20000);
+    struct answer scheme =
+        rig_ask(r, "GET", "/api/v1/me", NULL, NULL, NULL, "Authorization: Basic dGs6dGs=", 20000);
     expect(scheme, 401, "unauthorized", NULL);
     struct answer feed = rig_ask(r, "GET", "/api/v1/feed", "desk", NULL, NULL, "Last-Event-ID: abc", 20000);
     expect(feed, 400, "bad-request", "Last-Event-ID");
@@ -116,7 +117,8 @@ static void test_sites_and_devices(void **state)
         seen += (unsigned)json_array_size(json_object_get(a.json, "devices"));
         json_t *next = json_object_get(a.json, "next");
         if (json_is_integer(next))
-            snprintf(path, sizeof path, "/api/v1/devices?limit=2&after=%lld", (long long)json_integer_value(next));
+            snprintf(path, sizeof path, "/api/v1/devices?limit=2&after=%lld",
+                     (long long)json_integer_value(next));
         bool more = json_is_integer(next);
         assert_true(more || json_is_null(next));
         answer_free(&a);
@@ -182,10 +184,13 @@ static void test_health_troubles_metrics(void **state)
         answer_free(&a);
     }
     a = get(r, "/metrics", NULL);
-    static const char *const has[] = {
-        "# TYPE tocsin_presses_total counter\n", "\ntocsin_presses_total 0\n", "\ntocsin_troubles{code=\"broker\"} 1\n",
-        "\ntocsin_alarms_open{mode=\"real\"} 0\n", "\ntocsin_ready 1\n", "\ntocsin_resident_memory_bytes ",
-        "\ntocsin_build_info{version=\"0.0.test\"} 1\n"};
+    static const char *const has[] = {"# TYPE tocsin_presses_total counter\n",
+                                      "\ntocsin_presses_total 0\n",
+                                      "\ntocsin_troubles{code=\"broker\"} 1\n",
+                                      "\ntocsin_alarms_open{mode=\"real\"} 0\n",
+                                      "\ntocsin_ready 1\n",
+                                      "\ntocsin_resident_memory_bytes ",
+                                      "\ntocsin_build_info{version=\"0.0.test\"} 1\n"};
     for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
         if (!strstr(a.body, has[i]))
             fail_msg("no \"%s\" in %s", has[i], a.body);

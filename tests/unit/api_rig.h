@@ -1,5 +1,6 @@
-/* api_rig.h - for the api_*.c tests: the real engine, journal, SQLite store, history and web server on a loop of its own
- * thread, with a clock that tests can move and without a broker and endpoints; and an HTTP client. */
+/* api_rig.h - for the api_*.c tests: the real engine, journal, SQLite store, history and web server on a loop
+ * of its own thread, with a clock that tests can move and without a broker and endpoints; and an HTTP client.
+ */
 #ifndef TOCSIN_TEST_API_RIG_H
 #define TOCSIN_TEST_API_RIG_H
 
@@ -140,32 +141,35 @@ static void rig_write(const char *folder, const char *name, const char *text)
     close(fd);
 }
 
-/* Accounts by their token "tk_<id>": desk and bureau see all, guard-1 and guard-2 one school each, viewer may only look,
- * admin-2 is restricted to school-2. */
+/* Accounts by their token "tk_<id>": desk and bureau see all, guard-1 and guard-2 one school each, viewer may
+ * only look, admin-2 is restricted to school-2. */
 static void rig_write_conf(struct rig *r)
 {
     static const struct {
         const char *id, *role, *sites;
-    } accounts[] = {{"desk", "police", NULL},       {"bureau", "bureau", NULL},      {"viewer", "viewer", NULL},
-                    {"guard-1", "guard", "school-1"}, {"guard-2", "guard", "school-2"}, {"admin-2", "admin", "school-2"}};
+    } accounts[] = {{"desk", "police", NULL},         {"bureau", "bureau", NULL},
+                    {"viewer", "viewer", NULL},       {"guard-1", "guard", "school-1"},
+                    {"guard-2", "guard", "school-2"}, {"admin-2", "admin", "school-2"}};
     char path[128], error[LIMIT_TEXT], text[8192], hash[SECRET_TEXT], token[64];
     snprintf(path, sizeof path, "%s/journal.key", r->folder);
     assert_true(secret_new_journal_key(path, "tocsin.test", error));
-    int size = snprintf(text, sizeof text,
-                        "daemon: {name: tocsin.test, state_dir: %s, journal_key_file: journal.key,\n"
-                        "  http_listen: \"127.0.0.1:0\", record_wait_ms: 50}\n"
-                        "broker: {address: 127.0.0.1, port: 1}\n"
-                        "endpoints:\n"
-                        "  - {id: police, name: Police, role: police, urls: [\"http://127.0.0.1:9/a\"]}\n"
-                        "plans:\n"
-                        "  - id: default\n"
-                        "    steps: [{answer_timeout_s: 60, endpoints: [police]}]\n"
-                        "    acks_needed: [police]\n"
-                        "sites:\n"
-                        "  - {id: school-1, name: \"School \\\"1\\\"\", plan: default, zones: [{id: z1, name: Room 1}],\n"
-                        "     devices: [{id: b1, zone: z1}, {id: b2}, {id: b3}]}\n"
-                        "  - {id: school-2, name: School 2, plan: default, devices: [{id: b1}, {id: b2}]}\n"
-                        "accounts:\n", r->folder);
+    int size = snprintf(
+        text, sizeof text,
+        "daemon: {name: tocsin.test, state_dir: %s, journal_key_file: journal.key,\n"
+        "  http_listen: \"127.0.0.1:0\", record_wait_ms: 50}\n"
+        "broker: {address: 127.0.0.1, port: 1}\n"
+        "endpoints:\n"
+        "  - {id: police, name: Police, role: police, urls: [\"http://127.0.0.1:9/a\"]}\n"
+        "plans:\n"
+        "  - id: default\n"
+        "    steps: [{answer_timeout_s: 60, endpoints: [police]}]\n"
+        "    acks_needed: [police]\n"
+        "sites:\n"
+        "  - {id: school-1, name: \"School \\\"1\\\"\", plan: default, zones: [{id: z1, name: Room 1}],\n"
+        "     devices: [{id: b1, zone: z1}, {id: b2}, {id: b3}]}\n"
+        "  - {id: school-2, name: School 2, plan: default, devices: [{id: b1}, {id: b2}]}\n"
+        "accounts:\n",
+        r->folder);
     for (size_t i = 0; i < sizeof accounts / sizeof accounts[0]; i++) {
         snprintf(token, sizeof token, "tk_%s", accounts[i].id);
         secret_token_hash(token, hash);
@@ -377,8 +381,8 @@ static size_t rig_collect_header(char *data, size_t size, size_t count, void *ct
 }
 
 /* `who`: an account, NULL = no token; `type`: NULL = application/json; `extra`: NULL or one header more. */
-static struct answer rig_ask(struct rig *r, const char *method, const char *path, const char *who, const char *body,
-                             const char *type, const char *extra, long timeout_ms)
+static struct answer rig_ask(struct rig *r, const char *method, const char *path, const char *who,
+                             const char *body, const char *type, const char *extra, long timeout_ms)
 {
     struct answer a = {0};
     char url[400], header[200];
@@ -424,8 +428,8 @@ static __attribute__((unused)) struct answer get(struct rig *r, const char *path
     return rig_ask(r, "GET", path, who, NULL, NULL, NULL, 20000);
 }
 
-static __attribute__((unused)) struct answer post(struct rig *r, const char *alarm, const char *deed, const char *who,
-                                                  const char *body)
+static __attribute__((unused)) struct answer post(struct rig *r, const char *alarm, const char *deed,
+                                                  const char *who, const char *body)
 {
     char path[200];
     snprintf(path, sizeof path, "/api/v1/alarms/%s/%s", alarm, deed);
@@ -453,7 +457,8 @@ static __attribute__((unused)) void expect(struct answer a, long status, const c
     snprintf(wanted, sizeof wanted, "urn:tocsin:%s", type ? type : "");
     if (a.status != status || (type && strcmp(text_of(&a, "type"), wanted) != 0) ||
         (field && strcmp(text_of(&a, "field"), field) != 0))
-        fail_msg("expected %ld %s %s, got %ld %s", status, type ? type : "", field ? field : "", a.status, a.body);
+        fail_msg("expected %ld %s %s, got %ld %s", status, type ? type : "", field ? field : "", a.status,
+                 a.body);
     if (type) {
         assert_true(json_integer_value(json_object_get(a.json, "status")) == status);
         assert_true(text_of(&a, "title")[0] && text_of(&a, "detail")[0]);
