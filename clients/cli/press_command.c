@@ -267,7 +267,7 @@ static int press_and_wait(struct button *b)
         publish(b);
     }
     snprintf(seconds, sizeof seconds, "%lld", (long long)(b->wait_ms / 1000));
-    complain_about(TEXT_PRESS_NO_RECEIPT, {"stage", b->wanted_stage}, {"seconds", seconds},
+    complain_about(*b->alarm ? TEXT_PRESS_NO_STAGE : TEXT_PRESS_NO_RECEIPT, {"stage", b->wanted_stage}, {"seconds", seconds},
                    {"topic", b->press_topic});
     return RESULT_NOT_SO;
 }

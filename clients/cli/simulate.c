@@ -93,7 +93,7 @@ static void apply(struct run *r, struct event *e)
     bool exhausted = a && a->exhausted;
     board_apply(r->board, e);
     a = board_alarm(r->board, e->alarm);
-    r->s->happened(r->s->ctx, r->now_ms, e, board_last_result(r->board), a, before, exhausted);
+    r->s->happened(r->s->ctx, r->now_ms, e, a, before, exhausted);
 }
 
 /* A press joins the open case of its place or opens one. A deed is about the first case until that is closed. */

@@ -31,8 +31,8 @@ struct simulation {
     void (*told)(void *ctx, int64_t after_ms, const struct effect *);
     /* An event was applied. `before`: the alarm's state until then, ALARM_STATE_COUNT = there was none.
      * `alarm`: NULL = it opened none. */
-    void (*happened)(void *ctx, int64_t after_ms, const struct event *, enum step_result, const struct alarm *,
-                     enum alarm_state before, bool exhausted_before);
+    void (*happened)(void *ctx, int64_t after_ms, const struct event *, const struct alarm *, enum alarm_state before,
+                     bool exhausted_before);
     void *ctx;
 };
 

@@ -58,38 +58,21 @@ static void told(void *ctx, int64_t after_ms, const struct effect *effect)
                        "change", d->told_version == 0 ? "opened" : change));
 }
 
-static void say_useless(struct timeline *t, int64_t after_ms, const struct event *e, const struct alarm *alarm,
-                        enum step_result result)
-{
-    char sentence[STORY_TEXT];
-    TEXT_FILL(sentence, TEXT_SIMULATE_IMPOSSIBLE, {"who", e->deed.by},
-              {"deed", text_word("deed", event_type_str(e->type))},
-              {"reason", text(result == STEP_ALREADY ? TEXT_REASON_ALREADY : TEXT_REASON_IMPOSSIBLE)});
-    add_line(t, after_ms, alarm, "useless", TONE_BAD, sentence, NULL);
-}
-
-static void happened(void *ctx, int64_t after_ms, const struct event *e, enum step_result result,
-                     const struct alarm *alarm, enum alarm_state before, bool exhausted_before)
+static void happened(void *ctx, int64_t after_ms, const struct event *e, const struct alarm *alarm,
+                     enum alarm_state before, bool exhausted_before)
 {
     struct timeline *t = ctx;
     char sentence[STORY_TEXT];
     struct story_line line;
-    bool is_deed = e->type == EVENT_ACKNOWLEDGED || e->type == EVENT_COMING || e->type == EVENT_ON_SCENE ||
-                   e->type == EVENT_CLOSED;
     if (alarm && t->alarm[0] == '\0')
         memcpy(t->alarm, alarm->id, sizeof t->alarm);
     if (alarm && strcmp(alarm->id, t->alarm) == 0)
         t->state = alarm->state;
-    if (e->type == EVENT_DELIVERY_RESULT) /* "told" says it; here it is received at once */
-        return;
-    if (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET)
-        return;
-    if (is_deed && result != STEP_CHANGED) {
-        say_useless(t, after_ms, e, alarm, result);
-        return;
-    }
     story_tell(t->story, e, NULL, &line);
-    add_line(t, after_ms, alarm, event_type_str(e->type), line.tone, line.text, NULL);
+    if (e->type == EVENT_DELIVERY_RESULT || (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET))
+        return; /* "told" has said it: here it is received at once */
+    add_line(t, after_ms, alarm, event_type_str(e->type), line.tone, line.text,
+             line.useless ? json_pack("{s:b}", "useless", true) : NULL);
     if (alarm && before != ALARM_STATE_COUNT && alarm->state != before) {
         const char *state = alarm_state_str(alarm->state);
         TEXT_FILL(sentence, TEXT_SIMULATE_STATE, {"state", text_word("state", state)});

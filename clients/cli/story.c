@@ -1,6 +1,7 @@
 #include "cli/story.h"
 #include "cli/texts.h"
 #include "codec/event_json.h"
+#include "core/alarm.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -9,15 +10,9 @@
 
 #define ALARMS 256 /* alarms whose opening is remembered; a longer replay forgets the oldest */
 
-struct told_alarm {
-    char id[LIMIT_ALARM_ID];
-    int64_t opened_clock_ms;
-    struct plan plan;
-};
-
 struct story {
-    json_t *names; /* "what/id" → name */
-    struct told_alarm alarms[ALARMS];
+    json_t *names;               /* "what/id" → name */
+    struct alarm alarms[ALARMS]; /* followed with the daemon's own core: it knows what changed something */
     unsigned next;
 };
 
@@ -67,7 +62,7 @@ static const char *zone_name(const struct story *s, const char *site, const char
     return name == id || strcmp(name, id) == 0 ? zone : name;
 }
 
-static struct told_alarm *find(struct story *s, const char *id)
+static struct alarm *find(struct story *s, const char *id)
 {
     for (unsigned i = 0; i < ALARMS; i++)
         if (*id && strcmp(s->alarms[i].id, id) == 0)
@@ -75,14 +70,18 @@ static struct told_alarm *find(struct story *s, const char *id)
     return NULL;
 }
 
-static void remember(struct story *s, const struct event *e)
+/* What the event does to its alarm; `opened`: it is the press that opened it. STEP_CHANGED also when nobody knows. */
+static enum step_result follow(struct story *s, const struct event *e, bool *opened)
 {
-    if (find(s, e->alarm) || e->alarm[0] == '\0')
-        return;
-    struct told_alarm *a = &s->alarms[s->next++ % ALARMS];
-    memcpy(a->id, e->alarm, sizeof a->id);
-    a->opened_clock_ms = e->clock_ms;
-    a->plan = e->press.plan;
+    struct alarm *a = find(s, e->alarm);
+    *opened = !a && e->type == EVENT_PRESS_RECEIVED && e->press.plan.step_count > 0 && e->alarm[0];
+    if (*opened) {
+        a = &s->alarms[s->next++ % ALARMS];
+        memset(a, 0, sizeof *a);
+        alarm_open(a, e);
+        return STEP_CHANGED;
+    }
+    return a ? alarm_step(a, e) : STEP_CHANGED;
 }
 
 static void append(char *out, const char *more)
@@ -111,6 +110,10 @@ static void what_is_odd(const struct event_press *p, char *out)
     TEXT_FILL(more, TEXT_PRESS_ODD, {"what", list});
     if (*list)
         append(out, more);
+    if (p->oddities & (ODD_NOT_JSON | ODD_TOO_LONG | ODD_UNKNOWN_KIND | ODD_BAD_FIELD | ODD_DUPLICATE_KEY) && *p->raw) {
+        TEXT_FILL(more, TEXT_PRESS_RAW, {"raw", p->raw});
+        append(out, more);
+    }
     if (p->oddities & ODD_CLOCK_SKEW && p->claimed_ms != 0) {
         char at[TERMINAL_TIME];
         terminal_time(at, p->claimed_ms);
@@ -119,13 +122,10 @@ static void what_is_odd(const struct event_press *p, char *out)
     }
 }
 
-static void tell_press(struct story *s, const struct event *e, struct story_line *out)
+static void tell_press(const struct story *s, const struct event *e, bool opens, struct story_line *out)
 {
     const struct event_press *p = &e->press;
-    bool opens = p->plan.step_count > 0 && !find(s, e->alarm);
     char where[LIMIT_TEXT * 2], more[256], percent[16];
-    if (opens)
-        remember(s, e);
     place(s, p, where);
     enum text sentence = p->kind == KIND_CANCEL ? TEXT_PRESS_CANCELS : opens ? TEXT_PRESS_OPENS : TEXT_PRESS_JOINS;
     TEXT_FILL(out->text, sentence, {"kind", text_word("kind", kind_str(p->kind))}, {"place", where}, {"plan", p->plan.id});
@@ -142,7 +142,7 @@ static void tell_press(struct story *s, const struct event *e, struct story_line
     out->tone = p->mode == MODE_REAL ? TONE_ALARM : TONE_STRONG;
 }
 
-static void tell_refused(struct story *s, const struct event *e, struct story_line *out)
+static void tell_refused(const struct story *s, const struct event *e, struct story_line *out)
 {
     char where[LIMIT_TEXT * 2];
     place(s, &e->press, where);
@@ -152,7 +152,7 @@ static void tell_refused(struct story *s, const struct event *e, struct story_li
     out->tone = TONE_BAD;
 }
 
-static void tell_no_answer(const struct told_alarm *a, unsigned step, struct story_line *out)
+static void tell_no_answer(const struct alarm *a, unsigned step, struct story_line *out)
 {
     bool known = a && step < a->plan.step_count;
     bool last = known && step + 1 >= a->plan.step_count;
@@ -168,7 +168,7 @@ static void tell_no_answer(const struct told_alarm *a, unsigned step, struct sto
 
 static void tell_deadline(struct story *s, const struct event *e, struct story_line *out)
 {
-    const struct told_alarm *a = find(s, e->alarm);
+    const struct alarm *a = find(s, e->alarm);
     char seconds[16];
     switch (e->deadline.kind) {
     case DEADLINE_ANSWER:
@@ -192,7 +192,7 @@ static void tell_deadline(struct story *s, const struct event *e, struct story_l
     assert(false);
 }
 
-static void tell_delivery(struct story *s, const struct event *e, struct story_line *out)
+static void tell_delivery(const struct story *s, const struct event *e, struct story_line *out)
 {
     static const struct {
         enum text sentence;
@@ -212,7 +212,7 @@ static void tell_delivery(struct story *s, const struct event *e, struct story_l
     out->tone = told[d->outcome].tone;
 }
 
-static void tell_deed(struct story *s, const struct event *e, const char *note, struct story_line *out)
+static void tell_deed(const struct story *s, const struct event *e, const char *note, struct story_line *out)
 {
     static const enum text sentences[EVENT_TYPE_COUNT] = {[EVENT_ACKNOWLEDGED] = TEXT_ACKNOWLEDGED,
                                                           [EVENT_COMING] = TEXT_COMING,
@@ -237,18 +237,17 @@ static void tell_deed(struct story *s, const struct event *e, const char *note, 
 static void tell_trouble(const struct event *e, struct story_line *out)
 {
     bool raised = e->type == EVENT_TROUBLE_RAISED;
-    TEXT_FILL(out->text, raised ? TEXT_TROUBLE_RAISED : TEXT_TROUBLE_CLEARED,
-         {"code", text_word("trouble", trouble_code_str(e->trouble.code))}, {"part", e->trouble.part},
-         {"text", e->trouble.text});
+    const char *code = trouble_code_str(e->trouble.code);
+    bool one_of_many = strcmp(code, e->trouble.part) != 0; /* "clock: clock" says nothing more */
+    TEXT_FILL(out->text, raised ? TEXT_TROUBLE_RAISED : TEXT_TROUBLE_CLEARED, {"code", text_word("trouble", code)},
+              {"part", one_of_many ? e->trouble.part : ""}, {"space", one_of_many ? " " : ""},
+              {"text", e->trouble.text});
     out->tone = raised ? TONE_BAD : TONE_GOOD;
 }
 
-void story_tell(struct story *s, const struct event *e, const char *note, struct story_line *out)
+static void tell(struct story *s, const struct event *e, const char *note, bool opened, struct story_line *out)
 {
     char count[24];
-    memset(out, 0, sizeof *out);
-    memcpy(out->alarm, e->alarm, sizeof out->alarm);
-    out->at_ms = e->at_ms;
     switch (e->type) {
     case EVENT_DAEMON_STARTED:
         TEXT_FILL(out->text, TEXT_DAEMON_STARTED, {"version", e->daemon.version});
@@ -260,7 +259,7 @@ void story_tell(struct story *s, const struct event *e, const char *note, struct
         append(out->text, text(TEXT_CONF_LOADED));
         break;
     case EVENT_PRESS_RECEIVED:
-        tell_press(s, e, out);
+        tell_press(s, e, opened, out);
         break;
     case EVENT_PRESS_REFUSED:
         tell_refused(s, e, out);
@@ -290,7 +289,33 @@ void story_tell(struct story *s, const struct event *e, const char *note, struct
     case EVENT_TYPE_COUNT:
         assert(false);
     }
-    const struct told_alarm *a = find(s, e->alarm);
+}
+
+/* Deeds that came too late are in the record, too; whoever reads it must see that they changed nothing. */
+static void tell_useless(const struct event *e, enum step_result result, struct story_line *out)
+{
+    char more[256];
+    bool deed = e->type == EVENT_ACKNOWLEDGED || e->type == EVENT_COMING || e->type == EVENT_ON_SCENE ||
+                e->type == EVENT_CLOSED;
+    bool late = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind != DEADLINE_FORGET;
+    if (result == STEP_CHANGED || !(deed || late))
+        return;
+    out->useless = true;
+    TEXT_FILL(more, TEXT_USELESS, {"reason", text(result == STEP_ALREADY ? TEXT_REASON_ALREADY : TEXT_REASON_IMPOSSIBLE)});
+    append(out->text, more);
+    out->tone = TONE_QUIET;
+}
+
+void story_tell(struct story *s, const struct event *e, const char *note, struct story_line *out)
+{
+    bool opened;
+    memset(out, 0, sizeof *out);
+    memcpy(out->alarm, e->alarm, sizeof out->alarm);
+    out->at_ms = e->at_ms;
+    enum step_result result = follow(s, e, &opened);
+    tell(s, e, note, opened, out);
+    tell_useless(e, result, out);
+    const struct alarm *a = find(s, e->alarm);
     out->after_ms = a ? e->clock_ms - a->opened_clock_ms : -1;
 }
 

@@ -1,7 +1,8 @@
 /* story.h - an event, told in one sentence. Shared by show, watch, replay and simulate.
  *
  * Promises: every event gets a sentence, also one this tool does not know. What was recorded is told, nothing is
- * guessed: a plan's times are named only when the alarm's opening was told by the same teller.
+ * guessed: a plan's times, and whether a deed changed something, are told only when the same teller told the alarm's
+ * opening. What an event did is asked of the daemon's own core.
  * Does not: print (terminal.h cleans and prints), read clocks.
  *
  *     struct story *s = story_create();
@@ -25,6 +26,7 @@ struct story_line {
     enum tone tone;
     char alarm[LIMIT_ALARM_ID];
     int64_t at_ms;
+    bool useless;     /* a deed or a deadline that changed nothing */
     int64_t after_ms; /* since the alarm was opened, by the daemon's own clock; -1 = not known */
 };
 

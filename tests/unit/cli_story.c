@@ -89,6 +89,21 @@ static struct event odd_press(void)
     return e;
 }
 
+static struct event garbage_press(void)
+{
+    struct event e = pressed(KIND_GENERIC, false);
+    e.press.oddities = ODD_NOT_JSON;
+    strcpy(e.press.raw, "help!");
+    return e;
+}
+
+static struct event clock_trouble(void)
+{
+    struct event e = trouble(EVENT_TROUBLE_RAISED);
+    e.trouble = (struct event_trouble){.code = TROUBLE_CLOCK, .part = "clock", .text = "not synchronised"};
+    return e;
+}
+
 static struct event skewed_press(void)
 {
     struct event e = pressed(KIND_PANIC, false);
@@ -140,11 +155,12 @@ static struct sentence *sentences(size_t *count)
          "未作为警情处理：Example School Room 204（按钮 room-204）：签名错误；请值班台核查"},
         {deadline(DEADLINE_ANSWER, 0), NULL, "nobody acknowledged step 1 within 30 s: step 2 of 2 is told, too",
          "第 1 级在 30 秒内无人签收：升级，同时通知第 2 级（共 2 级）"},
-        {deadline(DEADLINE_ANSWER, 1), NULL,
-         "nobody acknowledged within 60 s and the plan has no further step: everybody is told again", NULL},
         {deadline(DEADLINE_COMING, 0), NULL,
-         "acknowledged, but nobody said within 300 s that they are coming: the alarm is open again", NULL},
-        {deadline(DEADLINE_TEST, 0), NULL, "the test has had its time and closes itself", NULL},
+         "acknowledged, but nobody said within 300 s that they are coming: the alarm is open again"
+         " - this changed nothing: the alarm's state did not allow it any more",
+         NULL},
+        {deadline(DEADLINE_TEST, 0), NULL,
+         "the test has had its time and closes itself - this changed nothing: the alarm's state did not allow it any more", NULL},
         {deadline(DEADLINE_FORGET, 0), NULL, "the last word about the closed alarm was tried long enough", NULL},
         {delivery(OUTCOME_RECEIVED, "", true), NULL, "Police Desk received it (attempt 2, 31 ms)",
          "Police Desk 已收到（第 2 次，31 毫秒）"},
@@ -162,6 +178,11 @@ static struct sentence *sentences(size_t *count)
         {deed(EVENT_NOTE_ADDED, "", "00"), "a {who} ball", "desk-3 (police) added a note: \"a {who} ball\"", NULL},
         {deed(EVENT_NOTE_ADDED, "", "00"), NULL,
          "desk-3 (police) added a note (with a note that is not shown here or was erased)", NULL},
+        {garbage_press(), NULL,
+         "generic alarm pressed: Room 204 of Example School (button room-204); joins the alarm"
+         " (odd: its message is not JSON) (its message: help!)",
+         NULL},
+        {clock_trouble(), NULL, "trouble: clock: not synchronised", "故障：时钟：not synchronised"},
         {trouble(EVENT_TROUBLE_RAISED), NULL, "trouble: device silent school-1/room-204: silent for 20 s", NULL},
         {trouble(EVENT_TROUBLE_CLEARED), NULL, "over: device silent school-1/room-204: silent for 20 s", NULL},
         {daemon_event(EVENT_DAEMON_STARTED), NULL, "the daemon started (version 0.1.0)", "警钟服务启动（版本 0.1.0）"},
@@ -202,6 +223,8 @@ static void every_event_has_its_sentence(void **state)
         assert_int_equal(line.after_ms, list[i].event.alarm[0] ? 2000 : -1);
         assert_int_equal(line.at_ms, list[i].event.at_ms);
         seen[list[i].event.type] = true;
+        story_destroy(s);
+        s = teller();
         text_choose("zh");
         tell(s, &list[i], &line);
         assert_string_not_equal(line.text, list[i].english);
@@ -229,6 +252,57 @@ static void the_first_press_opens(void **state)
     assert_int_equal(line.tone, TONE_ALARM);
     story_tell(s, &e, NULL, &line); /* two presses may carry a plan: only the first opens */
     assert_non_null(strstr(line.text, "joins the alarm"));
+    story_destroy(s);
+}
+
+/* The record keeps deeds that came too late; the story says that they did nothing, because the core says so. */
+static void what_came_too_late_is_said_to_be_so(void **state)
+{
+    static const struct {
+        enum event_type type;
+        enum deadline_kind deadline;
+        const char *ends;
+    } course[] = {
+        {EVENT_DEADLINE_PASSED, DEADLINE_ANSWER, "step 2 of 2 is told, too"},
+        {EVENT_ACKNOWLEDGED, 0, "desk-3 (police) acknowledged"},
+        {EVENT_ACKNOWLEDGED, 0, "this changed nothing: somebody was first"},
+        {EVENT_DEADLINE_PASSED, DEADLINE_COMING, "the alarm is open again"},
+        {EVENT_ACKNOWLEDGED, 0, "desk-3 (police) acknowledged"},
+        {EVENT_COMING, 0, "help is coming"},
+        {EVENT_DEADLINE_PASSED, DEADLINE_COMING, "this changed nothing: the alarm's state did not allow it any more"},
+        {EVENT_CLOSED, 0, "closed the alarm: false alarm"},
+        {EVENT_CLOSED, 0, "this changed nothing: somebody was first"},
+        {EVENT_ON_SCENE, 0, "this changed nothing: the alarm's state did not allow it any more"},
+    };
+    struct story *s = teller();
+    struct story_line line;
+    struct event e = pressed(KIND_PANIC, true);
+    text_choose("en");
+    story_tell(s, &e, NULL, &line);
+    for (size_t i = 0; i < sizeof course / sizeof *course; i++) {
+        e = course[i].type == EVENT_DEADLINE_PASSED ? deadline(course[i].deadline, 0) : deed(course[i].type, "", "");
+        story_tell(s, &e, NULL, &line);
+        size_t size = strlen(line.text), ends = strlen(course[i].ends);
+        if (size < ends || strcmp(line.text + size - ends, course[i].ends) != 0)
+            fail_msg("%zu: \"%s\" does not end with \"%s\"", i, line.text, course[i].ends);
+        assert_int_equal(line.useless, strncmp(course[i].ends, "this changed nothing", 20) == 0);
+    }
+    story_destroy(s);
+}
+
+static void the_end_of_the_plan_is_told_as_such(void **state)
+{
+    struct story *s = teller();
+    struct story_line line;
+    struct event e = pressed(KIND_PANIC, true);
+    text_choose("en");
+    story_tell(s, &e, NULL, &line);
+    for (uint32_t step = 0; step < 2; step++) {
+        e = deadline(DEADLINE_ANSWER, step);
+        story_tell(s, &e, NULL, &line);
+    }
+    assert_string_equal(line.text,
+                        "nobody acknowledged within 60 s and the plan has no further step: everybody is told again");
     story_destroy(s);
 }
 
@@ -312,6 +386,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_has_its_sentence),
         cmocka_unit_test(the_first_press_opens),
+        cmocka_unit_test(what_came_too_late_is_said_to_be_so),
+        cmocka_unit_test(the_end_of_the_plan_is_told_as_such),
         cmocka_unit_test(nothing_is_guessed_about_an_alarm_that_was_not_told),
         cmocka_unit_test(an_alarm_is_remembered_over_many_others),
         cmocka_unit_test(a_line_of_another_time_is_told_as_it_is),
