@@ -315,7 +315,7 @@ static bool misplaced(struct check *c, FILE *lines, uint64_t expected, uint64_t 
         return bad(c, expected,
                    "entry %" PRIu64 " is not there: a line stands in its place that is not of a journal",
                    expected);
-    if (behind == expected)
+    if (own > expected && behind == expected)
         return bad(c, expected, "entry %" PRIu64 " is not in its place: it was swapped with entry %" PRIu64,
                    expected, own);
     if (own > expected)
