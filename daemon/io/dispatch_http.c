@@ -418,8 +418,8 @@ bool dispatch_endpoint_status(struct dispatch *dispatch, size_t index, struct di
         return false;
     *out = (struct dispatch_endpoint_status){
         .id = endpoint->id,
-        .up = endpoint->up,
-        .known = endpoint->known,
+        .up = endpoint->standing == STANDING_GOOD,
+        .known = endpoint->standing != STANDING_UNKNOWN,
         .text = endpoint->text,
         .queued = endpoint->queued + endpoint->waiting_count,
         .under_way = endpoint->under_way,

@@ -1,10 +1,15 @@
 /* dispatch_http.h - tells endpoints over HTTP: libcurl multi on the loop, one queue per endpoint.
  *
- * Promises: a telling is tried at 0, 1, 2, 5, 10, 20, 30 s and then every 30 s with jitter until it is received or
- * cancelled; each attempt ends within attempt_timeout_ms + 500 ms whatever the peer does; one bad endpoint delays no
- * other; the same telling always carries the same webhook-id and the same body. Every attempt gives exactly one
- * on_result. Endpoints are probed every probe_s, which keeps a connection warm and supervises them.
- * Does not: decide who is told; remember anything over a restart.
+ * Promises: a telling is tried at 0, 1, 2, 5, 10, 20, 30 s after it was told and then every 30 s with jitter until it is
+ * received, given up or cancelled; an attempt that took longer is followed by the next at once, never by two together.
+ * What a person must mend (redirects, most 4xx) or has decided (a refusal) is tried every 30 s, and at once when the
+ * endpoint's probe is answered again. Each attempt ends within attempt_timeout_ms + 500 ms whatever the peer does; the
+ * alternates are tried as well after 1 s of silence (or half of attempt_timeout_ms, if that is less), and at once after
+ * a bad answer. One bad endpoint delays no other; the same telling always carries the same webhook-id and the same body.
+ * Every attempt gives exactly one on_result, never from within dispatch_tell().
+ * Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps connections warm and supervises
+ * them. Changed certificate files are taken within a minute.
+ * Does not: decide who is told; remember anything over a restart. The process ignores SIGPIPE.
  *
  *     struct dispatch *d = dispatch_create(loop, &options);
  *     dispatch_configure(d, conf);
@@ -43,22 +48,23 @@ struct dispatch_result {
     bool final;           /* no further attempt: received, or given up */
     uint16_t http_status; /* 0 = none */
     uint32_t duration_ms;
-    const char *text;     /* a sentence: "the police desk answered 503 Service Unavailable" */
+    const char *text;     /* a sentence: "police: answered 503 Service Unavailable; trying again in 2 s" */
     const char *acknowledged_by; /* from {"ack":{"by":"…"}}; NULL = none */
 };
 
 struct dispatch_endpoint_status {
     const char *id;
-    bool up, known; /* known: at least one probe or telling has ended */
-    const char *text; /* why it is not up */
-    unsigned queued, under_way;
+    bool up, known; /* up: every address of it answers as it should; known: each has been tried */
+    const char *text; /* a sentence; while one address is bad and another good it names both */
+    unsigned queued, under_way; /* queued: waiting for their next attempt as well */
     uint64_t sent, received, failed;
     uint32_t last_ms; /* duration of the last good answer */
 };
 
 struct dispatch_options {
     void (*on_result)(void *ctx, const struct dispatch_result *); /* valid during the call; may call dispatch_tell/cancel */
-    void (*on_endpoint)(void *ctx, const char *endpoint, bool up, const char *text); /* on change */
+    /* When each address has been tried, and on change; not up again: from some of its addresses bad to all, or back. */
+    void (*on_endpoint)(void *ctx, const char *endpoint, bool up, const char *text);
     void *ctx;
 };
 

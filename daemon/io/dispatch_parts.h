@@ -129,6 +129,9 @@ struct telling {
 };
 TAILQ_HEAD(telling_queue, telling);
 
+/* Of all addresses of an endpoint together. */
+enum standing { STANDING_UNKNOWN, STANDING_GOOD, STANDING_PARTLY, STANDING_BAD };
+
 struct endpoint {
     struct dispatch *dispatch;
     char id[LIMIT_ID];
@@ -139,8 +142,8 @@ struct endpoint {
     unsigned failures_in_row;
     uint64_t started_ms; /* the last round */
     struct due pace;
-    bool known, up;
-    char text[LIMIT_TEXT];
+    enum standing standing;
+    char text[LIMIT_TEXT]; /* of its standing */
     uint64_t sent, received, failed;
     uint32_t last_ms;
     TAILQ_ENTRY(endpoint) entry;

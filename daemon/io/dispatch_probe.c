@@ -7,31 +7,29 @@ static void say(struct endpoint *endpoint)
 {
     struct target *target = endpoint->target;
     const struct address *bad = NULL, *good = NULL;
-    bool known = true;
     for (size_t i = 0; i < target->settings.url_count; i++) {
         const struct address *address = &target->addresses[i];
         if (address->health == HEALTH_UNKNOWN)
-            known = false;
-        else if (address->health == HEALTH_GOOD)
+            return; /* its first probe is under way */
+        if (address->health == HEALTH_GOOD && !good)
             good = address;
-        else if (!bad)
+        else if (address->health != HEALTH_GOOD && !bad)
             bad = address;
     }
-    bool up = !bad;
-    if ((up && !known) || (endpoint->known && endpoint->up == up))
+    enum standing standing = !bad ? STANDING_GOOD : good ? STANDING_PARTLY : STANDING_BAD;
+    if (standing == endpoint->standing)
         return;
-    if (up)
+    endpoint->standing = standing;
+    if (standing == STANDING_GOOD)
         snprintf(endpoint->text, sizeof endpoint->text, "%s: answers", endpoint->id);
-    else if (good)
+    else if (standing == STANDING_PARTLY)
         snprintf(endpoint->text, sizeof endpoint->text, "%s: %.120s; tellings go to %.60s", endpoint->id, bad->text,
                  good->place);
     else
         snprintf(endpoint->text, sizeof endpoint->text, "%s: %.200s", endpoint->id, bad->text);
-    endpoint->known = true;
-    endpoint->up = up;
     struct dispatch *dispatch = endpoint->dispatch;
     if (dispatch->options.on_endpoint && !dispatch->stopping)
-        dispatch->options.on_endpoint(dispatch->options.ctx, endpoint->id, up, endpoint->text);
+        dispatch->options.on_endpoint(dispatch->options.ctx, endpoint->id, standing == STANDING_GOOD, endpoint->text);
 }
 
 /* The answer to one telling says little about the address (it may be about the message), the answer to a probe does.

@@ -14,6 +14,7 @@ static void take_text(char *out, size_t capacity, const char *text)
 /* Members are assigned one by one, into zeroed memory: settings are compared by their bytes. */
 void settings_take(struct settings *out, const struct conf_endpoint *conf)
 {
+    assert(conf->url_count > 0);
     memset(out, 0, sizeof *out);
     out->url_count = conf->url_count < DISPATCH_ADDRESSES ? conf->url_count : DISPATCH_ADDRESSES;
     for (size_t i = 0; i < out->url_count; i++)

@@ -16,7 +16,8 @@
 
 /* One socket of the library. Once an answer has come over it, watching goes on while the connection is idle, because
  * stopping and starting costs three system calls for each request. Before that the library (7.88) may close it
- * without a word, so it is forgotten as soon as the library wants nothing of it. */
+ * without a word, so the watch is closed as soon as the library wants nothing of it: later, the number may be that of
+ * another descriptor of the loop, which would not be watched any more. */
 struct watch {
     uv_poll_t poll;
     struct http_client *client;
@@ -52,7 +53,6 @@ struct http_client {
     struct request_list under_way, pooled;
     int count, running; /* requests under way: ours, and as the library counts */
     unsigned handles;   /* open handles of the loop */
-    unsigned new_watches; /* not yet kept */
     bool renewed;       /* a watch must be set anew */
     bool kicked;        /* the library wants to be called at once */
     bool reap_due, reaping, broken, retired, closing;
@@ -85,8 +85,6 @@ static void on_watch_closed(uv_handle_t *handle)
 static void watch_close(struct watch *watch)
 {
     LIST_REMOVE(watch, entry);
-    if (!watch->kept)
-        watch->client->new_watches--;
     uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
 }
 
@@ -112,29 +110,35 @@ static struct watch *watch_open(struct http_client *client, curl_socket_t socket
     }
     watch->poll.data = watch;
     client->handles++;
-    client->new_watches++;
     LIST_INSERT_HEAD(&client->watches, watch, entry);
     return watch;
+}
+
+static void watch_stop(struct watch *watch)
+{
+    uv_poll_stop(&watch->poll);
+    watch->polled = 0;
 }
 
 /* The library closed a socket without a word and here comes the next of the same number: the kernel has forgotten the
  * old one, and the library may think that nothing has changed. */
 static void watch_renew(struct watch *watch)
 {
-    uv_poll_stop(&watch->poll);
-    watch->polled = 0;
+    assert(!watch->kept);
+    watch_stop(watch);
     watch->client->renewed = true;
 }
 
+/* After a good answer over a new connection: from now on the library says when it closes the socket. */
 static void watch_keep(struct http_client *client, CURL *easy)
 {
     curl_socket_t socket = CURL_SOCKET_BAD;
     curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
-    struct watch *watch = watch_find(client, socket);
-    if (!watch || watch->kept)
-        return;
-    watch->kept = true;
-    client->new_watches--;
+    struct watch *watch = socket == CURL_SOCKET_BAD ? NULL : watch_find(client, socket);
+    if (!watch && socket != CURL_SOCKET_BAD)
+        watch = watch_open(client, socket);
+    if (watch)
+        watch->kept = true;
 }
 
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
@@ -174,8 +178,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     struct watch *watch = poll->data;
     struct http_client *client = watch->client;
     if (watch->wanted == 0) { /* the peer closed, or spoke on, an idle connection: seen when it is to be used again */
-        uv_poll_stop(poll);
-        watch->polled = 0;
+        watch_stop(watch);
         return;
     }
     int mask = 0;
@@ -289,15 +292,18 @@ static void end(struct http_request *request, CURLcode code)
 {
     struct http_client *client = request->client;
     char fault[LIMIT_TEXT] = "the HTTP library failed and is started anew", *ip = NULL, peer[64] = "";
-    long status = 0;
+    long status = 0, new_connections = 0;
     curl_off_t retry_after = 0;
     double lookup_s = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &new_connections);
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME, &lookup_s);
     if (curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
         strncpy(peer, ip, sizeof peer - 1);
     bool whole = code == CURLE_OK && !client->broken;
+    if (whole && new_connections > 0)
+        watch_keep(client, request->easy);
     if (!whole && !client->broken)
         http_fault_text(fault, &(struct http_fault_facts){request->easy, code, request->excess, request->place,
                                                           request->message, &client->options,
@@ -376,11 +382,9 @@ static size_t on_head_line(char *line, size_t unit, size_t size, void *ctx)
     struct http_request *request = ctx;
     size *= unit;
     request->head_size += size;
-    if (line_is(line, size, "HTTP/")) {
+    if (line_is(line, size, "HTTP/"))
         request->has_length = request->has_encoding = false;
-        if (request->client->new_watches > 0)
-            watch_keep(request->client, request->easy);
-    } else if (line_is(line, size, "content-length:"))
+    else if (line_is(line, size, "content-length:"))
         request->has_length = true;
     else if (line_is(line, size, "transfer-encoding:"))
         request->has_encoding = true;

@@ -2,6 +2,7 @@
  * each, a telling each. */
 #include "codec/webhook.h"
 #include "dispatch_bench.h"
+#include "io/http_client.h"
 
 static struct hell hell;
 
@@ -263,6 +264,61 @@ static void test_each_request_is_signed_by_every_secret(void **state)
     bench_close(&b);
 }
 
+/* Whether a name server says no or nothing at all. */
+static void test_a_name_without_an_address(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    struct conf_endpoint *e = bench_add(&b, &hell, "police", "ok");
+    snprintf(b.url_texts[0][0], HELL_URL, "http://user:password@nowhere.invalid:8080/x?key=secret");
+    e->probe_s = 1;
+    bench_configure(&b);
+    bench_tell(&b, "t1", "police");
+    BENCH_UNTIL(&b, 3000, b.count == 1 && b.downs == 1);
+    assert_non_null(strstr(b.results[0].text, "of nowhere.invalid:8080"));
+    assert_true(strstr(b.results[0].text, "has no address") || strstr(b.results[0].text, "did not say the address"));
+    assert_false(strstr(b.results[0].text, "secret") || strstr(b.results[0].text, "password"));
+    bench_close(&b);
+}
+
+static struct http_answer known;
+static char known_body[64];
+
+static void on_known(void *ctx, const struct http_answer *answer)
+{
+    known = *answer;
+    snprintf(known_body, sizeof known_body, "%.*s", (int)answer->body_size, answer->body ? answer->body : "");
+}
+
+static void on_client_closed(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+/* What is done when the name server is dead: the address of a moment ago is used. */
+static void test_a_name_whose_address_is_known(void **state)
+{
+    struct bench b;
+    bool closed = false;
+    char local[HELL_URL], url[HELL_URL];
+    hell_url(&hell, local, "echo/known");
+    snprintf(url, sizeof url, "http://nowhere.invalid:%s", strchr(local + 5, ':') + 1);
+    bench_open(&b);
+    struct http_client_options options = {.ca_file = "", .certificate_file = "", .key_file = "", .crl_file = "",
+                                          .connect_timeout_ms = 500, .connections = 1, .closed = on_client_closed,
+                                          .ctx = &closed};
+    struct http_client *client = http_client_create(&b.loop, &options);
+    struct http_post post = {.url = url, .body = "{}", .body_size = 2, .timeout_ms = 1000, .known_ip = "127.0.0.1",
+                             .done = on_known};
+    assert_non_null(http_client_post(client, &post));
+    BENCH_UNTIL(&b, 3000, known.status != 0 || known.fault);
+    assert_int_equal(known.status, 200);
+    assert_string_equal(known_body, "{\"alarm\": \"\"}");
+    http_client_retire(client);
+    BENCH_UNTIL(&b, 1000, closed);
+    bench_close(&b);
+}
+
 /* The environment of a service has surprised many a program. */
 static void test_no_proxy_of_the_environment_is_used(void **state)
 {
@@ -334,6 +390,8 @@ int main(void)
         cmocka_unit_test(test_no_certificate_that_is_wrong_is_taken),
         cmocka_unit_test(test_a_file_that_is_missing_is_named),
         cmocka_unit_test(test_each_request_is_signed_by_every_secret),
+        cmocka_unit_test(test_a_name_without_an_address),
+        cmocka_unit_test(test_a_name_whose_address_is_known),
         cmocka_unit_test(test_no_proxy_of_the_environment_is_used),
         cmocka_unit_test(test_a_dead_kept_connection_costs_nothing),
     };
