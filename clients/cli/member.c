@@ -37,7 +37,9 @@ const char *member_place(const json_t *object, const char *name)
 void member_say(const json_t *value)
 {
     char *json = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    if (json)
-        say_json(json, strlen(json));
+    char *safe = json ? terminal_safe_json(json, strlen(json)) : NULL;
+    if (safe)
+        say_json(safe, strlen(safe));
     free(json);
+    free(safe);
 }
