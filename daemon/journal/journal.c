@@ -323,18 +323,20 @@ static void writer(void *arg)
 {
     struct journal *j = arg;
     uint64_t wait_ms = QUIET_MS;
+    bool works = true;
     uv_mutex_lock(&j->mutex);
     while (!j->stopping) {
-        bool work = await_work(j, wait_ms, false);
+        bool work = await_work(j, works ? wait_ms : 0, false), worked = j->store_works;
         if (j->stopping)
             break;
         uv_mutex_unlock(&j->mutex);
-        bool works = commit_once(j); /* also when there is no work: a failed store is to be opened again */
+        works = commit_once(j); /* also without work: a store that failed is to be opened again */
         if (works)
             keep_house(j, !work);
+        works = j->store_works;
         uv_mutex_lock(&j->mutex);
         wait_ms = work || j->snapshot.bytes || j->erase_count ? QUIET_MS : HOUSEKEEPING_MS;
-        if (!works)
+        if (!works && !worked) /* the first time it is tried again at once */
             await_work(j, RETRY_MS, true);
     }
     uv_mutex_unlock(&j->mutex);

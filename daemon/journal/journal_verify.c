@@ -385,7 +385,7 @@ bool journal_verify_export(const char *folder, const struct journal_verify_optio
     *r = (struct journal_verify_report){0};
     struct check c = {.options = o, .report = r};
     char checkpoint[8 * NOTE_TEXT], own_key[2 * NOTE_KEY_TEXT]; /* witnesses may have added their lines */
-    size_t size, key_size;
+    size_t size = 0, key_size = 0;
     const char *key = o->public_key;
     if (!read_small(&c, folder, "checkpoint.txt", checkpoint, sizeof checkpoint, &size) ||
         (!key && !read_small(&c, folder, "journal.pub", own_key, sizeof own_key, &key_size)) ||

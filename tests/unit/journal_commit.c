@@ -17,11 +17,13 @@ struct faulty {
     const char *concern;
 };
 
-static bool used(int *times) {
+static bool used(int *times)
+{
     return *times > 0 && (*times)--;
 }
 
-static bool faulty_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT]) {
+static bool faulty_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
+{
     struct faulty *f = (struct faulty *)s;
     f->opens++;
     if (used(&f->fail_open)) {
@@ -31,14 +33,16 @@ static bool faulty_open(struct store *s, struct store_head *head, char error[LIM
     return f->inner->open(f->inner, head, error);
 }
 
-static void faulty_close(struct store *s) {
+static void faulty_close(struct store *s)
+{
     struct faulty *f = (struct faulty *)s;
     f->closes++;
     f->inner->close(f->inner);
 }
 
 static enum store_answer faulty_append(struct store *s, const struct store_head *expected,
-                                       const struct store_batch *b, char error[LIMIT_TEXT]) {
+                                       const struct store_batch *b, char error[LIMIT_TEXT])
+{
     struct faulty *f = (struct faulty *)s;
     uv_mutex_lock(&f->mutex);
     f->appends++;
@@ -57,39 +61,45 @@ static enum store_answer faulty_append(struct store *s, const struct store_head 
     return used(&f->fail_after) ? STORE_FAILED : answer;
 }
 
-static bool faulty_read(struct store *s, uint64_t from, store_line_fn *fn, void *ctx,
-                        char error[LIMIT_TEXT]) {
+static bool faulty_read(struct store *s, uint64_t from, store_line_fn *fn, void *ctx, char error[LIMIT_TEXT])
+{
     struct store *inner = ((struct faulty *)s)->inner;
     return inner->read(inner, from, fn, ctx, error);
 }
 
-static bool faulty_subtree(void *s, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+static bool faulty_subtree(void *s, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
+{
     struct store *inner = ((struct faulty *)s)->inner;
     return inner->subtree(inner, level, index, out);
 }
 
 static bool faulty_put_snapshot(struct store *s, const struct store_snapshot *snapshot,
-                                char error[LIMIT_TEXT]) {
+                                char error[LIMIT_TEXT])
+{
     struct store *inner = ((struct faulty *)s)->inner;
     return inner->put_snapshot(inner, snapshot, error);
 }
 
-static bool faulty_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out) {
+static bool faulty_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out)
+{
     struct store *inner = ((struct faulty *)s)->inner;
     return inner->get_snapshot(inner, max_seq, out);
 }
 
-static bool faulty_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT]) {
+static bool faulty_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
+{
     struct store *inner = ((struct faulty *)s)->inner;
     return inner->erase_note(inner, seq, error);
 }
 
-static void faulty_tidy(struct store *s, bool idle) {
+static void faulty_tidy(struct store *s, bool idle)
+{
     struct store *inner = ((struct faulty *)s)->inner;
     inner->tidy(inner, idle);
 }
 
-static const char *faulty_concern(struct store *s) {
+static const char *faulty_concern(struct store *s)
+{
     return ((struct faulty *)s)->concern;
 }
 
@@ -107,7 +117,8 @@ struct fixture {
     char degraded_text[LIMIT_TEXT];
 };
 
-static void on_wake(void *ctx) {
+static void on_wake(void *ctx)
+{
     struct fixture *f = ctx;
     struct journal_progress p = journal_poll(f->journal);
     uv_mutex_lock(&f->mutex);
@@ -120,11 +131,13 @@ static void on_wake(void *ctx) {
     uv_mutex_unlock(&f->mutex);
 }
 
-static struct store *make_inner(struct fixture *f) {
+static struct store *make_inner(struct fixture *f)
+{
     return f->sqlite ? store_sqlite_create(test_path(&f->folder, "journal.db")) : store_memory_create();
 }
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     struct fixture *f = *state;
     bool sqlite = f->sqlite;
     *f = (struct fixture){.sqlite = sqlite};
@@ -148,7 +161,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static void begin(struct fixture *f, bool threaded, uint32_t slow_ms) {
+static void begin(struct fixture *f, bool threaded, uint32_t slow_ms)
+{
     char error[LIMIT_TEXT];
     f->journal = journal_create(&(struct journal_options){.store = &f->store.store,
                                                           .origin = "test.example",
@@ -161,7 +175,8 @@ static void begin(struct fixture *f, bool threaded, uint32_t slow_ms) {
     assert_non_null(f->journal);
 }
 
-static void append(struct fixture *f, unsigned count) {
+static void append(struct fixture *f, unsigned count)
+{
     for (unsigned i = 0; i < count; i++) {
         char line[LIMIT_LINE];
         uint64_t seq = journal_next_seq(f->journal);
@@ -180,7 +195,8 @@ static void append(struct fixture *f, unsigned count) {
     }
 }
 
-static struct journal_progress await_committed(struct fixture *f, uint64_t seq) {
+static struct journal_progress await_committed(struct fixture *f, uint64_t seq)
+{
     struct journal_progress p;
     uv_mutex_lock(&f->mutex);
     while ((p = journal_poll(f->journal)).committed_seq < seq)
@@ -189,7 +205,8 @@ static struct journal_progress await_committed(struct fixture *f, uint64_t seq) 
     return p;
 }
 
-static struct journal_progress await_state(struct fixture *f, enum journal_state state) {
+static struct journal_progress await_state(struct fixture *f, enum journal_state state)
+{
     struct journal_progress p;
     uv_mutex_lock(&f->mutex);
     while ((p = journal_poll(f->journal)).state != state)
@@ -204,7 +221,8 @@ struct comparison {
     struct tree_frontier frontier;
 };
 
-static bool compare_line(void *ctx, const struct store_event *e) {
+static bool compare_line(void *ctx, const struct store_event *e)
+{
     struct comparison *c = ctx;
     assert_int_equal(e->seq, c->next);
     assert_true(c->next <= c->f->count);
@@ -216,7 +234,8 @@ static bool compare_line(void *ctx, const struct store_event *e) {
 }
 
 /* Ends the journal and reads the store afresh: all lines once, in order, sealed. */
-static void end(struct fixture *f) {
+static void end(struct fixture *f)
+{
     struct store_head head;
     char error[LIMIT_TEXT];
     struct note_checkpoint checkpoint;
@@ -235,7 +254,8 @@ static void end(struct fixture *f) {
     s->close(s);
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     struct fixture *f = *state;
     store_destroy(f->store.inner);
     for (uint64_t i = 0; i < f->count; i++)
@@ -249,7 +269,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void test_inline_commits_only_when_told(void **state) {
+static void test_inline_commits_only_when_told(void **state)
+{
     struct fixture *f = *state;
     begin(f, false, 2000);
     assert_int_equal(journal_next_seq(f->journal), 1);
@@ -266,7 +287,8 @@ static void test_inline_commits_only_when_told(void **state) {
     end(f);
 }
 
-static void test_group_commit_while_the_last_one_syncs(void **state) {
+static void test_group_commit_while_the_last_one_syncs(void **state)
+{
     struct fixture *f = *state;
     begin(f, true, 60000);
     f->store.hang = true;
@@ -288,7 +310,8 @@ static void test_group_commit_while_the_last_one_syncs(void **state) {
     end(f);
 }
 
-static void test_many_small_commits(void **state) {
+static void test_many_small_commits(void **state)
+{
     struct fixture *f = *state;
     begin(f, true, 60000);
     for (int i = 0; i < 200; i++) {
@@ -302,7 +325,8 @@ static void test_many_small_commits(void **state) {
     end(f);
 }
 
-static void test_destroy_commits_what_is_gathered(void **state) {
+static void test_destroy_commits_what_is_gathered(void **state)
+{
     struct fixture *f = *state;
     begin(f, true, 60000);
     append(f, 3 * LIMIT_BATCH + 7);
@@ -310,7 +334,8 @@ static void test_destroy_commits_what_is_gathered(void **state) {
     end(f);
 }
 
-static void test_never_kicked_is_committed_too(void **state) {
+static void test_never_kicked_is_committed_too(void **state)
+{
     struct fixture *f = *state;
     begin(f, true, 60000);
     append(f, 10);
@@ -318,7 +343,8 @@ static void test_never_kicked_is_committed_too(void **state) {
 }
 
 /* The faults, each before or after the commit took effect, alone and in a row, on the thread and inline. */
-static void fail_and_recover(struct fixture *f, bool threaded, int *fault, int times) {
+static void fail_and_recover(struct fixture *f, bool threaded, int *fault, int times)
+{
     begin(f, threaded, 60000);
     append(f, 20);
     if (threaded) {
@@ -358,27 +384,40 @@ static void fail_and_recover(struct fixture *f, bool threaded, int *fault, int t
     end(f);
 }
 
-static void test_failed_before_it_took_effect(void **state) {
+static void test_failed_before_it_took_effect(void **state)
+{
     struct fixture *f = *state;
     fail_and_recover(f, true, &f->store.fail_before, 1);
 }
 
-static void test_failed_after_it_took_effect(void **state) {
+static void test_failed_after_it_took_effect(void **state)
+{
     struct fixture *f = *state;
     fail_and_recover(f, true, &f->store.fail_after, 1);
 }
 
-static void test_failed_before_three_times_inline(void **state) {
+static void test_failed_twice_is_tried_again_within_seconds(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t started_ns = uv_hrtime();
+    fail_and_recover(f, true, &f->store.fail_before, 2);
+    assert_true(uv_hrtime() - started_ns < 8000000000ULL); /* one second is meant */
+}
+
+static void test_failed_before_three_times_inline(void **state)
+{
     struct fixture *f = *state;
     fail_and_recover(f, false, &f->store.fail_before, 3);
 }
 
-static void test_failed_after_inline(void **state) {
+static void test_failed_after_inline(void **state)
+{
     struct fixture *f = *state;
     fail_and_recover(f, false, &f->store.fail_after, 1);
 }
 
-static void test_cannot_be_opened_for_a_while(void **state) {
+static void test_cannot_be_opened_for_a_while(void **state)
+{
     struct fixture *f = *state;
     begin(f, false, 60000);
     append(f, 3);
@@ -398,7 +437,8 @@ static void test_cannot_be_opened_for_a_while(void **state) {
 }
 
 /* A store that opens but never takes a batch must not look well in between. */
-static void test_degraded_does_not_flap(void **state) {
+static void test_degraded_does_not_flap(void **state)
+{
     struct fixture *f = *state;
     begin(f, false, 60000);
     append(f, 3);
@@ -414,7 +454,8 @@ static void test_degraded_does_not_flap(void **state) {
     end(f);
 }
 
-static void test_somebody_else_moved_the_head(void **state) {
+static void test_somebody_else_moved_the_head(void **state)
+{
     struct fixture *f = *state;
     begin(f, false, 60000);
     append(f, 4);
@@ -438,7 +479,8 @@ static void test_somebody_else_moved_the_head(void **state) {
         store_destroy(other);
 }
 
-static void test_slow_is_seen_while_the_writer_is_stuck(void **state) {
+static void test_slow_is_seen_while_the_writer_is_stuck(void **state)
+{
     struct fixture *f = *state;
     begin(f, true, 5);
     f->store.hang = true;
@@ -456,7 +498,8 @@ static void test_slow_is_seen_while_the_writer_is_stuck(void **state) {
     end(f);
 }
 
-static void test_backlog_is_bounded_and_comes_through(void **state) {
+static void test_backlog_is_bounded_and_comes_through(void **state)
+{
     struct fixture *f = *state;
     begin(f, false, 60000);
     append(f, LIMIT_BACKLOG);
@@ -474,7 +517,8 @@ static void test_backlog_is_bounded_and_comes_through(void **state) {
     end(f);
 }
 
-static void test_a_concern_is_passed_on_and_goes(void **state) {
+static void test_a_concern_is_passed_on_and_goes(void **state)
+{
     struct fixture *f = *state;
     begin(f, false, 60000);
     f->store.concern = "the disk is nearly full";
@@ -492,12 +536,14 @@ static void test_a_concern_is_passed_on_and_goes(void **state) {
     end(f);
 }
 
-static bool no_note(void *ctx, const struct store_event *e) {
+static bool no_note(void *ctx, const struct store_event *e)
+{
     *(bool *)ctx = e->note == NULL;
     return false;
 }
 
-static void test_snapshot_and_erasure_through_the_writer(void **state) {
+static void test_snapshot_and_erasure_through_the_writer(void **state)
+{
     struct fixture *f = *state;
     begin(f, true, 60000);
     append(f, 30);
@@ -525,7 +571,8 @@ static void test_snapshot_and_erasure_through_the_writer(void **state) {
     s->close(s);
 }
 
-static void test_a_bad_origin_is_refused(void **state) {
+static void test_a_bad_origin_is_refused(void **state)
+{
     struct fixture *f = *state;
     char error[LIMIT_TEXT] = "";
     struct journal_options o = {.store = &f->store.store, .origin = "two words", .secret_key = f->secret_key};
@@ -533,7 +580,8 @@ static void test_a_bad_origin_is_refused(void **state) {
     assert_non_null(strstr(error, "cannot name a journal"));
 }
 
-int main(void) {
+int main(void)
+{
     static struct fixture fixtures[] = {{.sqlite = false}, {.sqlite = true}};
     if (sodium_init() < 0)
         return 1;
@@ -541,7 +589,9 @@ int main(void) {
     for (size_t i = 0; i < 2; i++) {
         struct fixture *f = &fixtures[i];
 #define COMMIT_TEST(function)                                                                                \
-    { #function, function, setup, teardown, f }
+    {                                                                                                        \
+#function, function, setup, teardown, f                                                              \
+    }
         const struct CMUnitTest tests[] = {
             COMMIT_TEST(test_inline_commits_only_when_told),
             COMMIT_TEST(test_group_commit_while_the_last_one_syncs),
@@ -550,6 +600,7 @@ int main(void) {
             COMMIT_TEST(test_never_kicked_is_committed_too),
             COMMIT_TEST(test_failed_before_it_took_effect),
             COMMIT_TEST(test_failed_after_it_took_effect),
+            COMMIT_TEST(test_failed_twice_is_tried_again_within_seconds),
             COMMIT_TEST(test_failed_before_three_times_inline),
             COMMIT_TEST(test_failed_after_inline),
             COMMIT_TEST(test_cannot_be_opened_for_a_while),
