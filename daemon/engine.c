@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SNAPSHOT_EVERY 20000 /* events: so many at most are replayed at start */
+#define READ_AHEAD 16        /* lines read back before they are committed: the rest is read as it comes */
 #define ANSWER_MS 2000       /* a person waits this long for the record before being told that there is none */
 
 /* Kept in front of the board's bytes. */
@@ -48,6 +49,7 @@ struct engine *engine_create(const struct engine_ports *ports, struct journal *j
 static void pending_free(struct pending *p)
 {
     free(p->note);
+    free(p->event);
     free(p);
 }
 
@@ -147,7 +149,7 @@ static void pending_push(struct engine *g, struct pending *p)
         g->first_unapplied = p;
 }
 
-static void apply_line(struct engine *g, const char *line, size_t size, struct pending *p);
+static void apply_line(struct engine *g, const struct event *e, const char *line, size_t size, struct pending *p);
 static void apply_ahead(struct engine *g);
 
 void engine_submit(struct engine *g, const struct submission *s)
@@ -197,7 +199,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     apply_ahead(g);
     e->seq = 0;
     size = event_encode(e, line, sizeof line);
-    apply_line(g, line, size, p);
+    apply_line(g, e, line, size, p);
     if (p->answer)
         p->answer(p->answer_ctx, ENGINE_UNRECORDED, "", 0);
     pending_free(p);
@@ -262,22 +264,38 @@ static void after_apply(struct engine *g, const struct event *e)
     }
 }
 
-static void apply_line(struct engine *g, const char *line, size_t size, struct pending *p)
+static void read_back(struct engine *g, const char *line, size_t size, struct event *out)
 {
-    struct event e;
     char why[LIMIT_TEXT];
-    if (!event_decode(line, size, &e, why)) {
+    if (!event_decode(line, size, out, why)) {
         engine_say(g, LOG_ERROR, "", "an event of our own cannot be read back: %s", why);
         assert(false);
     }
-    engine_before_apply(g, &e);
-    board_apply(g->board, &e);
-    if (e.seq)
-        g->applied_seq = e.seq;
-    if (p && p->answer)
-        keep_answer(g, p, &e);
-    g->ports.applied(g->ports.ctx, &e, line, size);
-    after_apply(g, &e);
+}
+
+/* While the disk is busy with them, the first lines are read back: the alarm need not wait for that afterwards. */
+static void read_ahead(struct engine *g)
+{
+    struct pending *p = g->first_unapplied;
+    for (unsigned i = 0; p && i < READ_AHEAD; p = p->next, i++) {
+        if (p->event || p->size == 0)
+            continue;
+        p->event = malloc(sizeof *p->event);
+        if (p->event)
+            read_back(g, p->line, p->size, p->event);
+    }
+}
+
+static void apply_line(struct engine *g, const struct event *e, const char *line, size_t size, struct pending *p)
+{
+    engine_before_apply(g, e);
+    board_apply(g->board, e);
+    if (e->seq)
+        g->applied_seq = e->seq;
+    if (p->answer)
+        keep_answer(g, p, e);
+    g->ports.applied(g->ports.ctx, e, line, size);
+    after_apply(g, e);
 }
 
 static void apply_pending(struct engine *g, struct pending *p)
@@ -288,7 +306,10 @@ static void apply_pending(struct engine *g, struct pending *p)
         g->first_unapplied = g->first_unapplied->next;
     while (g->first_unapplied && g->first_unapplied->applied);
     intents_applied(g, p->seq);
-    apply_line(g, p->line, p->size, p);
+    struct event e, *ready = p->event;
+    if (!ready)
+        read_back(g, p->line, p->size, ready = &e);
+    apply_line(g, ready, p->line, p->size, p);
 }
 
 /* The journal is late: the alarm does not wait for it (design, promise 3). */
@@ -373,6 +394,7 @@ void engine_progress(struct engine *g)
 void engine_batch_end(struct engine *g)
 {
     journal_kick(g->journal);
+    read_ahead(g);
     int64_t wake = g->next_scan_boottime_ms;
     int64_t due = board_due(g->board);
     if (due != INT64_MAX) {

@@ -31,7 +31,8 @@ struct pending {
     void *answer_ctx;
     enum engine_answer result;
     char who[LIMIT_ID];
-    char *note; /* salt and text, owned */
+    char *note;          /* salt and text, owned */
+    struct event *event; /* the line read back while the disk was busy with it; owned; NULL = not yet */
     size_t size;
     char line[]; /* what the journal keeps; empty for a wait */
 };

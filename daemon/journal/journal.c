@@ -472,8 +472,10 @@ void journal_kick(struct journal *j)
         return;
     start(j);
     uv_mutex_lock(&j->mutex);
-    uv_cond_signal(&j->work);
+    bool wait = entries_wait(j);
     uv_mutex_unlock(&j->mutex);
+    if (wait) /* without the mutex, which the writer wants first of all */
+        uv_cond_signal(&j->work);
 }
 
 void journal_commit_now(struct journal *j)
