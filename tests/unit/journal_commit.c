@@ -1,107 +1,10 @@
 /* Group commit, and what happens when the store fails at the worst moment: nothing lost, nothing doubled. */
 #include "journal/journal.h"
+#include "journal_faulty.h"
 #include "journal_test.h"
 
 #include <sodium.h>
 #include <uv.h>
-
-/* A store before the real one that can fail, hang and count. */
-struct faulty {
-    struct store store;
-    struct store *inner;
-    uv_mutex_t mutex;
-    uv_cond_t changed;
-    bool hang, hanging;                            /* append waits until hang is false */
-    int fail_before, fail_after, fail_open, moved; /* how many times still */
-    unsigned appends, opens, closes;
-    const char *concern;
-};
-
-static bool used(int *times)
-{
-    return *times > 0 && (*times)--;
-}
-
-static bool faulty_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
-{
-    struct faulty *f = (struct faulty *)s;
-    f->opens++;
-    if (used(&f->fail_open)) {
-        snprintf(error, LIMIT_TEXT, "the disk is gone");
-        return false;
-    }
-    return f->inner->open(f->inner, head, error);
-}
-
-static void faulty_close(struct store *s)
-{
-    struct faulty *f = (struct faulty *)s;
-    f->closes++;
-    f->inner->close(f->inner);
-}
-
-static enum store_answer faulty_append(struct store *s, const struct store_head *expected,
-                                       const struct store_batch *b, char error[LIMIT_TEXT])
-{
-    struct faulty *f = (struct faulty *)s;
-    uv_mutex_lock(&f->mutex);
-    f->appends++;
-    f->hanging = f->hang;
-    uv_cond_signal(&f->changed);
-    while (f->hang)
-        uv_cond_wait(&f->changed, &f->mutex);
-    f->hanging = false;
-    uv_mutex_unlock(&f->mutex);
-    snprintf(error, LIMIT_TEXT, "the disk failed");
-    if (used(&f->fail_before))
-        return STORE_FAILED;
-    if (used(&f->moved))
-        return STORE_MOVED;
-    enum store_answer answer = f->inner->append(f->inner, expected, b, error);
-    return used(&f->fail_after) ? STORE_FAILED : answer;
-}
-
-static bool faulty_read(struct store *s, uint64_t from, store_line_fn *fn, void *ctx, char error[LIMIT_TEXT])
-{
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->read(inner, from, fn, ctx, error);
-}
-
-static bool faulty_subtree(void *s, unsigned level, uint64_t index, unsigned char out[TREE_HASH])
-{
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->subtree(inner, level, index, out);
-}
-
-static bool faulty_put_snapshot(struct store *s, const struct store_snapshot *snapshot,
-                                char error[LIMIT_TEXT])
-{
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->put_snapshot(inner, snapshot, error);
-}
-
-static bool faulty_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out)
-{
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->get_snapshot(inner, max_seq, out);
-}
-
-static bool faulty_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
-{
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->erase_note(inner, seq, error);
-}
-
-static void faulty_tidy(struct store *s, bool idle)
-{
-    struct store *inner = ((struct faulty *)s)->inner;
-    inner->tidy(inner, idle);
-}
-
-static const char *faulty_concern(struct store *s)
-{
-    return ((struct faulty *)s)->concern;
-}
 
 struct fixture {
     bool sqlite;
@@ -142,20 +45,8 @@ static int setup(void **state)
     bool sqlite = f->sqlite;
     *f = (struct fixture){.sqlite = sqlite};
     test_folder_make(&f->folder);
-    f->store.inner = make_inner(f);
-    f->store.store = (struct store){.open = faulty_open,
-                                    .close = faulty_close,
-                                    .append = faulty_append,
-                                    .read = faulty_read,
-                                    .subtree = faulty_subtree,
-                                    .put_snapshot = faulty_put_snapshot,
-                                    .get_snapshot = faulty_get_snapshot,
-                                    .erase_note = faulty_erase_note,
-                                    .tidy = faulty_tidy,
-                                    .concern = faulty_concern};
+    faulty_make(&f->store, make_inner(f));
     crypto_sign_keypair(f->public_key, f->secret_key);
-    uv_mutex_init(&f->store.mutex);
-    uv_cond_init(&f->store.changed);
     uv_mutex_init(&f->mutex);
     uv_cond_init(&f->woken);
     return 0;
@@ -257,12 +148,10 @@ static void end(struct fixture *f)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    store_destroy(f->store.inner);
+    faulty_finish(&f->store);
     for (uint64_t i = 0; i < f->count; i++)
         free(f->lines[i]);
     free(f->lines);
-    uv_mutex_destroy(&f->store.mutex);
-    uv_cond_destroy(&f->store.changed);
     uv_mutex_destroy(&f->mutex);
     uv_cond_destroy(&f->woken);
     test_folder_remove(&f->folder);
