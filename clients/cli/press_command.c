@@ -100,7 +100,8 @@ static bool choose_broker(struct button *b)
     return false;
 }
 
-/* Who we are for the broker and how we sign: options first, then the configuration. */
+/* Who we are for the broker and how we sign. Never the daemon's user name or certificate: where a broker takes the user
+ * for the client id, we would push the daemon off. */
 static bool choose_identity(struct button *b, const struct conf_device *device)
 {
     const char *password_file = invocation_value(b->inv, "password-file");
@@ -108,10 +109,6 @@ static bool choose_identity(struct button *b, const struct conf_device *device)
     b->username = invocation_value(b->inv, "username");
     if (password_file && !(b->password = read_secret(password_file)))
         return false;
-    if (!b->username && b->broker && b->broker->username) {
-        b->username = b->broker->username;
-        b->password = b->broker->password && !b->password ? strdup(b->broker->password) : b->password;
-    }
     if (key_file)
         return read_device_key(b, key_file);
     b->is_signed = device && device->key;
@@ -159,8 +156,8 @@ static int connect_broker(struct button *b)
     MQTTClient_SSLOptions tls = MQTTClient_SSLOptions_initializer;
     MQTTClient_connectOptions options = MQTTClient_connectOptions_initializer;
     tls.trustStore = ca ? ca : conf ? conf->ca_file : NULL;
-    tls.keyStore = cert ? cert : conf ? conf->certificate_file : NULL;
-    tls.privateKey = key ? key : conf ? conf->key_file : NULL;
+    tls.keyStore = cert;
+    tls.privateKey = key;
     tls.verify = 1;
     options.keepAliveInterval = 10;
     options.cleansession = 1;
