@@ -263,6 +263,8 @@ void api_ready(struct api_call *c)
                                       : NULL,
         NULL, NULL, nobody_reachable(c->api->options.dispatch) ? "no endpoint answers" : NULL};
     struct board *board = engine_board(engine);
+    if (c->api->options.mqtt && !mqtt_hears(c->api->options.mqtt))
+        reasons[2] = "there is no working connection to the broker";
     for (const struct trouble *t = NULL; (t = board_next_trouble(board, t));) {
         if (t->code == TROUBLE_BROKER)
             reasons[2] = "there is no working connection to the broker";

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LAZY_MS 20             /* heartbeats are collected this long: a press never waits, it takes them along */
-#define BATCH_MAX 4096         /* messages handed over before the loop may look at something else */
-#define STOP_PUBLISH_MS 500    /* after this what is queued is left, and holds end */
-#define STOP_ABANDON_MS 900    /* after this the thread is left alone with what it hangs on */
+#define LAZY_MS 20          /* heartbeats are collected this long: a press never waits, it takes them along */
+#define BATCH_MAX 4096      /* messages handed over before the loop may look at something else */
+#define STOP_PUBLISH_MS 500 /* after this what is queued is left, and holds end */
+#define STOP_ABANDON_MS 900 /* after this the thread is left alone with what it hangs on */
 
 uint64_t mqtt_now_ms(void)
 {
@@ -18,16 +18,19 @@ uint64_t mqtt_now_ms(void)
 
 static void hand_over(struct mqtt *m, struct inbox_item *item)
 {
-    if (item->is_state)
+    if (item->is_state) {
+        m->hears = item->state == MQTT_CONNECTED;
         m->options.on_state(m->options.ctx, item->state, item->data);
-    else
+    } else {
         m->options.on_message(m->options.ctx, &item->message);
+    }
     free(item);
 }
 
 static void on_lazy(uv_timer_t *timer);
 
-/* Takes what is there. While messages come, a timer looks again every LAZY_MS, so that heartbeats need no wake-up. */
+/* Takes what is there. While messages come, a timer looks again every LAZY_MS, so that heartbeats need no
+ * wake-up. */
 static void drain(struct mqtt *m, bool by_timer)
 {
     if (!m->ready) {
@@ -73,7 +76,8 @@ static void close_handles(struct mqtt *m)
     uv_close((uv_handle_t *)&m->stop_timer, on_closed);
 }
 
-/* The thread is done, and what it left in the inbox was acknowledged to the broker: hand it over, all of it. */
+/* The thread is done, and what it left in the inbox was acknowledged to the broker: hand it over, all of it.
+ */
 static void finish(struct mqtt *m)
 {
     uv_thread_join(&m->thread);
@@ -97,7 +101,8 @@ static void on_wake(uv_async_t *wake)
         finish(m);
 }
 
-/* Whatever holds the thread (a name server, a broker that stands still, a hold without a socket) does not hold us. */
+/* Whatever holds the thread (a name server, a broker that stands still, a hold without a socket) does not
+ * hold us. */
 static void on_abandon(uv_timer_t *timer)
 {
     struct mqtt *m = timer->data;
@@ -138,6 +143,11 @@ void mqtt_stop(struct mqtt *m, void (*stopped)(void *ctx), void *ctx)
     uv_timer_start(&m->stop_timer, on_publish_time_over, STOP_PUBLISH_MS, 0);
 }
 
+bool mqtt_hears(const struct mqtt *m)
+{
+    return m->hears;
+}
+
 struct mqtt_counts mqtt_counts(struct mqtt *m)
 {
     uv_mutex_lock(&m->lock);
@@ -176,7 +186,8 @@ static void free_memory(struct mqtt *m)
     free(m);
 }
 
-/* The loop and the link thread own it together: after an abandoned stop the thread may outlive mqtt_destroy(). */
+/* The loop and the link thread own it together: after an abandoned stop the thread may outlive
+ * mqtt_destroy(). */
 void mqtt_drop(struct mqtt *m)
 {
     uv_mutex_lock(&m->lock);
@@ -209,9 +220,10 @@ static bool copy_broker(struct mqtt *m, const struct conf_broker *b)
         m->uri = NULL;
     if (asprintf(&m->loopback_topic, "tocsin/v1/daemon/%s/loopback", b->client_id) < 0)
         m->loopback_topic = NULL;
-    return m->uri && m->loopback_topic && copy(&m->client_id, b->client_id) && copy(&m->username, b->username) &&
-           copy(&m->password_file, b->password_file) && copy(&m->ca_file, b->ca_file) &&
-           copy(&m->certificate_file, b->certificate_file) && copy(&m->key_file, b->key_file);
+    return m->uri && m->loopback_topic && copy(&m->client_id, b->client_id) &&
+           copy(&m->username, b->username) && copy(&m->password_file, b->password_file) &&
+           copy(&m->ca_file, b->ca_file) && copy(&m->certificate_file, b->certificate_file) &&
+           copy(&m->key_file, b->key_file);
 }
 
 static void start(struct mqtt *m, uv_loop_t *loop)

@@ -1,10 +1,16 @@
 /* mqtt.h - the broker: presses and heartbeats in, receipts and site states out, over Paho MQTTAsync (MQTT 5).
  *
- * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever: fixed
- * client id, session expiry on every connect, resubscribed on every connect, a loop-back message every loopback_s
- * (three lost → the client is torn down and rebuilt). Presses of devices named by mqtt_set_late_devices() are
- * acknowledged to the broker (PUBACK) only after mqtt_release(); all others when they are handed over.
- * Does not: know what a press is; block the loop: no Paho call happens on the loop thread.
+ * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
+ * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
+ * loopback_s (three lost → the client is torn down and rebuilt). Presses of devices named by
+ * mqtt_set_late_devices() are acknowledged to the broker (PUBACK) only after mqtt_release(); all others when
+ * they are handed over. A hold that ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the
+ * socket is shut before Paho can answer, and the broker delivers the press again. Heartbeats may come LAZY_MS
+ * (20 ms) late and are dropped beyond 200,000 waiting; presses are neither late nor dropped. Does not: know
+ * what a press is; block the loop: no Paho call happens on the loop thread; remember a session over a restart
+ * of the daemon: whether the broker kept ours is only known from the second connection on. Mind: while a hold
+ * waits, no message of any device comes through, and no QoS 1 publish goes out (Paho has one receive thread
+ * and one mutex). Release within milliseconds, committed or not.
  *
  *     struct mqtt *m = mqtt_create(loop, &options);
  *     mqtt_publish(m, "tocsin/v1/s/d/receipt", body, size, 1, false);
@@ -25,13 +31,15 @@ struct mqtt_message {
     size_t size;
     int qos;
     bool retained, duplicate;
-    struct mqtt_hold *hold; /* not NULL: call mqtt_release() once the press is committed or needs no commit */
+    struct mqtt_hold
+        *hold; /* not NULL: call mqtt_release() once, when the press is committed or needs no commit */
 };
 
 enum mqtt_state {
     MQTT_CONNECTED,
     MQTT_LOST,             /* no connection */
-    MQTT_SESSION_LOST,     /* connected, but the broker had no session of ours where one was expected */
+    MQTT_SESSION_LOST,     /* connected, but the broker had no session of ours where one was expected;
+                              MQTT_CONNECTED follows when we are subscribed anew */
     MQTT_SUBSCRIBE_FAILED, /* connected, but deaf */
     MQTT_LOOPBACK_LOST     /* connected, but nothing comes through; being rebuilt */
 };
@@ -41,20 +49,25 @@ struct mqtt_counts {
 };
 
 struct mqtt_options {
-    const struct conf_broker *broker; /* copied */
-    void (*on_message)(void *ctx, const struct mqtt_message *);      /* valid during the call */
-    void (*on_batch_end)(void *ctx);                                 /* after the messages that were there */
-    void (*on_state)(void *ctx, enum mqtt_state, const char *text);  /* text: a sentence */
+    const struct conf_broker *broker;                           /* copied */
+    void (*on_message)(void *ctx, const struct mqtt_message *); /* valid during the call; until `stopped` */
+    void (*on_batch_end)(void *ctx);                            /* after the messages that were there */
+    void (*on_state)(void *ctx, enum mqtt_state, const char *text); /* text: a sentence */
     void *ctx;
 };
 
-struct mqtt *mqtt_create(uv_loop_t *, const struct mqtt_options *); /* connects in the background; NULL only without memory */
+struct mqtt *
+mqtt_create(uv_loop_t *,
+            const struct mqtt_options *); /* connects in the background; NULL only without memory */
 /* Devices ("site/device") whose presses wait for mqtt_release(). Copied; replaces the earlier set. */
 void mqtt_set_late_devices(struct mqtt *, const char *const *names, size_t count);
-void mqtt_publish(struct mqtt *, const char *topic, const void *payload, size_t size, int qos, bool retain); /* copies */
+void mqtt_publish(struct mqtt *, const char *topic, const void *payload, size_t size, int qos,
+                  bool retain); /* copies */
 void mqtt_release(struct mqtt *, struct mqtt_hold *);
+bool mqtt_hears(const struct mqtt *); /* connected and subscribed, as on_state said last */
 struct mqtt_counts mqtt_counts(struct mqtt *);
-void mqtt_stop(struct mqtt *, void (*stopped)(void *ctx), void *ctx); /* publishes what is queued, ≤ 1 s; holds end unacknowledged */
+void mqtt_stop(struct mqtt *, void (*stopped)(void *ctx),
+               void *ctx);        /* publishes what is queued, ≤ 1 s; holds end unacknowledged */
 void mqtt_destroy(struct mqtt *); /* after stopped */
 
 #endif

@@ -7,8 +7,8 @@
  *   mqtt_paho.c    Paho's callbacks and options
  *   mqtt_socket.c  the socket below Paho
  *
- * Threads: loop, link (ours), Paho's send and receive threads. `lock` guards everything marked so. Paho calls back
- * with its own mutex held, and the callbacks take `lock`: so nobody calls Paho while holding `lock`. */
+ * Threads: loop, link (ours), Paho's send and receive threads. `lock` guards everything marked so. Paho calls
+ * back with its own mutex held, and the callbacks take `lock`: so nobody calls Paho while holding `lock`. */
 #ifndef TOCSIN_MQTT_INTERNAL_H
 #define TOCSIN_MQTT_INTERNAL_H
 
@@ -70,8 +70,8 @@ struct mqtt {
     void *stopped_ctx;
     uv_thread_t thread;
 
-    uv_mutex_t lock; /* guards all below */
-    uv_cond_t changed; /* the link thread waits here */
+    uv_mutex_t lock;    /* guards all below */
+    uv_cond_t changed;  /* the link thread waits here */
     uv_cond_t released; /* holds wait here */
 
     struct inbox_item *inbox, **inbox_tail;
@@ -79,7 +79,7 @@ struct mqtt {
     bool woken, lazy_armed, deaf; /* deaf: the loop's handles are closing */
     LIST_HEAD(, mqtt_hold) holds;
     bool end_holds, holding; /* a callback waits */
-    char **late_names; /* sorted */
+    char **late_names;       /* sorted */
     size_t late_count;
 
     struct outbox_list waiting, given;
@@ -93,14 +93,15 @@ struct mqtt {
     bool was_connected, session_present, rebuild;
     bool stopping, finished;
     unsigned owners;
-    int socket; /* a duplicate of Paho's descriptor, -1 = none */
+    int socket;       /* a duplicate of Paho's descriptor, -1 = none */
     bool socket_shut; /* nothing more goes out on this connection */
     uint64_t connect_at_ms, deadline_ms, stop_at_ms, subscribe_at_ms, tick_at_ms, nudge_at_ms, up_since_ms;
     uint64_t looped_back_ms; /* when the last loop-back message came back */
     unsigned retry_ms, nudge_ms;
+    bool hears; /* the loop's own */
     enum mqtt_state said;
     char said_text[LINK_TEXT];
-    char tls_error[LINK_TEXT - 8];
+    char tls_error[LINK_TEXT / 2];
 
     MQTTAsync client; /* the link thread's own */
 };
@@ -116,7 +117,8 @@ struct inbox_item *inbox_take(struct mqtt *);
 void inbox_free_late(struct mqtt *);
 bool inbox_is_late(const struct mqtt *, const char *topic);
 struct mqtt_hold *hold_create(struct mqtt *);
-bool hold_wait(struct mqtt *, struct mqtt_hold *); /* false: ended unacknowledged, and the socket is shut down */
+bool hold_wait(struct mqtt *,
+               struct mqtt_hold *); /* false: ended unacknowledged, and the socket is shut down */
 void hold_free_if_over(struct mqtt_hold *);
 
 /* mqtt_outbox.c; all with `lock` held */
@@ -135,10 +137,12 @@ void paho_disconnect(struct mqtt *);
 
 /* mqtt_link.c */
 void link_thread(void *mqtt);
-void link_failed(struct mqtt *, const char *reason); /* with lock held: the connection is gone or did not come about */
+void link_failed(struct mqtt *,
+                 const char *reason); /* with lock held: the connection is gone or did not come about */
 
-/* mqtt_socket.c */
-void mqtt_shut_socket(struct mqtt *); /* with lock held */
-int socket_find(unsigned port); /* a duplicate of Paho's newly connected socket to `port`, -1 = not found */
+/* mqtt_socket.c; all with `lock` held */
+void mqtt_socket_take(struct mqtt *);   /* keeps a duplicate of the socket that Paho has just connected */
+void mqtt_socket_shut(struct mqtt *);   /* nothing more goes out or comes in; a hold ends */
+void mqtt_socket_forget(struct mqtt *); /* closes the duplicate */
 
 #endif
