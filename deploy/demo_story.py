@@ -101,6 +101,7 @@ class Installation:
         self.zone = next(zone["name"] for zone in self.site["zones"] if zone["id"] == self.device["zone"])
         self.token_file = folder / "desk.token"
         self.state_dir = folder / "state"
+        self.button_options = []
 
     def private(self, name, text):
         file = self.folder / name
@@ -163,9 +164,12 @@ class Installation:
             {"id": "demo-desk", "name": "Demo desk 示范值班台", "role": "police", "token_hashes": [token_hash]})
 
     def write_keys(self, site):
-        if "keys_file" in site:
-            lines = [run_tool("keygen", "device", "--device", device["id"]).strip() for device in site["devices"]]
-            site["keys_file"] = self.private(f"{site['id']}.keys", "\n".join(lines) + "\n")
+        if "keys_file" not in site:
+            return
+        keys = {device["id"]: run_tool("keygen", "device").strip() for device in site["devices"]}
+        site["keys_file"] = self.private(f"{site['id']}.keys", "".join(f"{name} {key}\n" for name, key in keys.items()))
+        if site is self.site:
+            self.button_options += ["--sign-key", self.private("button.key", keys[self.device["id"]] + "\n")]
 
     def tool(self, *words):
         return run_tool(*words, environment={"TOCSIN_URL": self.daemon.url, "TOCSIN_TOKEN_FILE": str(self.token_file)})
@@ -217,7 +221,8 @@ class Button(Part):
         house, name = self.house, f"{self.house.site['id']}/{self.house.device['id']}"
         password_file = house.private("button.password", house.broker.passwords[name] + "\n")
         return [BUTTON, "--broker", f"127.0.0.1:{house.broker.port}", "--site", house.site["id"],
-                "--device", house.device["id"], "--username", name, "--password-file", password_file, *more]
+                "--device", house.device["id"], "--username", name, "--password-file", password_file,
+                *house.button_options, *more]
 
     def start(self):
         self.run(self.command("--once", "--json"), output=subprocess.PIPE)
@@ -252,7 +257,7 @@ class Teller:
         house = self.house
         house.press()
         press = self.facts.wait("the button sends", "button", event="pressed")
-        self.start_ms = press["at_ms"]
+        self.start_ms = press["pressed_ms"]
         self.identity = {"device": house.device["id"], "epoch": press["epoch"], "n": press["n"]}
         self.line(self.start_ms, "按下", f"pressed: {self.house.zone}, {house.site['name']} (button {house.device['id']})")
 

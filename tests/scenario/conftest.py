@@ -1,10 +1,12 @@
 import pytest
 
-from house import House
+from house import BUILD, House
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "asan: runs with the sanitized build, too")
+    if not (BUILD / "daemon" / "tocsind").exists():
+        pytest.exit(f"there is no tocsind in {BUILD}: build it, or name the build folder in TOCSIN_BUILD", 4)
 
 
 @pytest.fixture
