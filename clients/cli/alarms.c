@@ -17,7 +17,8 @@ static int matches(const json_t *page, const char *given, char id[LIMIT_ALARM_ID
     int count = 0;
     size_t i;
     const json_t *alarm;
-    json_array_foreach(json_object_get(page, "alarms"), i, alarm) {
+    json_array_foreach(json_object_get(page, "alarms"), i, alarm)
+    {
         const char *its = member_text(alarm, "id");
         if (strncmp(its, given, strlen(given)) != 0 || strlen(its) >= LIMIT_ALARM_ID)
             continue;
@@ -72,7 +73,8 @@ void alarms_names(struct story *s, const json_t *alarm)
     const json_t *one;
     const json_t *site = json_object_get(alarm, "site");
     story_name(s, "site", member_text(site, "id"), member_place(alarm, "site"));
-    json_array_foreach(json_object_get(alarm, "presses"), i, one) {
+    json_array_foreach(json_object_get(alarm, "presses"), i, one)
+    {
         const json_t *zone = json_object_get(one, "zone");
         if (zone)
             story_zone(s, member_text(site, "id"), member_text(zone, "id"), member_place(one, "zone"));
@@ -91,7 +93,8 @@ bool server_names(struct server *s, struct story *story)
     json_decref(answer);
     good = good && server_get(s, "/api/v1/sites", &answer) == RESULT_OK;
     if (good) {
-        json_array_foreach(json_object_get(answer, "sites"), i, one) {
+        json_array_foreach(json_object_get(answer, "sites"), i, one)
+        {
             story_name(story, "site", member_text(one, "id"), member_text(one, "name"));
             json_array_foreach(json_object_get(one, "zones"), k, zone)
                 story_zone(story, member_text(one, "id"), member_text(zone, "id"), member_text(zone, "name"));
@@ -106,9 +109,8 @@ const char *alarms_note(const json_t *alarm, uint64_t seq)
 {
     size_t i;
     const json_t *note;
-    json_array_foreach(json_object_get(alarm, "notes"), i, note)
-        if ((uint64_t)member_number(note, "seq") == seq)
-            return member_text(note, "text");
+    json_array_foreach(json_object_get(alarm, "notes"), i, note) if ((uint64_t)member_number(note, "seq") ==
+                                                                     seq) return member_text(note, "text");
     return NULL;
 }
 
@@ -140,7 +142,8 @@ static void list(const json_t *page)
         columns_cell(t, TONE_QUIET, "%s", text(heads[i]));
     size_t i;
     const json_t *alarm;
-    json_array_foreach(json_object_get(page, "alarms"), i, alarm) {
+    json_array_foreach(json_object_get(page, "alarms"), i, alarm)
+    {
         char since[TERMINAL_TIME];
         const char *mode = member_text(alarm, "mode");
         bool real = strcmp(mode, "real") == 0;
@@ -148,11 +151,11 @@ static void list(const json_t *page)
         columns_cell(t, tone_of(alarm), "%s", member_text(alarm, "id"));
         columns_cell(t, tone_of(alarm), "%s", since);
         columns_cell(t, tone_of(alarm), "%s", member_place(alarm, "site"));
-        columns_cell(t, tone_of(alarm), "%s%s%s%s", text_word("kind", member_text(alarm, "kind")), real ? "" : " [",
-                   real ? "" : text_word("mode", mode), real ? "" : "]");
+        columns_cell(t, tone_of(alarm), "%s%s%s%s", text_word("kind", member_text(alarm, "kind")),
+                     real ? "" : " [", real ? "" : text_word("mode", mode), real ? "" : "]");
         columns_cell(t, tone_of(alarm), "%s", text_word("state", member_text(alarm, "state")));
         columns_cell(t, tone_of(alarm), "%" PRId64 "/%" PRId64, member_number(alarm, "step"),
-                   member_number(alarm, "steps"));
+                     member_number(alarm, "steps"));
         columns_cell(t, tone_of(alarm), "%" PRId64, member_number(alarm, "press_count"));
         columns_cell(t, tone_of(alarm), "%s", last_by(alarm));
     }
@@ -206,7 +209,8 @@ static void show_facts(const json_t *alarm)
               {"kind", text_word("kind", member_text(alarm, "kind"))},
               {"mode", text_word("mode", member_text(alarm, "mode"))},
               {"state", text_word("state", member_text(alarm, "state"))});
-    say_about(TONE_PLAIN, TEXT_SHOW_SITE, {"site", member_place(alarm, "site")}, {"address", member_text(site, "address")});
+    say_about(TONE_PLAIN, TEXT_SHOW_SITE, {"site", member_place(alarm, "site")},
+              {"address", member_text(site, "address")});
     if (json_is_number(json_object_get(site, "latitude"))) {
         snprintf(latitude, sizeof latitude, "%.6f", json_number_value(json_object_get(site, "latitude")));
         snprintf(longitude, sizeof longitude, "%.6f", json_number_value(json_object_get(site, "longitude")));
@@ -221,7 +225,8 @@ static void show_facts(const json_t *alarm)
     say_about(TONE_PLAIN, TEXT_SHOW_OPENED, {"at", at});
     snprintf(step, sizeof step, "%" PRId64, member_number(alarm, "step"));
     snprintf(steps, sizeof steps, "%" PRId64, member_number(alarm, "steps"));
-    say_about(TONE_PLAIN, TEXT_SHOW_PLAN, {"plan", member_text(alarm, "plan")}, {"step", step}, {"steps", steps});
+    say_about(TONE_PLAIN, TEXT_SHOW_PLAN, {"plan", member_text(alarm, "plan")}, {"step", step},
+              {"steps", steps});
     terminal_time(at, member_time(alarm, "step_due_at"));
     if (member_time(alarm, "step_due_at"))
         say_about(TONE_PLAIN, TEXT_SHOW_DUE, {"at", at});
@@ -246,7 +251,8 @@ static void show_presses(const json_t *alarm)
         columns_cell(t, TONE_QUIET, "%s", text(heads[i]));
     size_t i;
     const json_t *press;
-    json_array_foreach(json_object_get(alarm, "presses"), i, press) {
+    json_array_foreach(json_object_get(alarm, "presses"), i, press)
+    {
         char at[TERMINAL_TIME];
         terminal_clock(at, member_time(press, "at"));
         columns_cell(t, TONE_PLAIN, "%s", at);
@@ -259,10 +265,10 @@ static void show_presses(const json_t *alarm)
 
 static enum tone delivery_tone(const char *state)
 {
-    return strcmp(state, "received") == 0                                      ? TONE_GOOD
-           : strcmp(state, "waiting") == 0                                     ? TONE_QUIET
-           : strcmp(state, "pending") == 0 || strcmp(state, "sent") == 0       ? TONE_PLAIN
-                                                                               : TONE_BAD;
+    return strcmp(state, "received") == 0                                ? TONE_GOOD
+           : strcmp(state, "waiting") == 0                               ? TONE_QUIET
+           : strcmp(state, "pending") == 0 || strcmp(state, "sent") == 0 ? TONE_PLAIN
+                                                                         : TONE_BAD;
 }
 
 static void show_deliveries(const json_t *alarm, const struct story *story)
@@ -270,13 +276,15 @@ static void show_deliveries(const json_t *alarm, const struct story *story)
     say_text(TONE_PLAIN, "");
     say_text(TONE_STRONG, text(TEXT_SHOW_DELIVERIES));
     struct columns *t = columns_create(7);
-    static const enum text heads[] = {TEXT_HEAD_ENDPOINT, TEXT_HEAD_ROLE,     TEXT_HEAD_STEP,  TEXT_HEAD_STATE,
-                                      TEXT_HEAD_SINCE,    TEXT_HEAD_ATTEMPTS, TEXT_HEAD_ANSWER};
+    static const enum text heads[] = {TEXT_HEAD_ENDPOINT, TEXT_HEAD_ROLE,  TEXT_HEAD_STEP,
+                                      TEXT_HEAD_STATE,    TEXT_HEAD_SINCE, TEXT_HEAD_ATTEMPTS,
+                                      TEXT_HEAD_ANSWER};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         columns_cell(t, TONE_QUIET, "%s", text(heads[i]));
     size_t i;
     const json_t *d;
-    json_array_foreach(json_object_get(alarm, "deliveries"), i, d) {
+    json_array_foreach(json_object_get(alarm, "deliveries"), i, d)
+    {
         const char *state = member_text(d, "state");
         enum tone tone = delivery_tone(state);
         char since[TERMINAL_TIME] = "", status[24] = "";
@@ -303,11 +311,13 @@ static void show_story(const json_t *alarm, struct story *story)
     say_about(TONE_STRONG, TEXT_SHOW_STORY, {"date", date});
     size_t i;
     const json_t *event;
-    json_array_foreach(json_object_get(alarm, "events"), i, event) {
+    json_array_foreach(json_object_get(alarm, "events"), i, event)
+    {
         struct story_line line;
         char *text = json_dumps(event, JSON_COMPACT);
         if (text) {
-            story_tell_line(story, text, strlen(text), alarms_note(alarm, (uint64_t)member_number(event, "seq")), &line);
+            story_tell_line(story, text, strlen(text),
+                            alarms_note(alarm, (uint64_t)member_number(event, "seq")), &line);
             story_say(&line, false);
         }
         free(text);

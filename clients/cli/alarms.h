@@ -14,7 +14,8 @@ int alarms_fetch(struct server *, const char *id, json_t **out);
 
 /* Teaches the teller the names that stand in an alarm. */
 void alarms_names(struct story *, const json_t *alarm);
-/* And those of the daemon's endpoints and sites. False, without a word, when they cannot be had: ids stand alone then. */
+/* And those of the daemon's endpoints and sites. False, without a word, when they cannot be had: ids stand
+ * alone then. */
 bool server_names(struct server *, struct story *);
 
 /* The note beside entry `seq` of an AlarmStory; NULL = none. */

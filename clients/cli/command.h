@@ -36,7 +36,7 @@ struct command {
     const char *name;     /* one or two words */
     const char *synopsis; /* its arguments, and the options one must give */
     struct text_pair help;
-    struct text_pair about; /* a paragraph for its help and the manual */
+    struct text_pair about;           /* a paragraph for its help and the manual */
     const struct option_row *options; /* ends with a row without name; NULL = none of its own */
     int arguments_least, arguments_most;
     bool connects; /* takes the options of the connection to the daemon */
@@ -69,8 +69,8 @@ bool invocation_parse(struct invocation *, const struct command *, int count, ch
 const char *invocation_value(const struct invocation *, const char *name);
 bool invocation_given(const struct invocation *, const char *name);
 /* A whole number between `least` and `most`; `otherwise` when it is not given. False: complained. */
-bool invocation_number(const struct invocation *, const char *name, int64_t least, int64_t most, int64_t otherwise,
-                       int64_t *out);
+bool invocation_number(const struct invocation *, const char *name, int64_t least, int64_t most,
+                       int64_t otherwise, int64_t *out);
 /* A wrong command line: a sentence, a hint at --help, and RESULT_USAGE. */
 int usage(const struct command *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -36,7 +36,8 @@ const struct conf_device *configuration_device(const struct invocation *inv, con
     if (!*site) {
         for (size_t i = 0; i < conf->site_count; i++)
             add_to_list(list, conf->sites[i].id);
-        complain_about(TEXT_SITE_UNKNOWN, {"file", invocation_value(inv, "config")}, {"site", site_id}, {"list", list});
+        complain_about(TEXT_SITE_UNKNOWN, {"file", invocation_value(inv, "config")}, {"site", site_id},
+                       {"list", list});
         return NULL;
     }
     const struct conf_device *device = conf_device(conf, site_id, device_id);
@@ -51,7 +52,8 @@ const struct conf_device *configuration_device(const struct invocation *inv, con
 void configuration_names(const struct conf *conf, struct story *story)
 {
     for (size_t i = 0; i < conf->endpoint_count; i++)
-        story_name(story, "endpoint", conf->endpoints[i].id, conf->endpoints[i].name ? conf->endpoints[i].name : "");
+        story_name(story, "endpoint", conf->endpoints[i].id,
+                   conf->endpoints[i].name ? conf->endpoints[i].name : "");
     for (size_t i = 0; i < conf->site_count; i++) {
         const struct conf_site *site = &conf->sites[i];
         story_name(story, "site", site->id, site->name ? site->name : "");

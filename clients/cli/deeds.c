@@ -54,14 +54,15 @@ static void say_done(const struct invocation *inv, const char *id, enum text sen
     }
     snprintf(seq, sizeof seq, "%" PRId64, member_number(done, "seq"));
     say_about(TONE_GOOD, sentence, {"id", id}, {"seq", seq},
-              {"disposition", text_word("disposition", member_text(json_object_get(done, "alarm"), "disposition"))});
+              {"disposition",
+               text_word("disposition", member_text(json_object_get(done, "alarm"), "disposition"))});
     if (strcmp(state, "open") == 0 && sentence != TEXT_DONE_NOTE)
         say_about(TONE_BAD, TEXT_STILL_OPEN, {"state", text_word("state", state)});
 }
 
 /* POSTs the deed to an alarm whose id is known. */
-static int post(struct server *s, const struct invocation *inv, const char *id, const char *what, enum text sentence,
-                json_t *take_body)
+static int post(struct server *s, const struct invocation *inv, const char *id, const char *what,
+                enum text sentence, json_t *take_body)
 {
     char path[96];
     json_t *done, *problem;
@@ -120,8 +121,8 @@ static void say_closing(const json_t *alarm, int64_t version)
     char count[24], number[24];
     snprintf(count, sizeof count, "%" PRId64, member_number(alarm, "press_count"));
     snprintf(number, sizeof number, "%" PRId64, version);
-    say_about(TONE_PLAIN, TEXT_CLOSING, {"id", member_text(alarm, "id")}, {"site", member_place(alarm, "site")},
-              {"kind", text_word("kind", member_text(alarm, "kind"))},
+    say_about(TONE_PLAIN, TEXT_CLOSING, {"id", member_text(alarm, "id")},
+              {"site", member_place(alarm, "site")}, {"kind", text_word("kind", member_text(alarm, "kind"))},
               {"mode", text_word("mode", member_text(alarm, "mode"))}, {"count", count}, {"version", number});
 }
 

@@ -6,8 +6,9 @@ static void print_options(const struct option_row *rows, FILE *out)
 {
     for (; rows && rows->name; rows++) {
         char left[128];
-        snprintf(left, sizeof left, "%c%c %s--%s%s%s", rows->letter ? '-' : ' ', rows->letter ? rows->letter : ' ',
-                 rows->letter ? "" : "", rows->name, rows->argument ? " " : "", rows->argument ? rows->argument : "");
+        snprintf(left, sizeof left, "%c%c %s--%s%s%s", rows->letter ? '-' : ' ',
+                 rows->letter ? rows->letter : ' ', rows->letter ? "" : "", rows->name,
+                 rows->argument ? " " : "", rows->argument ? rows->argument : "");
         if (strlen(left) <= 30)
             fprintf(out, "  %-30s  %s\n", left, text_of(&rows->help));
         else
@@ -17,8 +18,8 @@ static void print_options(const struct option_row *rows, FILE *out)
 
 static void print_tool_help(FILE *out)
 {
-    fprintf(out, "%s\n\n%s: tocsin COMMAND [OPTION]… [ARGUMENT]…\n\n%s:\n", text(TEXT_HELP_TOOL), text(TEXT_HELP_USAGE),
-            text(TEXT_HELP_COMMANDS));
+    fprintf(out, "%s\n\n%s: tocsin COMMAND [OPTION]… [ARGUMENT]…\n\n%s:\n", text(TEXT_HELP_TOOL),
+            text(TEXT_HELP_USAGE), text(TEXT_HELP_COMMANDS));
     for (const struct command *c = commands; c->name; c++)
         fprintf(out, "  %-20s  %s\n", c->name, text_of(&c->help));
     fprintf(out, "\n%s:\n", text(TEXT_HELP_GENERAL));
@@ -32,8 +33,8 @@ void command_print_help(const struct command *c, FILE *out)
         print_tool_help(out);
         return;
     }
-    fprintf(out, "%s: tocsin %s%s%s\n\n%s\n", text(TEXT_HELP_USAGE), c->name, *c->synopsis ? " " : "", c->synopsis,
-            text_of(&c->help));
+    fprintf(out, "%s: tocsin %s%s%s\n\n%s\n", text(TEXT_HELP_USAGE), c->name, *c->synopsis ? " " : "",
+            c->synopsis, text_of(&c->help));
     if (c->about.in[LANGUAGE_ENGLISH])
         fprintf(out, "\n%s\n", text_of(&c->about));
     if (c->options) {
@@ -109,24 +110,29 @@ void command_print_manual(FILE *out)
     static const char *const after =
         ".SH EXIT STATUS\n"
         ".TP\n0\nGood.\n"
-        ".TP\n1\nThe thing asked is not so: a bad journal, a bad configuration, a difference, no such alarm, no receipt.\n"
+        ".TP\n1\nThe thing asked is not so: a bad journal, a bad configuration, a difference, no such alarm, "
+        "no receipt.\n"
         ".TP\n2\nThe command line is wrong.\n"
         ".TP\n3\nThe daemon, the broker or a file cannot be reached.\n"
         ".TP\n4\nRefused: the token is missing or unknown, or its account has not that right.\n"
         ".TP\n5\nConflict: somebody was first, or the alarm changed since it was seen.\n"
         ".SH ENVIRONMENT\n"
-        ".TP\nTOCSIN_URL, TOCSIN_TOKEN_FILE, TOCSIN_CA_FILE\nUsed where \\fB\\-\\-url\\fR, \\fB\\-\\-token\\-file\\fR and "
+        ".TP\nTOCSIN_URL, TOCSIN_TOKEN_FILE, TOCSIN_CA_FILE\nUsed where \\fB\\-\\-url\\fR, "
+        "\\fB\\-\\-token\\-file\\fR and "
         "\\fB\\-\\-ca\\-file\\fR are not given.\n"
         ".TP\nLC_ALL, LC_MESSAGES, LANG\nChoose the language: Chinese when it begins with zh, else English.\n"
         ".TP\nTZ\nThe zone of the times that are shown.\n"
         ".TP\nNO_COLOR\nWhen set, no colours.\n"
         ".SH FILES\n"
-        ".TP\n~/.config/tocsin/url, ~/.config/tocsin/token\nAddress and token. The token's file must be readable by its "
-        "owner only; a token is never given on the command line, where other users of the machine could read it.\n"
+        ".TP\n~/.config/tocsin/url, ~/.config/tocsin/token\nAddress and token. The token's file must be "
+        "readable by its "
+        "owner only; a token is never given on the command line, where other users of the machine could read "
+        "it.\n"
         ".SH EXAMPLES\n"
         ".EX\n"
         "tocsin check\\-config /etc/tocsin/tocsin.yaml\n"
-        "tocsin simulate \\-c /etc/tocsin/tocsin.yaml \\-s school\\-1 \\-d room\\-204 \\-a police:acknowledge@45\n"
+        "tocsin simulate \\-c /etc/tocsin/tocsin.yaml \\-s school\\-1 \\-d room\\-204 \\-a "
+        "police:acknowledge@45\n"
         "tocsin alarms\n"
         "tocsin close a3k5 \\-\\-disposition false \\-\\-note \"a ball hit the button\"\n"
         "tocsin journal verify evidence/ \\-\\-key journal.pub\n"
@@ -134,7 +140,9 @@ void command_print_manual(FILE *out)
         ".SH SEE ALSO\n"
         ".BR tocsind (8),\n.BR tocsin.yaml (5)\n";
     fprintf(out, ".TH TOCSIN 1 \"\" \"Tocsin %s\" \"Tocsin\"\n.SH NAME\n", TOCSIN_VERSION);
-    fputs("tocsin \\- asks and answers the alarm daemon, checks its configuration and its journal\n.SH SYNOPSIS\n", out);
+    fputs("tocsin \\- asks and answers the alarm daemon, checks its configuration and its journal\n.SH "
+          "SYNOPSIS\n",
+          out);
     for (const struct command *c = commands; c->name; c++) {
         fputs(c == commands ? ".B tocsin " : ".br\n.B tocsin ", out);
         roff(c->name, out);
@@ -172,7 +180,8 @@ static void option_values(const struct option_row *rows, FILE *out)
             for (const char *p = argument; *p; p++)
                 fputc(*p == '|' ? ' ' : *p, out);
             fputs("';;\n", out);
-        } else if (strcmp(argument, "FILE") == 0 || strcmp(argument, "PATH") == 0 || strcmp(argument, "DATABASE") == 0) {
+        } else if (strcmp(argument, "FILE") == 0 || strcmp(argument, "PATH") == 0 ||
+                   strcmp(argument, "DATABASE") == 0) {
             fprintf(out, "            --%s) files=yes;;\n", rows->name);
         } else {
             fprintf(out, "            --%s) return;;\n", rows->name);
@@ -204,7 +213,8 @@ void command_print_completion(FILE *out)
           "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
           "    local command=${COMP_WORDS[1]} words='' files=''\n"
           "    COMPREPLY=()\n"
-          "    case $command in journal|keygen) [[ $COMP_CWORD -gt 2 ]] && command+=\" ${COMP_WORDS[2]}\";; esac\n"
+          "    case $command in journal|keygen) [[ $COMP_CWORD -gt 2 ]] && command+=\" ${COMP_WORDS[2]}\";; "
+          "esac\n"
           "    [[ $COMP_CWORD -eq 1 ]] && command=\n"
           "    case $command in\n    '')\n        words='",
           out);

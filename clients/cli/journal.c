@@ -1,8 +1,8 @@
 /* journal verify, export, prove, erase-note: the record, for those who do not want to believe. */
-#include "journal/journal_export.h"
 #include "cli/member.h"
 #include "cli/server.h"
 #include "cli/terminal.h"
+#include "journal/journal_export.h"
 #include "journal/journal_verify.h"
 #include "journal/lock.h"
 #include "journal/tree.h"
@@ -50,7 +50,8 @@ static bool read_key(const char *file, char key[NOTE_KEY_TEXT])
 static bool decode_hash(const char *text, unsigned char hash[32])
 {
     size_t size = 0;
-    return sodium_base642bin(hash, 32, text, strlen(text), NULL, &size, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+    return sodium_base642bin(hash, 32, text, strlen(text), NULL, &size, NULL,
+                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
            size == 32;
 }
 
@@ -74,7 +75,8 @@ static void say_report(const struct journal_verify_report *r, const char *root)
     snprintf(size, sizeof size, "%" PRIu64, r->size);
     snprintf(seq, sizeof seq, "%" PRIu64, r->first_bad);
     if (!r->good) {
-        say_about(TONE_ALARM, r->first_bad ? TEXT_JOURNAL_BAD_AT : TEXT_JOURNAL_BAD, {"seq", seq}, {"why", r->text});
+        say_about(TONE_ALARM, r->first_bad ? TEXT_JOURNAL_BAD_AT : TEXT_JOURNAL_BAD, {"seq", seq},
+                  {"why", r->text});
         return;
     }
     say_about(TONE_GOOD, TEXT_JOURNAL_GOOD, {"size", size}, {"root", root});
@@ -87,9 +89,9 @@ static void say_report(const struct journal_verify_report *r, const char *root)
 
 static void say_report_json(const struct journal_verify_report *r, const char *root)
 {
-    json_t *answer = json_pack("{s:b, s:b, s:I, s:I, s:s, s:s, s:s}", "good", r->good, "signed_by_key", r->signed_by_key,
-                               "checked", (json_int_t)r->checked, "size", (json_int_t)r->size, "root", root, "origin",
-                               r->origin, "text", r->text);
+    json_t *answer = json_pack("{s:b, s:b, s:I, s:I, s:s, s:s, s:s}", "good", r->good, "signed_by_key",
+                               r->signed_by_key, "checked", (json_int_t)r->checked, "size",
+                               (json_int_t)r->size, "root", root, "origin", r->origin, "text", r->text);
     if (r->first_bad)
         json_object_set_new(answer, "first_bad", json_integer((json_int_t)r->first_bad));
     member_say(answer);
@@ -180,7 +182,8 @@ static bool proof_holds(const json_t *proof, const char *line, size_t line_size,
     size_t i;
     const json_t *hash;
     tree_leaf(leaf, line, line_size);
-    json_array_foreach(json_object_get(proof, "path"), i, hash) {
+    json_array_foreach(json_object_get(proof, "path"), i, hash)
+    {
         const char *text = json_string_value(hash);
         if (!text || path.count >= TREE_LEVELS || !decode_hash(text, path.path[path.count++]))
             return false;
@@ -211,7 +214,8 @@ static int gather_evidence(struct server *s, uint64_t seq, struct evidence *e)
         complain_about(TEXT_ANSWER_BAD, {"url", server_url(s)}, {"why", error});
         return RESULT_UNREACHABLE;
     }
-    snprintf(path, sizeof path, "/api/v1/journal/proof?seq=%" PRIu64 "&size=%" PRIu64, seq, e->checkpoint.size);
+    snprintf(path, sizeof path, "/api/v1/journal/proof?seq=%" PRIu64 "&size=%" PRIu64, seq,
+             e->checkpoint.size);
     return server_get(s, path, &e->proof);
 }
 

@@ -44,7 +44,8 @@ int command_keygen_journal(const struct invocation *inv)
         return failed(file, error);
     snprintf(public_file, sizeof public_file, "%s.pub", file);
     if (inv->json)
-        say_values(true, (struct text_value[]){{"key_file", file}, {"public_key_file", public_file}, {NULL, NULL}});
+        say_values(true,
+                   (struct text_value[]){{"key_file", file}, {"public_key_file", public_file}, {NULL, NULL}});
     else
         say_about(TONE_GOOD, TEXT_KEY_JOURNAL, {"file", file}, {"public", public_file});
     return RESULT_OK;
@@ -61,7 +62,8 @@ int command_keygen_device(const struct invocation *inv)
     secret_make_device_key(key);
     snprintf(line, sizeof line, "%s%s%s", device ? device : "", device ? " " : "", key);
     if (inv->json)
-        say_values(true, (struct text_value[]){{"key", key}, {device ? "device" : NULL, device}, {NULL, NULL}});
+        say_values(true,
+                   (struct text_value[]){{"key", key}, {device ? "device" : NULL, device}, {NULL, NULL}});
     else
         say_text(TONE_PLAIN, line);
     sodium_memzero(key, sizeof key);

@@ -161,7 +161,8 @@ static int page_of_database(struct lines *l, uint64_t from_seq, unsigned limit, 
         free(rows[i].note);
     }
     free(rows);
-    return code == SQLITE_DONE || code == SQLITE_ROW ? RESULT_OK : cannot_read(l->path, sqlite3_errmsg(l->database));
+    return code == SQLITE_DONE || code == SQLITE_ROW ? RESULT_OK
+                                                     : cannot_read(l->path, sqlite3_errmsg(l->database));
 }
 
 static int page_of_server(struct lines *l, uint64_t from_seq, unsigned limit, lines_fn *take, void *ctx)
@@ -186,7 +187,8 @@ int lines_page(struct lines *l, uint64_t from_seq, unsigned limit, lines_fn *tak
 {
     if (l->server)
         return page_of_server(l, from_seq, limit, take, ctx);
-    return l->database ? page_of_database(l, from_seq, limit, take, ctx) : page_of_text(l, from_seq, limit, take, ctx);
+    return l->database ? page_of_database(l, from_seq, limit, take, ctx)
+                       : page_of_text(l, from_seq, limit, take, ctx);
 }
 
 static int count_of_server(struct lines *l, uint64_t *out)

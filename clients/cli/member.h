@@ -1,4 +1,5 @@
-/* member.h - members of the daemon's JSON answers; what is missing or of another type is empty, never a crash. */
+/* member.h - members of the daemon's JSON answers; what is missing or of another type is empty, never a
+ * crash. */
 #ifndef TOCSIN_CLI_MEMBER_H
 #define TOCSIN_CLI_MEMBER_H
 

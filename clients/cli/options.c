@@ -59,7 +59,8 @@ static void say_unknown(const char *one, const char *two)
             near = c;
         }
     }
-    complain_about(near ? TEXT_USAGE_COMMAND_NEAR : TEXT_USAGE_COMMAND, {"name", one}, {"near", near ? near->name : ""});
+    complain_about(near ? TEXT_USAGE_COMMAND_NEAR : TEXT_USAGE_COMMAND, {"name", one},
+                   {"near", near ? near->name : ""});
 }
 
 const struct command *command_find(int count, char **argv, int *words)
@@ -128,7 +129,8 @@ static bool take_options(struct invocation *inv, int count, char **argv)
     optind = 0; /* glibc: begin anew */
     for (int found; (found = getopt_long(count, argv, letters, table, NULL)) != -1;) {
         if (found == '?' || found == ':')
-            return bad_option(inv->command, argv[optind > 0 ? optind - 1 : 0], optopt >= 256 ? 0 : optopt, found == ':');
+            return bad_option(inv->command, argv[optind > 0 ? optind - 1 : 0], optopt >= 256 ? 0 : optopt,
+                              found == ':');
         int row = found >= 256 ? found - 256 : row_of_letter(inv, found);
         inv->values[row] = optarg ? optarg : "";
     }
@@ -177,7 +179,8 @@ bool invocation_parse(struct invocation *inv, const struct command *c, int count
         return true;
     int given = count - optind;
     if (given > c->arguments_most)
-        complain_about(TEXT_USAGE_MANY, {"argument", argv[optind + c->arguments_most]}, {"synopsis", c->synopsis});
+        complain_about(TEXT_USAGE_MANY, {"argument", argv[optind + c->arguments_most]},
+                       {"synopsis", c->synopsis});
     else if (given < c->arguments_least)
         complain_about(TEXT_USAGE_FEW, {"synopsis", c->synopsis});
     if (given > c->arguments_most || given < c->arguments_least) {
@@ -203,8 +206,8 @@ bool invocation_given(const struct invocation *inv, const char *name)
     return invocation_value(inv, name) != NULL;
 }
 
-bool invocation_number(const struct invocation *inv, const char *name, int64_t least, int64_t most, int64_t otherwise,
-                       int64_t *out)
+bool invocation_number(const struct invocation *inv, const char *name, int64_t least, int64_t most,
+                       int64_t otherwise, int64_t *out)
 {
     const char *value = invocation_value(inv, name);
     *out = otherwise;

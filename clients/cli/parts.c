@@ -11,7 +11,7 @@ static void heads(struct columns *t, const enum text *list, size_t count)
     for (size_t i = 0; i < count; i++)
         columns_cell(t, TONE_QUIET, "%s", text(list[i]));
 }
-#define HEADS(T, ...)                                                                                                \
+#define HEADS(T, ...)                                                                                        \
     heads(T, (const enum text[]){__VA_ARGS__}, sizeof((const enum text[]){__VA_ARGS__}) / sizeof(enum text))
 
 /* Asks for `path` and shows its list `member`, or says `none`. */
@@ -42,7 +42,8 @@ static void show_troubles(const json_t *list)
     HEADS(t, TEXT_HEAD_SINCE, TEXT_HEAD_TROUBLE, TEXT_HEAD_PART, TEXT_HEAD_WHAT);
     size_t i;
     const json_t *trouble;
-    json_array_foreach(list, i, trouble) {
+    json_array_foreach(list, i, trouble)
+    {
         char since[TERMINAL_TIME];
         terminal_time(since, member_time(trouble, "at"));
         columns_cell(t, TONE_BAD, "%s", since);
@@ -61,11 +62,12 @@ int command_troubles(const struct invocation *inv)
 static void show_endpoints(const json_t *list)
 {
     struct columns *t = columns_create(9);
-    HEADS(t, TEXT_HEAD_ENDPOINT, TEXT_HEAD_NAME, TEXT_HEAD_ROLE, TEXT_HEAD_STATE, TEXT_HEAD_QUEUE, TEXT_HEAD_RECEIVED,
-          TEXT_HEAD_FAILED, TEXT_HEAD_LAST_MS, TEXT_HEAD_WHY);
+    HEADS(t, TEXT_HEAD_ENDPOINT, TEXT_HEAD_NAME, TEXT_HEAD_ROLE, TEXT_HEAD_STATE, TEXT_HEAD_QUEUE,
+          TEXT_HEAD_RECEIVED, TEXT_HEAD_FAILED, TEXT_HEAD_LAST_MS, TEXT_HEAD_WHY);
     size_t i;
     const json_t *e;
-    json_array_foreach(list, i, e) {
+    json_array_foreach(list, i, e)
+    {
         const char *state = member_text(e, "state");
         enum tone tone = strcmp(state, "up") == 0 ? TONE_PLAIN : TONE_BAD;
         columns_cell(t, tone, "%s", member_text(e, "id"));
@@ -105,13 +107,13 @@ static int fetch_devices(struct server *s, const char *site, bool bad, json_t *i
         json_t *page;
         if (after >= 0)
             snprintf(from, sizeof from, "&after=%" PRId64, after);
-        snprintf(path, sizeof path, "/api/v1/devices?limit=1000%s%s%.60s", from, site ? "&site=" : "", site ? site : "");
+        snprintf(path, sizeof path, "/api/v1/devices?limit=1000%s%s%.60s", from, site ? "&site=" : "",
+                 site ? site : "");
         result = server_get(s, path, &page);
         size_t i;
         json_t *d;
-        json_array_foreach(json_object_get(page, "devices"), i, d)
-            if (!bad || strcmp(device_state(d), "ok") != 0)
-                json_array_append(into, d);
+        json_array_foreach(json_object_get(page, "devices"), i,
+                           d) if (!bad || strcmp(device_state(d), "ok") != 0) json_array_append(into, d);
         json_t *next = json_object_get(page, "next");
         int64_t reached = json_is_integer(next) ? json_integer_value(next) : -1;
         after = reached > after ? reached : -1;
@@ -123,10 +125,12 @@ static int fetch_devices(struct server *s, const char *site, bool bad, json_t *i
 static void show_devices(const json_t *list)
 {
     struct columns *t = columns_create(6);
-    HEADS(t, TEXT_HEAD_SITE, TEXT_HEAD_DEVICE, TEXT_HEAD_PLACE, TEXT_HEAD_STATE, TEXT_HEAD_HEARD, TEXT_HEAD_BATTERY);
+    HEADS(t, TEXT_HEAD_SITE, TEXT_HEAD_DEVICE, TEXT_HEAD_PLACE, TEXT_HEAD_STATE, TEXT_HEAD_HEARD,
+          TEXT_HEAD_BATTERY);
     size_t i;
     const json_t *d;
-    json_array_foreach(list, i, d) {
+    json_array_foreach(list, i, d)
+    {
         const char *state = device_state(d);
         enum tone tone = strcmp(state, "ok") == 0 ? TONE_PLAIN : TONE_BAD;
         char heard[TERMINAL_TIME] = "-", battery[24] = "-";

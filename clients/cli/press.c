@@ -33,9 +33,10 @@ bool receipt_read(const void *payload, size_t size, const char *epoch, uint64_t 
     json_error_t why;
     json_t *receipt = size <= LIMIT_PAYLOAD ? json_in_object(payload, size, 0, &why) : NULL;
     const char *its_alarm = member_text(receipt, "alarm"), *stage = member_text(receipt, "stage");
-    bool ours = strcmp(member_text(receipt, "epoch"), epoch) == 0 && (uint64_t)member_number(receipt, "n") == n;
-    bool good = receipt && (ours || (*alarm && strcmp(its_alarm, alarm) == 0)) && strlen(stage) < sizeof out->stage &&
-                strlen(its_alarm) < sizeof out->alarm;
+    bool ours =
+        strcmp(member_text(receipt, "epoch"), epoch) == 0 && (uint64_t)member_number(receipt, "n") == n;
+    bool good = receipt && (ours || (*alarm && strcmp(its_alarm, alarm) == 0)) &&
+                strlen(stage) < sizeof out->stage && strlen(its_alarm) < sizeof out->alarm;
     if (good) {
         strcpy(out->stage, stage);
         strcpy(out->alarm, its_alarm);
@@ -46,7 +47,8 @@ bool receipt_read(const void *payload, size_t size, const char *epoch, uint64_t 
 
 int stage_rank(const char *stage)
 {
-    static const char *const stages[] = {"recorded", "delivered", "acknowledged", "coming", "on_scene", "closed"};
+    static const char *const stages[] = {"recorded", "delivered", "acknowledged",
+                                         "coming",   "on_scene",  "closed"};
     for (int i = 0; i < (int)(sizeof stages / sizeof *stages); i++)
         if (strcmp(stages[i], stage) == 0)
             return i;

@@ -1,4 +1,5 @@
-/* press.h - what a button says and hears, as pure functions: the payload of a press, the stages of its receipts. */
+/* press.h - what a button says and hears, as pure functions: the payload of a press, the stages of its
+ * receipts. */
 #ifndef TOCSIN_CLI_PRESS_H
 #define TOCSIN_CLI_PRESS_H
 

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* One fixed epoch and a counter that is the time: the daemon remembers few epochs of a device, and those of the real
- * button are not to be pushed out by tests. */
+/* One fixed epoch and a counter that is the time: the daemon remembers few epochs of a device, and those of
+ * the real button are not to be pushed out by tests. */
 #define EPOCH "tocsin-tool"
 #define QUALITY 1
 
@@ -75,7 +75,8 @@ static char *read_secret(const char *file)
 static bool read_device_key(struct button *b, const char *file)
 {
     char *line = read_secret(file);
-    const char *space = line ? strrchr(line, ' ') : NULL; /* "DEVICE KEY", as in a site's keys file, or the key alone */
+    const char *space =
+        line ? strrchr(line, ' ') : NULL; /* "DEVICE KEY", as in a site's keys file, or the key alone */
     const char *key = space ? space + 1 : line;
     b->is_signed = key && secret_base64(key, strlen(key), b->key, sizeof b->key);
     if (key && !b->is_signed)
@@ -92,16 +93,16 @@ static bool choose_broker(struct button *b)
     if (given && strchr(given, ':') && strlen(given) < sizeof address)
         strcpy(address, given);
     else if (!given && b->broker)
-        snprintf(address, sizeof address, strchr(b->broker->address, ':') ? "[%s]:%u" : "%s:%u", b->broker->address,
-                 b->broker->port);
+        snprintf(address, sizeof address, strchr(b->broker->address, ':') ? "[%s]:%u" : "%s:%u",
+                 b->broker->address, b->broker->port);
     if (*address)
         return asprintf(&b->uri, "%s://%s", tls ? "ssl" : "tcp", address) > 0;
     complain_about(TEXT_USAGE_BROKER, {"value", given ? given : ""});
     return false;
 }
 
-/* Who we are for the broker and how we sign. Never the daemon's user name or certificate: where a broker takes the user
- * for the client id, we would push the daemon off. */
+/* Who we are for the broker and how we sign. Never the daemon's user name or certificate: where a broker
+ * takes the user for the client id, we would push the daemon off. */
 static bool choose_identity(struct button *b, const struct conf_device *device)
 {
     const char *password_file = invocation_value(b->inv, "password-file");
@@ -151,7 +152,8 @@ static int set_up(struct button *b, const struct conf *conf)
 static int connect_broker(struct button *b)
 {
     const struct conf_broker *conf = b->broker;
-    const char *ca = invocation_value(b->inv, "broker-ca-file"), *cert = invocation_value(b->inv, "certificate-file");
+    const char *ca = invocation_value(b->inv, "broker-ca-file"),
+               *cert = invocation_value(b->inv, "certificate-file");
     const char *key = invocation_value(b->inv, "private-key-file");
     MQTTClient_SSLOptions tls = MQTTClient_SSLOptions_initializer;
     MQTTClient_connectOptions options = MQTTClient_connectOptions_initializer;
@@ -201,7 +203,8 @@ static int no_broker(const struct button *b, int code)
 static void publish(struct button *b)
 {
     /* The receipt is what counts; without one it is sent again. */
-    (void)MQTTClient_publish(b->client, b->press_topic, (int)strlen(b->payload), b->payload, QUALITY, 0, NULL);
+    (void)MQTTClient_publish(b->client, b->press_topic, (int)strlen(b->payload), b->payload, QUALITY, 0,
+                             NULL);
 }
 
 /* True: the wanted stage, or a refusal, was reached; `result` says which. */
@@ -264,8 +267,8 @@ static int press_and_wait(struct button *b)
         publish(b);
     }
     snprintf(seconds, sizeof seconds, "%lld", (long long)(b->wait_ms / 1000));
-    complain_about(*b->alarm ? TEXT_PRESS_NO_STAGE : TEXT_PRESS_NO_RECEIPT, {"stage", b->wanted_stage}, {"seconds", seconds},
-                   {"topic", b->press_topic});
+    complain_about(*b->alarm ? TEXT_PRESS_NO_STAGE : TEXT_PRESS_NO_RECEIPT, {"stage", b->wanted_stage},
+                   {"seconds", seconds}, {"topic", b->press_topic});
     return RESULT_NOT_SO;
 }
 
@@ -280,8 +283,8 @@ static void say_sent(const struct button *b)
     if (b->inv->json)
         say_json(b->payload, strlen(b->payload));
     else
-        say_about(TONE_STRONG, TEXT_PRESS_SENT, {"site", b->site}, {"device", b->device}, {"epoch", b->press.epoch},
-                  {"n", n});
+        say_about(TONE_STRONG, TEXT_PRESS_SENT, {"site", b->site}, {"device", b->device},
+                  {"epoch", b->press.epoch}, {"n", n});
     fflush(stdout);
 }
 
@@ -305,7 +308,8 @@ static int run(struct button *b)
 
 int command_press(const struct invocation *inv)
 {
-    struct button b = {.inv = inv, .site = invocation_value(inv, "site"), .device = invocation_value(inv, "device")};
+    struct button b = {
+        .inv = inv, .site = invocation_value(inv, "site"), .device = invocation_value(inv, "device")};
     const char *config = invocation_value(inv, "config");
     if (!b.site || !b.device)
         return missing(inv, b.site ? "device" : "site");

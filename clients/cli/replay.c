@@ -14,7 +14,7 @@ struct replay {
     struct story *story;
     const char *alarm; /* its id or the beginning of it; NULL = everything */
     int64_t from_ms, to_ms;
-    double speed; /* 0 = at once */
+    double speed;    /* 0 = at once */
     bool json, past; /* past: an entry after the period was seen */
     int64_t last_clock_ms;
     uint64_t told, next_seq;
@@ -29,7 +29,8 @@ static void keep_pace(struct replay *r, int64_t clock_ms)
         return;
     fflush(stdout);
     double seconds = (double)gap_ms / 1000 / r->speed;
-    struct timespec pause = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    struct timespec pause = {.tv_sec = (time_t)seconds,
+                             .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
     while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
         ;
 }
@@ -67,7 +68,8 @@ static int replay_period(struct replay *r, struct lines *l)
     int result = lines_count(l, &count);
     if (result == RESULT_OK && r->from_ms > INT64_MIN)
         result = lines_from_moment(l, r->from_ms, &from);
-    /* A wall clock that stepped back may hide a few more entries of the period: one page further is looked at. */
+    /* A wall clock that stepped back may hide a few more entries of the period: one page further is looked
+     * at. */
     bool past_before = false;
     while (result == RESULT_OK && from <= count && !(past_before && r->past)) {
         past_before = r->past;
@@ -93,7 +95,8 @@ static int replay_alarm(struct replay *r, struct server *s, const char *given)
         alarms_names(r->story, alarm);
     size_t i;
     const json_t *event;
-    json_array_foreach(json_object_get(alarm, "events"), i, event) {
+    json_array_foreach(json_object_get(alarm, "events"), i, event)
+    {
         char *text = json_dumps(event, JSON_COMPACT);
         int64_t at_ms = member_time(event, "at");
         if (text && at_ms >= r->from_ms && at_ms <= r->to_ms)
@@ -122,7 +125,8 @@ static bool read_speed(const struct invocation *inv, double *out)
     *out = value ? strtod(value, &end) : 1;
     if (!value || (end != value && *end == '\0' && *out >= 0 && *out <= 1e6))
         return true;
-    complain_about(TEXT_USAGE_NUMBER, {"name", "speed"}, {"value", value}, {"least", "0"}, {"most", "1000000"});
+    complain_about(TEXT_USAGE_NUMBER, {"name", "speed"}, {"value", value}, {"least", "0"},
+                   {"most", "1000000"});
     return false;
 }
 

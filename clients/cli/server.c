@@ -154,7 +154,9 @@ struct server *server_open(const struct invocation *inv, int *result)
     if (!s)
         return NULL;
     const char *ca_file = invocation_value(inv, "ca-file");
-    s->ca_file = ca_file ? strdup(ca_file) : getenv("TOCSIN_CA_FILE") ? strdup(getenv("TOCSIN_CA_FILE")) : NULL;
+    s->ca_file = ca_file                    ? strdup(ca_file)
+                 : getenv("TOCSIN_CA_FILE") ? strdup(getenv("TOCSIN_CA_FILE"))
+                                            : NULL;
     s->timeout_s = (long)timeout_s;
     s->json = inv->json;
     s->url = find_url(inv);
@@ -238,7 +240,8 @@ static int unreachable(struct server *s, CURLcode code)
 {
     if (s->quiet)
         return RESULT_UNREACHABLE;
-    complain_about(TEXT_UNREACHABLE, {"url", s->url}, {"why", *s->fault ? s->fault : curl_easy_strerror(code)});
+    complain_about(TEXT_UNREACHABLE, {"url", s->url},
+                   {"why", *s->fault ? s->fault : curl_easy_strerror(code)});
     return RESULT_UNREACHABLE;
 }
 

@@ -45,8 +45,8 @@ bool simulate_press(struct simulation *s, int64_t after_ms, const struct conf_de
     return true;
 }
 
-bool simulate_deed(struct simulation *s, int64_t after_ms, enum event_type type, enum role role, const char *by,
-                   const char *endpoint)
+bool simulate_deed(struct simulation *s, int64_t after_ms, enum event_type type, enum role role,
+                   const char *by, const char *endpoint)
 {
     struct simulated *item = new_item(s, after_ms, type);
     if (!item)
@@ -61,7 +61,8 @@ bool simulate_deed(struct simulation *s, int64_t after_ms, enum event_type type,
     return true;
 }
 
-/* As the engine does it: tests and drills reach only who asked for them; a test is one step that ends by itself. */
+/* As the engine does it: tests and drills reach only who asked for them; a test is one step that ends by
+ * itself. */
 static void plan_for(const struct simulation *s, struct plan *out)
 {
     const struct plan *plan = &s->site->plan;
@@ -96,7 +97,8 @@ static void apply(struct run *r, struct event *e)
     r->s->happened(r->s->ctx, r->now_ms, e, a, before, exhausted);
 }
 
-/* A press joins the open case of its place or opens one. A deed is about the first case until that is closed. */
+/* A press joins the open case of its place or opens one. A deed is about the first case until that is closed.
+ */
 static void apply_item(struct run *r, const struct simulated *item)
 {
     struct event e = item->event;

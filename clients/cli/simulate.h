@@ -1,6 +1,7 @@
 /* simulate.h - what a press would set off, in simulated time: the daemon's own core, nobody else's logic.
  *
- * Promises: no file, socket or clock is touched; equal questions give equal answers. Every telling is received at once.
+ * Promises: no file, socket or clock is touched; equal questions give equal answers. Every telling is
+ * received at once.
  *
  *     struct simulation s = {.conf = conf, .site = site, .until_ms = 1800000, .told = …, .happened = …};
  *     simulate(&s);
@@ -31,8 +32,8 @@ struct simulation {
     void (*told)(void *ctx, int64_t after_ms, const struct effect *);
     /* An event was applied. `before`: the alarm's state until then, ALARM_STATE_COUNT = there was none.
      * `alarm`: NULL = it opened none. */
-    void (*happened)(void *ctx, int64_t after_ms, const struct event *, const struct alarm *, enum alarm_state before,
-                     bool exhausted_before);
+    void (*happened)(void *ctx, int64_t after_ms, const struct event *, const struct alarm *,
+                     enum alarm_state before, bool exhausted_before);
     void *ctx;
 };
 

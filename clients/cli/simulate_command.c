@@ -15,14 +15,15 @@
 struct timeline {
     const struct conf *conf;
     struct story *story;
-    json_t *lines; /* NULL = text is said at once */
+    json_t *lines;              /* NULL = text is said at once */
     char alarm[LIMIT_ALARM_ID]; /* the one that the press opened */
     enum alarm_state state;     /* of it; ALARM_STATE_COUNT = there is none */
 };
 
-/* One line of the timeline, about `alarm` (NULL = none); `facts` (taken, may be NULL) are further members for --json. */
-static void add_line(struct timeline *t, int64_t after_ms, const struct alarm *alarm, const char *what, enum tone tone,
-                     const char *sentence, json_t *take_facts)
+/* One line of the timeline, about `alarm` (NULL = none); `facts` (taken, may be NULL) are further members for
+ * --json. */
+static void add_line(struct timeline *t, int64_t after_ms, const struct alarm *alarm, const char *what,
+                     enum tone tone, const char *sentence, json_t *take_facts)
 {
     char after[STORY_AFTER], before[STORY_AFTER + 4], whole[STORY_TEXT + 128], other[128] = "";
     if (alarm && strcmp(alarm->id, t->alarm) != 0)
@@ -54,8 +55,8 @@ static void told(void *ctx, int64_t after_ms, const struct effect *effect)
               {"role", text_word("role", role_str(d->role))}, {"step", step},
               {"change", text_word("change", d->told_version == 0 ? "opened" : change)});
     add_line(t, after_ms, effect->alarm, "told", TONE_PLAIN, sentence,
-             json_pack("{s:s, s:s, s:i, s:s}", "endpoint", d->endpoint, "role", role_str(d->role), "step", d->step + 1,
-                       "change", d->told_version == 0 ? "opened" : change));
+             json_pack("{s:s, s:s, s:i, s:s}", "endpoint", d->endpoint, "role", role_str(d->role), "step",
+                       d->step + 1, "change", d->told_version == 0 ? "opened" : change));
 }
 
 static void happened(void *ctx, int64_t after_ms, const struct event *e, const struct alarm *alarm,
@@ -69,7 +70,8 @@ static void happened(void *ctx, int64_t after_ms, const struct event *e, const s
     if (alarm && strcmp(alarm->id, t->alarm) == 0)
         t->state = alarm->state;
     story_tell(t->story, e, NULL, &line);
-    if (e->type == EVENT_DELIVERY_RESULT || (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET))
+    if (e->type == EVENT_DELIVERY_RESULT ||
+        (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET))
         return; /* "told" has said it: here it is received at once */
     add_line(t, after_ms, alarm, event_type_str(e->type), line.tone, line.text,
              line.useless ? json_pack("{s:b}", "useless", true) : NULL);
@@ -97,8 +99,11 @@ static bool add_answer(struct simulation *s, char *answer)
     static const struct {
         const char *name;
         enum event_type type;
-    } deeds[] = {{"acknowledge", EVENT_ACKNOWLEDGED}, {"ack", EVENT_ACKNOWLEDGED}, {"coming", EVENT_COMING},
-                 {"on-scene", EVENT_ON_SCENE},        {"close", EVENT_CLOSED}};
+    } deeds[] = {{"acknowledge", EVENT_ACKNOWLEDGED},
+                 {"ack", EVENT_ACKNOWLEDGED},
+                 {"coming", EVENT_COMING},
+                 {"on-scene", EVENT_ON_SCENE},
+                 {"close", EVENT_CLOSED}};
     int64_t after_ms;
     char *deed = strchr(answer, ':'), *at = strrchr(answer, '@');
     if (!deed || !at || at < deed || !parse_seconds(at + 1, &after_ms))
@@ -207,8 +212,8 @@ static void say_end(const struct simulation *s, struct timeline *t)
         return;
     }
     json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", s->site->id, "device",
-                              s->items[0].event.press.device, "plan", s->site->plan.id, "mode", mode_str(s->mode),
-                              "state_at_end", state, "timeline", t->lines);
+                              s->items[0].event.press.device, "plan", s->site->plan.id, "mode",
+                              mode_str(s->mode), "state_at_end", state, "timeline", t->lines);
     member_say(whole);
     json_decref(whole);
 }

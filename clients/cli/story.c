@@ -70,7 +70,8 @@ static struct alarm *find(struct story *s, const char *id)
     return NULL;
 }
 
-/* What the event does to its alarm; `opened`: it is the press that opened it. STEP_CHANGED also when nobody knows. */
+/* What the event does to its alarm; `opened`: it is the press that opened it. STEP_CHANGED also when nobody
+ * knows. */
 static enum step_result follow(struct story *s, const struct event *e, bool *opened)
 {
     struct alarm *a = find(s, e->alarm);
@@ -105,12 +106,14 @@ static void what_is_odd(const struct event_press *p, char *out)
     for (unsigned bit = 0; bit < ODD_COUNT; bit++)
         if (p->oddities & 1u << bit) {
             size_t used = strlen(list);
-            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", text_word("odd", oddity_str(bit)));
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+                     text_word("odd", oddity_str(bit)));
         }
     TEXT_FILL(more, TEXT_PRESS_ODD, {"what", list});
     if (*list)
         append(out, more);
-    if (p->oddities & (ODD_NOT_JSON | ODD_TOO_LONG | ODD_UNKNOWN_KIND | ODD_BAD_FIELD | ODD_DUPLICATE_KEY) && *p->raw) {
+    if (p->oddities & (ODD_NOT_JSON | ODD_TOO_LONG | ODD_UNKNOWN_KIND | ODD_BAD_FIELD | ODD_DUPLICATE_KEY) &&
+        *p->raw) {
         TEXT_FILL(more, TEXT_PRESS_RAW, {"raw", p->raw});
         append(out, more);
     }
@@ -127,8 +130,11 @@ static void tell_press(const struct story *s, const struct event *e, bool opens,
     const struct event_press *p = &e->press;
     char where[LIMIT_TEXT * 2], more[256], percent[16];
     place(s, p, where);
-    enum text sentence = p->kind == KIND_CANCEL ? TEXT_PRESS_CANCELS : opens ? TEXT_PRESS_OPENS : TEXT_PRESS_JOINS;
-    TEXT_FILL(out->text, sentence, {"kind", text_word("kind", kind_str(p->kind))}, {"place", where}, {"plan", p->plan.id});
+    enum text sentence = p->kind == KIND_CANCEL ? TEXT_PRESS_CANCELS
+                         : opens                ? TEXT_PRESS_OPENS
+                                                : TEXT_PRESS_JOINS;
+    TEXT_FILL(out->text, sentence, {"kind", text_word("kind", kind_str(p->kind))}, {"place", where},
+              {"plan", p->plan.id});
     if (p->mode != MODE_REAL) {
         TEXT_FILL(more, TEXT_PRESS_MODE, {"mode", text_word("mode", mode_str(p->mode))});
         append(out->text, more);
@@ -147,7 +153,7 @@ static void tell_refused(const struct story *s, const struct event *e, struct st
     char where[LIMIT_TEXT * 2];
     place(s, &e->press, where);
     TEXT_FILL(out->text, TEXT_PRESS_REFUSED, {"place", where},
-         {"reason", text_word("refusal", refusal_str(e->press.refusal))});
+              {"reason", text_word("refusal", refusal_str(e->press.refusal))});
     what_is_odd(&e->press, out->text);
     out->tone = TONE_BAD;
 }
@@ -161,7 +167,9 @@ static void tell_no_answer(const struct alarm *a, unsigned step, struct story_li
     snprintf(next, sizeof next, "%u", step + 2);
     snprintf(steps, sizeof steps, "%u", known ? a->plan.step_count : 0u);
     snprintf(seconds, sizeof seconds, "%" PRIu32, known ? a->plan.answer_timeout_s[step] : 0);
-    enum text sentence = !known ? TEXT_DEADLINE_ANSWER : last ? TEXT_DEADLINE_ANSWER_LAST : TEXT_DEADLINE_ANSWER_NEXT;
+    enum text sentence = !known ? TEXT_DEADLINE_ANSWER
+                         : last ? TEXT_DEADLINE_ANSWER_LAST
+                                : TEXT_DEADLINE_ANSWER_NEXT;
     TEXT_FILL(out->text, sentence, {"step", number}, {"next", next}, {"steps", steps}, {"seconds", seconds});
     out->tone = TONE_BAD;
 }
@@ -206,7 +214,7 @@ static void tell_delivery(const struct story *s, const struct event *e, struct s
     snprintf(attempt, sizeof attempt, "%" PRIu32, d->attempt);
     snprintf(duration, sizeof duration, "%" PRIu32, d->duration_ms);
     TEXT_FILL(out->text, told[d->outcome].sentence, {"endpoint", story_name_of(s, "endpoint", d->endpoint)},
-         {"attempt", attempt}, {"ms", duration}, {"text", d->text});
+              {"attempt", attempt}, {"ms", duration}, {"text", d->text});
     if (!d->recorded)
         append(out->text, text(TEXT_DELIVERY_UNRECORDED));
     out->tone = told[d->outcome].tone;
@@ -221,10 +229,11 @@ static void tell_deed(const struct story *s, const struct event *e, const char *
                                                           [EVENT_NOTE_ADDED] = TEXT_NOTE_ADDED};
     const struct event_deed *d = &e->deed;
     char who[LIMIT_TEXT * 2], more[LIMIT_NOTE + 64];
-    TEXT_FILL(who, d->endpoint[0] ? TEXT_WHO_ENDPOINT : TEXT_WHO_PERSON, {"by", story_name_of(s, "account", d->by)},
-         {"role", text_word("role", role_str(d->role))}, {"endpoint", story_name_of(s, "endpoint", d->endpoint)});
+    TEXT_FILL(who, d->endpoint[0] ? TEXT_WHO_ENDPOINT : TEXT_WHO_PERSON,
+              {"by", story_name_of(s, "account", d->by)}, {"role", text_word("role", role_str(d->role))},
+              {"endpoint", story_name_of(s, "endpoint", d->endpoint)});
     TEXT_FILL(out->text, sentences[e->type], {"who", who},
-         {"disposition", text_word("disposition", disposition_str(d->disposition))});
+              {"disposition", text_word("disposition", disposition_str(d->disposition))});
     if (note) {
         TEXT_FILL(more, TEXT_WITH_NOTE, {"note", note});
         append(out->text, more);
@@ -239,13 +248,14 @@ static void tell_trouble(const struct event *e, struct story_line *out)
     bool raised = e->type == EVENT_TROUBLE_RAISED;
     const char *code = trouble_code_str(e->trouble.code);
     bool one_of_many = strcmp(code, e->trouble.part) != 0; /* "clock: clock" says nothing more */
-    TEXT_FILL(out->text, raised ? TEXT_TROUBLE_RAISED : TEXT_TROUBLE_CLEARED, {"code", text_word("trouble", code)},
-              {"part", one_of_many ? e->trouble.part : ""}, {"space", one_of_many ? " " : ""},
-              {"text", e->trouble.text});
+    TEXT_FILL(out->text, raised ? TEXT_TROUBLE_RAISED : TEXT_TROUBLE_CLEARED,
+              {"code", text_word("trouble", code)}, {"part", one_of_many ? e->trouble.part : ""},
+              {"space", one_of_many ? " " : ""}, {"text", e->trouble.text});
     out->tone = raised ? TONE_BAD : TONE_GOOD;
 }
 
-static void tell(struct story *s, const struct event *e, const char *note, bool opened, struct story_line *out)
+static void tell(struct story *s, const struct event *e, const char *note, bool opened,
+                 struct story_line *out)
 {
     char count[24];
     switch (e->type) {
@@ -301,7 +311,8 @@ static void tell_useless(const struct event *e, enum step_result result, struct 
     if (result == STEP_CHANGED || !(deed || late))
         return;
     out->useless = true;
-    TEXT_FILL(more, TEXT_USELESS, {"reason", text(result == STEP_ALREADY ? TEXT_REASON_ALREADY : TEXT_REASON_IMPOSSIBLE)});
+    TEXT_FILL(more, TEXT_USELESS,
+              {"reason", text(result == STEP_ALREADY ? TEXT_REASON_ALREADY : TEXT_REASON_IMPOSSIBLE)});
     append(out->text, more);
     out->tone = TONE_QUIET;
 }

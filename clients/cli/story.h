@@ -1,9 +1,9 @@
 /* story.h - an event, told in one sentence. Shared by show, watch, replay and simulate.
  *
- * Promises: every event gets a sentence, also one this tool does not know. What was recorded is told, nothing is
- * guessed: a plan's times, and whether a deed changed something, are told only when the same teller told the alarm's
- * opening. What an event did is asked of the daemon's own core.
- * Does not: print (terminal.h cleans and prints), read clocks.
+ * Promises: every event gets a sentence, also one this tool does not know. What was recorded is told, nothing
+ * is guessed: a plan's times, and whether a deed changed something, are told only when the same teller told
+ * the alarm's opening. What an event did is asked of the daemon's own core. Does not: print (terminal.h
+ * cleans and prints), read clocks.
  *
  *     struct story *s = story_create();
  *     story_zone(s, "school-1", "204", "Room 204");

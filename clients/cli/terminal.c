@@ -82,7 +82,7 @@ static FILE *output(void)
 static void put(enum tone tone, const char *text)
 {
     static const char *const colors[TONE_COUNT] = {
-        [TONE_PLAIN] = "",         [TONE_STRONG] = "\x1b[1m", [TONE_ALARM] = "\x1b[1;31m",
+        [TONE_PLAIN] = "",        [TONE_STRONG] = "\x1b[1m", [TONE_ALARM] = "\x1b[1;31m",
         [TONE_GOOD] = "\x1b[32m", [TONE_BAD] = "\x1b[33m",   [TONE_QUIET] = "\x1b[2m"};
     char safe[LINE_BYTES];
     text_clean(safe, sizeof safe, text, strlen(text));
@@ -185,8 +185,8 @@ void terminal_progress(const char *what, uint64_t done, uint64_t total)
     terminal.progress_ms = now_ms;
     terminal.progress_shown = true;
     if (total > 0)
-        fprintf(stderr, "\r\x1b[K%s %llu / %llu (%llu %%)", what, (unsigned long long)done, (unsigned long long)total,
-                (unsigned long long)(done * 100 / total));
+        fprintf(stderr, "\r\x1b[K%s %llu / %llu (%llu %%)", what, (unsigned long long)done,
+                (unsigned long long)total, (unsigned long long)(done * 100 / total));
     else
         fprintf(stderr, "\r\x1b[K%s %llu", what, (unsigned long long)done);
     fflush(stderr);
@@ -223,8 +223,8 @@ static void moment(char out[TERMINAL_TIME], int64_t at_ms, bool date, bool clock
     if (date && terminal.utc)
         snprintf(out + used, TERMINAL_TIME - used, " UTC");
     else if (date)
-        snprintf(out + used, TERMINAL_TIME - used, " %c%02ld:%02ld", offset < 0 ? '-' : '+', minutes / 60 % 24,
-                 minutes % 60);
+        snprintf(out + used, TERMINAL_TIME - used, " %c%02ld:%02ld", offset < 0 ? '-' : '+',
+                 minutes / 60 % 24, minutes % 60);
 }
 
 void terminal_time(char out[TERMINAL_TIME], int64_t at_ms)

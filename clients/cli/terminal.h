@@ -1,9 +1,9 @@
 /* terminal.h - everything the tool says goes through here, one line at a time.
  *
- * Promises: whatever text came from outside (names, reasons, payloads, an endpoint's answer), no control character,
- * bidirectional override or line break reaches the terminal (codec/text.h). There is no second way out: lines are
- * cleaned where they are written, so nobody can forget to.
- * Does not: translate (texts.h), decide.
+ * Promises: whatever text came from outside (names, reasons, payloads, an endpoint's answer), no control
+ * character, bidirectional override or line break reaches the terminal (codec/text.h). There is no second way
+ * out: lines are cleaned where they are written, so nobody can forget to. Does not: translate (texts.h),
+ * decide.
  *
  *     terminal_init(false);
  *     say(TONE_BAD, "%s could not be told: %s", endpoint, reason);
@@ -20,10 +20,12 @@
 
 enum tone { TONE_PLAIN, TONE_STRONG, TONE_ALARM, TONE_GOOD, TONE_BAD, TONE_QUIET, TONE_COUNT };
 
-/* Colours when standard output is a terminal and NO_COLOR is not set. Also sets LC_CTYPE, for column widths. */
+/* Colours when standard output is a terminal and NO_COLOR is not set. Also sets LC_CTYPE, for column widths.
+ */
 void terminal_init(bool utc);
 
-/* JSON as it may be shown: what must not reach a terminal becomes \uXXXX, so it stays the same JSON. malloc'd. */
+/* JSON as it may be shown: what must not reach a terminal becomes \uXXXX, so it stays the same JSON.
+ * malloc'd. */
 char *terminal_safe_json(const char *json, size_t size);
 
 /* Columns a safe text takes on a terminal; a Chinese character takes two. */
@@ -33,7 +35,8 @@ void say(enum tone, const char *format, ...) __attribute__((format(printf, 2, 3)
 void say_text(enum tone, const char *line);
 #define say_about(TONE, WHICH, ...) say_filled(TONE, WHICH, (struct text_value[]){__VA_ARGS__, {NULL, NULL}})
 void say_filled(enum tone, enum text, const struct text_value *);
-void say_pair(enum tone first_tone, const char *first, enum tone second_tone, const char *second); /* on one line */
+void say_pair(enum tone first_tone, const char *first, enum tone second_tone,
+              const char *second); /* on one line */
 /* One JSON text and a newline; as it is, unless it goes to a terminal. */
 void say_json(const char *json, size_t size);
 

@@ -35,14 +35,14 @@ const char *text_of(const struct text_pair *);
 /* The word for `name` of a set ("kind", "role", "state", …); the name itself when it is not in the table. */
 const char *text_word(const char *set, const char *name);
 
-/* `pattern` with each {name} replaced by its value; one that is not given is left as it stands. The list ends with
- * a NULL name. Cut at the capacity, always NUL-terminated. */
+/* `pattern` with each {name} replaced by its value; one that is not given is left as it stands. The list ends
+ * with a NULL name. Cut at the capacity, always NUL-terminated. */
 struct text_value {
     const char *name, *value;
 };
 void text_fill(char *out, size_t capacity, const char *pattern, const struct text_value *values);
 /* TEXT_FILL(line, TEXT_ACKNOWLEDGED, {"who", by}) into an array. */
-#define TEXT_FILL(OUT, WHICH, ...)                                                                                   \
+#define TEXT_FILL(OUT, WHICH, ...)                                                                           \
     text_fill(OUT, sizeof(OUT), text(WHICH), (struct text_value[]){__VA_ARGS__, {NULL, NULL}})
 
 #endif

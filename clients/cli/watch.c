@@ -10,8 +10,8 @@ struct watching {
     struct feed feed;
     struct story *story;
     const char *url;
-    int64_t left;     /* events still wanted; -1 = all */
-    uint64_t heard;   /* events of this connection */
+    int64_t left;   /* events still wanted; -1 = all */
+    uint64_t heard; /* events of this connection */
     bool json, connected, said, lost;
 };
 

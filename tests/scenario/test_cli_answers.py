@@ -386,7 +386,8 @@ def test_replay_keeps_the_pace(fake, tool):
 
 def test_replay_of_a_period_finds_its_beginning(fake, tool):
     """Among many entries, by few questions."""
-    lines = [json.dumps({**event(seq, "conf_loaded"), "alarm": "", "at": f"2026-11-23T{seq // 3600:02}:{seq // 60 % 60:02}:{seq % 60:02}.000Z"})
+    lines = [json.dumps({**event(seq, "conf_loaded"), "alarm": "",
+                         "at": f"2026-11-23T{seq // 3600:02}:{seq // 60 % 60:02}:{seq % 60:02}.000Z"})
              for seq in range(1, 5001)]
 
     def journal(handler):

@@ -21,7 +21,8 @@ static void the_table_of_commands_is_whole(void **state)
         for (const struct option_row *o = c->options; o && o->name; o++) {
             assert_non_null(o->help.in[LANGUAGE_ENGLISH]);
             assert_non_null(o->help.in[LANGUAGE_CHINESE]);
-            const struct option_row *lists[] = {c->options, options_general, c->connects ? options_connection : NULL};
+            const struct option_row *lists[] = {c->options, options_general,
+                                                c->connects ? options_connection : NULL};
             for (size_t i = 0; i < 3; i++)
                 for (const struct option_row *other = lists[i]; other && other->name; other++)
                     if (other != o &&
@@ -67,9 +68,11 @@ static void numbers_are_whole_and_within_bounds(void **state)
         char *value;
         bool good;
         int64_t number;
-    } cases[] = {{"1", true, 1},     {"10", true, 10},  {"0", false, 0},    {"11", false, 0}, {"", false, 0},
-                 {"1x", false, 0},   {"1.5", false, 0}, {"-1", false, 0},   {"0x1", false, 0},
-                 {"18446744073709551617", false, 0}};
+    } cases[] = {{"1", true, 1},    {"10", true, 10},
+                 {"0", false, 0},   {"11", false, 0},
+                 {"", false, 0},    {"1x", false, 0},
+                 {"1.5", false, 0}, {"-1", false, 0},
+                 {"0x1", false, 0}, {"18446744073709551617", false, 0}};
     int words = 0;
     char *name[] = {"alarms"};
     const struct command *c = command_find(1, name, &words);

@@ -29,13 +29,14 @@ static void messages_come_in_any_pieces(void **state)
     } cases[] = {
         {"data: a\n\n", "a|", ""},
         {"data:a\n\ndata: b\n\n", "a|b|", ""},
-        {"retry: 1000\nid: 41\n\nid: 42\nevent: closed\ndata: {\"seq\":42}\n\n: ping\n\n", "{\"seq\":42}|", "42"},
+        {"retry: 1000\nid: 41\n\nid: 42\nevent: closed\ndata: {\"seq\":42}\n\n: ping\n\n", "{\"seq\":42}|",
+         "42"},
         {"id: 1\r\ndata: crlf\r\n\r\nid: 2\rdata: cr\r\r", "crlf|cr|", "2"},
         {"data: one\ndata: two\n\n", "one\ntwo|", ""},
         {"data\n\n", "|", ""},
         {"data: half", "", ""},
-        {"id: 7\ndata: half\n", "", ""},              /* not ended: its id does not count either */
-        {"id: 7; drop\ndata: x\n\n", "x|", ""},       /* an id that is no number is none */
+        {"id: 7\ndata: half\n", "", ""},        /* not ended: its id does not count either */
+        {"id: 7; drop\ndata: x\n\n", "x|", ""}, /* an id that is no number is none */
         {"id: 123456789012345678901234567890123\ndata: x\n\n", "x|", ""},
         {"nonsense\n: comment\nunknown: field\ndata: y\n\n", "y|", ""},
     };
@@ -104,8 +105,13 @@ static void a_press_is_one_for_the_daemon(void **state)
         bool is_signed;
     } cases[] = {{NULL, MODE_TEST, false}, {"attack", MODE_REAL, true}, {"fire", MODE_DRILL, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct press_words words = {.site = "school-1", .device = "room-204", .epoch = "tocsin-tool", .n = 1795420800123,
-                                    .kind = cases[i].kind, .mode = cases[i].mode, .at_ms = 1795420800123,
+        struct press_words words = {.site = "school-1",
+                                    .device = "room-204",
+                                    .epoch = "tocsin-tool",
+                                    .n = 1795420800123,
+                                    .kind = cases[i].kind,
+                                    .mode = cases[i].mode,
+                                    .at_ms = 1795420800123,
                                     .key = cases[i].is_signed ? key : NULL};
         char *payload = press_payload(&words);
         struct press_fields f;
@@ -143,9 +149,12 @@ static void receipts_are_known_by_press_or_alarm(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct receipt r;
-        assert_int_equal(receipt_read(cases[i].payload, strlen(cases[i].payload), "e", 17, cases[i].alarm, &r), cases[i].ours);
+        assert_int_equal(
+            receipt_read(cases[i].payload, strlen(cases[i].payload), "e", 17, cases[i].alarm, &r),
+            cases[i].ours);
     }
-    assert_true(stage_rank("recorded") < stage_rank("delivered") && stage_rank("coming") < stage_rank("closed"));
+    assert_true(stage_rank("recorded") < stage_rank("delivered") &&
+                stage_rank("coming") < stage_rank("closed"));
     assert_int_equal(stage_rank("refused"), -1);
 }
 

@@ -32,11 +32,21 @@ static struct event about(enum event_type type)
 static struct event pressed(enum kind kind, bool opens)
 {
     struct event e = about(EVENT_PRESS_RECEIVED);
-    e.press = (struct event_press){.site = "school-1", .device = "room-204", .zone = "204", .epoch = "b3f1", .n = 17,
-                                   .has_identity = true, .kind = kind, .battery = -1};
+    e.press = (struct event_press){.site = "school-1",
+                                   .device = "room-204",
+                                   .zone = "204",
+                                   .epoch = "b3f1",
+                                   .n = 17,
+                                   .has_identity = true,
+                                   .kind = kind,
+                                   .battery = -1};
     if (opens)
-        e.press.plan = (struct plan){.id = "default", .step_count = 2, .endpoint_count = 1, .acks_needed = 1,
-                                     .answer_timeout_s = {30, 60}, .coming_timeout_s = 300,
+        e.press.plan = (struct plan){.id = "default",
+                                     .step_count = 2,
+                                     .endpoint_count = 1,
+                                     .acks_needed = 1,
+                                     .answer_timeout_s = {30, 60},
+                                     .coming_timeout_s = 300,
                                      .endpoints = {{.id = "police"}}};
     return e;
 }
@@ -51,8 +61,14 @@ static struct event deadline(enum deadline_kind kind, uint32_t step)
 static struct event delivery(enum delivery_outcome outcome, const char *text, bool recorded)
 {
     struct event e = about(EVENT_DELIVERY_RESULT);
-    e.delivery = (struct event_delivery){.endpoint = "police", .version = 1, .presses = 1, .attempt = 2,
-                                         .outcome = outcome, .http_status = 200, .duration_ms = 31, .recorded = recorded};
+    e.delivery = (struct event_delivery){.endpoint = "police",
+                                         .version = 1,
+                                         .presses = 1,
+                                         .attempt = 2,
+                                         .outcome = outcome,
+                                         .http_status = 200,
+                                         .duration_ms = 31,
+                                         .recorded = recorded};
     snprintf(e.delivery.text, sizeof e.delivery.text, "%s", text);
     return e;
 }
@@ -69,7 +85,8 @@ static struct event deed(enum event_type type, const char *endpoint, const char 
 static struct event trouble(enum event_type type)
 {
     struct event e = {.seq = 9, .at_ms = 1, .clock_ms = 1, .type = type};
-    e.trouble = (struct event_trouble){.code = TROUBLE_DEVICE_SILENT, .part = "school-1/room-204", .text = "silent for 20 s"};
+    e.trouble = (struct event_trouble){
+        .code = TROUBLE_DEVICE_SILENT, .part = "school-1/room-204", .text = "silent for 20 s"};
     return e;
 }
 
@@ -137,7 +154,8 @@ struct sentence {
 static struct sentence *sentences(size_t *count)
 {
     const struct sentence list[] = {
-        {pressed(KIND_ATTACK, false), NULL, "attack pressed: Room 204 of Example School (button room-204); joins the alarm",
+        {pressed(KIND_ATTACK, false), NULL,
+         "attack pressed: Room 204 of Example School (button room-204); joins the alarm",
          "Example School Room 204（按钮 room-204）按下暴力袭击按钮，并入本警情"},
         {odd_press(), NULL,
          "generic alarm pressed: Room 204 of Example School (button room-204); joins the alarm [DRILL]"
@@ -148,34 +166,44 @@ static struct sentence *sentences(size_t *count)
          " (the button's own clock said 2026-01-01 00:00:00.000 UTC)",
          NULL},
         {pressed(KIND_CANCEL, false), NULL,
-         "the button asks to cancel: Room 204 of Example School (button room-204); only a person can close the alarm", NULL},
+         "the button asks to cancel: Room 204 of Example School (button room-204); only a person can close "
+         "the alarm",
+         NULL},
         {refused_press(), NULL,
          "not taken for an alarm: Room 204 of Example School (button room-204): its signature is wrong;"
          " the desk is to look at it",
          "未作为警情处理：Example School Room 204（按钮 room-204）：签名错误；请值班台核查"},
-        {deadline(DEADLINE_ANSWER, 0), NULL, "nobody acknowledged step 1 within 30 s: step 2 of 2 is told, too",
+        {deadline(DEADLINE_ANSWER, 0), NULL,
+         "nobody acknowledged step 1 within 30 s: step 2 of 2 is told, too",
          "第 1 级在 30 秒内无人签收：升级，同时通知第 2 级（共 2 级）"},
         {deadline(DEADLINE_COMING, 0), NULL,
          "acknowledged, but nobody said within 300 s that they are coming: the alarm is open again"
          " - this changed nothing: the alarm's state did not allow it any more",
          NULL},
         {deadline(DEADLINE_TEST, 0), NULL,
-         "the test has had its time and closes itself - this changed nothing: the alarm's state did not allow it any more", NULL},
-        {deadline(DEADLINE_FORGET, 0), NULL, "the last word about the closed alarm was tried long enough", NULL},
+         "the test has had its time and closes itself - this changed nothing: the alarm's state did not "
+         "allow it any more",
+         NULL},
+        {deadline(DEADLINE_FORGET, 0), NULL, "the last word about the closed alarm was tried long enough",
+         NULL},
         {delivery(OUTCOME_RECEIVED, "", true), NULL, "Police Desk received it (attempt 2, 31 ms)",
          "Police Desk 已收到（第 2 次，31 毫秒）"},
         {delivery(OUTCOME_RECEIVED, "", false), NULL,
          "Police Desk received it (attempt 2, 31 ms) (sent before the journal had it)", NULL},
         {delivery(OUTCOME_UNCONFIRMED, "no echo", true), NULL,
          "Police Desk answered, but did not confirm the alarm (attempt 2): no echo", NULL},
-        {delivery(OUTCOME_REFUSED, "not our district", true), NULL, "Police Desk refuses it (attempt 2): not our district", NULL},
+        {delivery(OUTCOME_REFUSED, "not our district", true), NULL,
+         "Police Desk refuses it (attempt 2): not our district", NULL},
         {delivery(OUTCOME_FAILED, "503", true), NULL, "Police Desk could not be told (attempt 2): 503", NULL},
         {deed(EVENT_ACKNOWLEDGED, "", ""), NULL, "desk-3 (police) acknowledged", "公安 desk-3 已签收"},
-        {deed(EVENT_ACKNOWLEDGED, "police", ""), NULL, "desk-3 (police, through Police Desk) acknowledged", NULL},
+        {deed(EVENT_ACKNOWLEDGED, "police", ""), NULL, "desk-3 (police, through Police Desk) acknowledged",
+         NULL},
         {deed(EVENT_COMING, "", ""), NULL, "desk-3 (police): help is coming", NULL},
         {deed(EVENT_ON_SCENE, "", ""), NULL, "desk-3 (police): help is on the scene", NULL},
-        {deed(EVENT_CLOSED, "", ""), NULL, "desk-3 (police) closed the alarm: false alarm", "公安 desk-3 结案：误报"},
-        {deed(EVENT_NOTE_ADDED, "", "00"), "a {who} ball", "desk-3 (police) added a note: \"a {who} ball\"", NULL},
+        {deed(EVENT_CLOSED, "", ""), NULL, "desk-3 (police) closed the alarm: false alarm",
+         "公安 desk-3 结案：误报"},
+        {deed(EVENT_NOTE_ADDED, "", "00"), "a {who} ball", "desk-3 (police) added a note: \"a {who} ball\"",
+         NULL},
         {deed(EVENT_NOTE_ADDED, "", "00"), NULL,
          "desk-3 (police) added a note (with a note that is not shown here or was erased)", NULL},
         {garbage_press(), NULL,
@@ -183,9 +211,12 @@ static struct sentence *sentences(size_t *count)
          " (odd: its message is not JSON) (its message: help!)",
          NULL},
         {clock_trouble(), NULL, "trouble: clock: not synchronised", "故障：时钟：not synchronised"},
-        {trouble(EVENT_TROUBLE_RAISED), NULL, "trouble: device silent school-1/room-204: silent for 20 s", NULL},
-        {trouble(EVENT_TROUBLE_CLEARED), NULL, "over: device silent school-1/room-204: silent for 20 s", NULL},
-        {daemon_event(EVENT_DAEMON_STARTED), NULL, "the daemon started (version 0.1.0)", "警钟服务启动（版本 0.1.0）"},
+        {trouble(EVENT_TROUBLE_RAISED), NULL, "trouble: device silent school-1/room-204: silent for 20 s",
+         NULL},
+        {trouble(EVENT_TROUBLE_CLEARED), NULL, "over: device silent school-1/room-204: silent for 20 s",
+         NULL},
+        {daemon_event(EVENT_DAEMON_STARTED), NULL, "the daemon started (version 0.1.0)",
+         "警钟服务启动（版本 0.1.0）"},
         {daemon_event(EVENT_DAEMON_STOPPED), NULL, "the daemon stopped", NULL},
         {daemon_event(EVENT_CONF_LOADED), NULL, "the configuration was loaded", NULL},
         {gap(), NULL, "12 events happened while the journal was dead and are not recorded", NULL},
@@ -246,8 +277,9 @@ static void the_first_press_opens(void **state)
     struct event e = pressed(KIND_PANIC, true);
     text_choose("en");
     story_tell(s, &e, NULL, &line);
-    assert_string_equal(line.text,
-                        "panic pressed: Room 204 of Example School (button room-204); opens the alarm, plan default");
+    assert_string_equal(
+        line.text,
+        "panic pressed: Room 204 of Example School (button room-204); opens the alarm, plan default");
     assert_int_equal(line.after_ms, 0);
     assert_int_equal(line.tone, TONE_ALARM);
     story_tell(s, &e, NULL, &line); /* two presses may carry a plan: only the first opens */
@@ -255,7 +287,8 @@ static void the_first_press_opens(void **state)
     story_destroy(s);
 }
 
-/* The record keeps deeds that came too late; the story says that they did nothing, because the core says so. */
+/* The record keeps deeds that came too late; the story says that they did nothing, because the core says so.
+ */
 static void what_came_too_late_is_said_to_be_so(void **state)
 {
     static const struct {
@@ -269,7 +302,8 @@ static void what_came_too_late_is_said_to_be_so(void **state)
         {EVENT_DEADLINE_PASSED, DEADLINE_COMING, "the alarm is open again"},
         {EVENT_ACKNOWLEDGED, 0, "desk-3 (police) acknowledged"},
         {EVENT_COMING, 0, "help is coming"},
-        {EVENT_DEADLINE_PASSED, DEADLINE_COMING, "this changed nothing: the alarm's state did not allow it any more"},
+        {EVENT_DEADLINE_PASSED, DEADLINE_COMING,
+         "this changed nothing: the alarm's state did not allow it any more"},
         {EVENT_CLOSED, 0, "closed the alarm: false alarm"},
         {EVENT_CLOSED, 0, "this changed nothing: somebody was first"},
         {EVENT_ON_SCENE, 0, "this changed nothing: the alarm's state did not allow it any more"},
@@ -280,7 +314,8 @@ static void what_came_too_late_is_said_to_be_so(void **state)
     text_choose("en");
     story_tell(s, &e, NULL, &line);
     for (size_t i = 0; i < sizeof course / sizeof *course; i++) {
-        e = course[i].type == EVENT_DEADLINE_PASSED ? deadline(course[i].deadline, 0) : deed(course[i].type, "", "");
+        e = course[i].type == EVENT_DEADLINE_PASSED ? deadline(course[i].deadline, 0)
+                                                    : deed(course[i].type, "", "");
         story_tell(s, &e, NULL, &line);
         size_t size = strlen(line.text), ends = strlen(course[i].ends);
         if (size < ends || strcmp(line.text + size - ends, course[i].ends) != 0)
@@ -301,8 +336,9 @@ static void the_end_of_the_plan_is_told_as_such(void **state)
         e = deadline(DEADLINE_ANSWER, step);
         story_tell(s, &e, NULL, &line);
     }
-    assert_string_equal(line.text,
-                        "nobody acknowledged within 60 s and the plan has no further step: everybody is told again");
+    assert_string_equal(
+        line.text,
+        "nobody acknowledged within 60 s and the plan has no further step: everybody is told again");
     story_destroy(s);
 }
 
@@ -334,7 +370,8 @@ static void an_alarm_is_remembered_over_many_others(void **state)
 static void a_line_of_another_time_is_told_as_it_is(void **state)
 {
     static const char *const lines[] = {
-        "", "{}", "not json", "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.000Z\",\"clock\":1,\"type\":\"patrol_missed\"}"};
+        "", "{}", "not json",
+        "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.000Z\",\"clock\":1,\"type\":\"patrol_missed\"}"};
     struct story *s = teller();
     struct story_line line;
     text_choose("en");
@@ -371,7 +408,10 @@ static void seconds_line_up(void **state)
     static const struct {
         int64_t after_ms;
         const char *expected;
-    } cases[] = {{0, "      +0.000 s"}, {1, "      +0.001 s"}, {30000, "     +30.000 s"}, {3661042, "   +3661.042 s"},
+    } cases[] = {{0, "      +0.000 s"},
+                 {1, "      +0.001 s"},
+                 {30000, "     +30.000 s"},
+                 {3661042, "   +3661.042 s"},
                  {-1, "              "}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[STORY_AFTER];

@@ -1,4 +1,5 @@
-/* Nothing that came from outside steers the terminal; tables line up with Chinese in them; texts are compared. */
+/* Nothing that came from outside steers the terminal; tables line up with Chinese in them; texts are
+ * compared. */
 #include "cli/difference.h"
 #include "cli/terminal.h"
 #include <jansson.h>
@@ -37,15 +38,17 @@ static void assert_said(const char *expected)
 
 /* Bytes that would be more than text to a terminal or to a reader's eye. */
 static const char *const hostile[] = {
-    "\x1b[2J\x1b]0;title\x07",            /* ANSI: clear, set the title */
-    "line\nbreak\r\ttab\b\x7f",           /* C0 and DEL */
-    "\xC2\x9B" "31m \xC2\x85",            /* C1: CSI, NEL */
-    "\xE2\x80\xAE" "evil\xE2\x80\xAC",    /* right-to-left override */
-    "\xE2\x81\xA6iso\xE2\x81\xA9",        /* isolates */
-    "\xD8\x9C\xE2\x80\x8E\xE2\x80\x8F",   /* Arabic letter mark, LRM, RLM */
-    "\xE2\x80\xA8\xE2\x80\xA9",           /* line and paragraph separator */
-    "\xFF\xFE\xC0\xAF\xED\xA0\x80\xF5",   /* no UTF-8 at all, overlong, surrogate */
-    "%s%n%x",                             /* formats */
+    "\x1b[2J\x1b]0;title\x07",  /* ANSI: clear, set the title */
+    "line\nbreak\r\ttab\b\x7f", /* C0 and DEL */
+    "\xC2\x9B"
+    "31m \xC2\x85", /* C1: CSI, NEL */
+    "\xE2\x80\xAE"
+    "evil\xE2\x80\xAC",                 /* right-to-left override */
+    "\xE2\x81\xA6iso\xE2\x81\xA9",      /* isolates */
+    "\xD8\x9C\xE2\x80\x8E\xE2\x80\x8F", /* Arabic letter mark, LRM, RLM */
+    "\xE2\x80\xA8\xE2\x80\xA9",         /* line and paragraph separator */
+    "\xFF\xFE\xC0\xAF\xED\xA0\x80\xF5", /* no UTF-8 at all, overlong, surrogate */
+    "%s%n%x",                           /* formats */
 };
 
 static bool steers(const char *text, size_t size)
@@ -110,7 +113,8 @@ static void columns_line_up(void **state)
 
 static void json_stays_the_same_json(void **state)
 {
-    static const char *const values[] = {"\x1b[2J", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "plain", "警钟", "🔔", "a\nb"};
+    static const char *const values[] = {"\x1b[2J", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "plain",
+                                         "警钟",    "🔔",        "a\nb"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         json_t *value = json_pack("{s:s}", "text", values[i]);
         char *text = json_dumps(value, JSON_COMPACT), *safe = terminal_safe_json(text, strlen(text));

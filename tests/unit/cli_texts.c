@@ -1,4 +1,5 @@
-/* The texts of the tool: both languages complete, with the same blanks; filling them in; choosing the language. */
+/* The texts of the tool: both languages complete, with the same blanks; filling them in; choosing the
+ * language. */
 #include "cli/texts.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +68,8 @@ static void blanks_are_filled(void **state)
         {"{empty}|{what}", "|{who}"}, /* a value is never filled in again */
         {"{missing}", ""},
     };
-    const struct text_value values[] = {{"who", "desk-3"}, {"what", "{who}"}, {"empty", ""}, {"missing", NULL}, {NULL, NULL}};
+    const struct text_value values[] = {
+        {"who", "desk-3"}, {"what", "{who}"}, {"empty", ""}, {"missing", NULL}, {NULL, NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[64];
         text_fill(out, sizeof out, cases[i].pattern, values);
@@ -122,8 +124,8 @@ static void the_environment_chooses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_languages_say_the_same),   cmocka_unit_test(no_word_is_there_twice),
-        cmocka_unit_test(blanks_are_filled),             cmocka_unit_test(filling_stops_at_the_capacity),
+        cmocka_unit_test(both_languages_say_the_same), cmocka_unit_test(no_word_is_there_twice),
+        cmocka_unit_test(blanks_are_filled),           cmocka_unit_test(filling_stops_at_the_capacity),
         cmocka_unit_test(the_environment_chooses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
