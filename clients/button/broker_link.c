@@ -70,7 +70,8 @@ static void on_subscribed(void *context, MQTTAsync_successData5 *data)
 static void on_subscribe_failed(void *context, MQTTAsync_failureData5 *data)
 {
     char text[256];
-    snprintf(text, sizeof text, "the broker does not let us hear our receipts: %s", MQTTReasonCode_toString(data->reasonCode));
+    snprintf(text, sizeof text, "the broker does not let us hear our receipts: %s",
+             MQTTReasonCode_toString(data->reasonCode));
     push(context, LINK_EVENT_UP, text, strlen(text)); /* deaf, but a press goes out */
 }
 
@@ -91,7 +92,8 @@ static void on_connect_failed(void *context, MQTTAsync_failureData5 *data)
     if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
         snprintf(text, sizeof text, "the broker refuses us: %s", MQTTReasonCode_toString(data->reasonCode));
     else if (data->code > 0)
-        snprintf(text, sizeof text, "the broker refuses us: %s", MQTTReasonCode_toString((enum MQTTReasonCodes)data->code));
+        snprintf(text, sizeof text, "the broker refuses us: %s",
+                 MQTTReasonCode_toString((enum MQTTReasonCodes)data->code));
     else
         snprintf(text, sizeof text, "%s", data->message ? data->message : "no connection to the broker");
     push_down(context, text);
@@ -117,7 +119,8 @@ static void connect_now(struct link *l)
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
     MQTTProperties properties = MQTTProperties_initializer;
-    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, .value.integer4 = SESSION_S};
+    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
+                           .value.integer4 = SESSION_S};
     MQTTProperties_add(&properties, &expiry);
     will.topicName = l->offline_topic;
     will.message = "{\"lost\":true}";
@@ -163,15 +166,16 @@ static bool read_password(struct link *l, const char *file)
 static bool create_client(struct link *l)
 {
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
-    if (MQTTAsync_createWithOptions(&l->client, l->uri, l->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options) !=
-        MQTTASYNC_SUCCESS)
+    if (MQTTAsync_createWithOptions(&l->client, l->uri, l->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
+                                    &options) != MQTTASYNC_SUCCESS)
         return false;
     MQTTAsync_setCallbacks(l->client, l, on_lost, on_arrived, NULL);
     MQTTAsync_setDisconnected(l->client, l, on_disconnected);
     return true;
 }
 
-struct link *link_open(const struct button_program_options *o, const char *listen_topic, const char *offline_topic)
+struct link *link_open(const struct button_program_options *o, const char *listen_topic,
+                       const char *offline_topic)
 {
     struct link *l = calloc(1, sizeof *l);
     if (!l || (o->password_file && !read_password(l, o->password_file))) {
@@ -183,8 +187,8 @@ struct link *link_open(const struct button_program_options *o, const char *liste
     pthread_mutex_init(&l->lock, NULL);
     snprintf(l->listen_topic, sizeof l->listen_topic, "%s", listen_topic);
     snprintf(l->offline_topic, sizeof l->offline_topic, "%s", offline_topic);
-    snprintf(l->uri, sizeof l->uri, strchr(o->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u", o->ca_file ? "ssl" : "tcp",
-             o->host, o->port);
+    snprintf(l->uri, sizeof l->uri, strchr(o->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+             o->ca_file ? "ssl" : "tcp", o->host, o->port);
     if (o->client_id || o->username)
         snprintf(l->client_id, sizeof l->client_id, "%s", o->client_id ? o->client_id : o->username);
     else

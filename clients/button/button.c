@@ -1,7 +1,8 @@
 #include "button_parts.h"
 #include <string.h>
 
-/* Counters reserved ahead in the storage, so that a press need not wait for it: only every so many presses does. */
+/* Counters reserved ahead in the storage, so that a press need not wait for it: only every so many presses
+ * does. */
 #define RESERVE 32
 #define FIRST_WAIT_MS 1000
 #define MAX_WAIT_MS 10000
@@ -9,14 +10,10 @@
 #define FOLLOW_MS (4 * 3600 * 1000ull)
 
 static const char *const stages[BUTTON_STAGE_COUNT] = {
-    [BUTTON_STAGE_NONE] = "none",
-    [BUTTON_STAGE_RECORDED] = "recorded",
-    [BUTTON_STAGE_DELIVERED] = "delivered",
-    [BUTTON_STAGE_ACKNOWLEDGED] = "acknowledged",
-    [BUTTON_STAGE_COMING] = "coming",
-    [BUTTON_STAGE_ON_SCENE] = "on_scene",
-    [BUTTON_STAGE_CLOSED] = "closed",
-    [BUTTON_STAGE_REFUSED] = "refused",
+    [BUTTON_STAGE_NONE] = "none",           [BUTTON_STAGE_RECORDED] = "recorded",
+    [BUTTON_STAGE_DELIVERED] = "delivered", [BUTTON_STAGE_ACKNOWLEDGED] = "acknowledged",
+    [BUTTON_STAGE_COMING] = "coming",       [BUTTON_STAGE_ON_SCENE] = "on_scene",
+    [BUTTON_STAGE_CLOSED] = "closed",       [BUTTON_STAGE_REFUSED] = "refused",
 };
 
 const char *button_stage_str(enum button_stage stage)
@@ -76,8 +73,9 @@ static void new_epoch(struct button *b)
     b->n = b->reserved = 0;
 }
 
-/* Writes what must outlive a power loss. After a failure the storage may hold the old record or the new one: then only
- * the counters that both allow are ours, and all that a new epoch has reserved, as no other record knows it. */
+/* Writes what must outlive a power loss. After a failure the storage may hold the old record or the new one:
+ * then only the counters that both allow are ours, and all that a new epoch has reserved, as no other record
+ * knows it. */
 static bool save(struct button *b)
 {
     uint64_t before = b->reserved;
@@ -93,7 +91,8 @@ static bool save(struct button *b)
     return false;
 }
 
-/* An identity that was never used and never will be: reserved in the storage, or of an epoch that was just thrown. */
+/* An identity that was never used and never will be: reserved in the storage, or of an epoch that was just
+ * thrown. */
 static void next_identity(struct button *b)
 {
     if (b->n >= b->reserved && !save(b))
@@ -253,8 +252,8 @@ uint64_t button_press(struct button *b, const char *kind_text, enum button_mode 
     return w->n;
 }
 
-/* An alarm of ours goes on. Receipts may come twice and in any order: a stage never goes back, and what is said about
- * an older alarm changes nothing. */
+/* An alarm of ours goes on. Receipts may come twice and in any order: a stage never goes back, and what is
+ * said about an older alarm changes nothing. */
 static void follow(struct button *b, struct button_follow *f, const struct button_receipt *r, uint64_t now_ms)
 {
     bool open = f->stage != BUTTON_STAGE_NONE && f->stage != BUTTON_STAGE_CLOSED;
@@ -292,12 +291,14 @@ static bool is_ours(const struct button *b, const struct button_receipt *r)
     return false;
 }
 
-/* Of which mode is a press that is no longer waiting? The alarm tells; without one we know of, take it for real. */
+/* Of which mode is a press that is no longer waiting? The alarm tells; without one we know of, take it for
+ * real. */
 static enum button_mode mode_of(const struct button *b, const struct button_receipt *r)
 {
     for (unsigned mode = 0; mode < BUTTON_MODE_COUNT; mode++) {
         const struct button_follow *f = &b->follow[mode];
-        if ((f->n == r->n && strcmp(f->epoch, r->epoch) == 0) || (r->alarm[0] && strcmp(f->alarm, r->alarm) == 0))
+        if ((f->n == r->n && strcmp(f->epoch, r->epoch) == 0) ||
+            (r->alarm[0] && strcmp(f->alarm, r->alarm) == 0))
             return (enum button_mode)mode;
     }
     return BUTTON_REAL;

@@ -1,7 +1,7 @@
 /* button_file.h - the button's storage as a file, for anything with POSIX.
  *
- * Promises: after a power loss at any instruction the file holds what was written last, or what was written before,
- * whole: a new file beside it, fsync, rename, fsync of the folder.
+ * Promises: after a power loss at any instruction the file holds what was written last, or what was written
+ * before, whole: a new file beside it, fsync, rename, fsync of the folder.
  *
  *     struct button_file f = {.path = "/var/lib/tocsin-button/record"};
  *     options.save = button_file_save; options.load = button_file_load; options.ctx = &f; */

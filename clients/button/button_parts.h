@@ -5,8 +5,9 @@
 #include "tocsin_button.h"
 
 /* button_record.c: the bytes that outlive a power loss, with a CRC-32 at the end. */
-size_t button_record_write(struct button *);                                    /* into b->record */
-bool button_record_read(struct button *, const unsigned char *, size_t size); /* false: not one of ours, b is untouched */
+size_t button_record_write(struct button *); /* into b->record */
+bool button_record_read(struct button *, const unsigned char *,
+                        size_t size); /* false: not one of ours, b is untouched */
 
 /* button_text.c: the press as JSON, signed; the receipt from JSON. */
 void button_text_press(const struct button *, struct button_waiting *); /* fills payload and size */

@@ -1,8 +1,8 @@
 #include "button_parts.h"
 #include <string.h>
 
-/* "TBR1", epoch, reserved counter, number of presses, the presses, CRC-32 (IEEE 802.3) of all before. Numbers are
- * little-endian. */
+/* "TBR1", epoch, reserved counter, number of presses, the presses, CRC-32 (IEEE 802.3) of all before. Numbers
+ * are little-endian. */
 static const unsigned char magic[4] = {'T', 'B', 'R', '1'};
 
 static uint32_t crc32(const unsigned char *bytes, size_t size)
@@ -104,7 +104,8 @@ bool button_record_read(struct button *b, const unsigned char *bytes, size_t siz
     get(&c, epoch, sizeof epoch);
     uint64_t reserved = get_number(&c, 8);
     unsigned count = (unsigned)get_number(&c, 2);
-    if (c.bad || memcmp(head, magic, sizeof magic) != 0 || !epoch[0] || epoch[sizeof epoch - 1] || count > BUTTON_OUTBOX)
+    if (c.bad || memcmp(head, magic, sizeof magic) != 0 || !epoch[0] || epoch[sizeof epoch - 1] ||
+        count > BUTTON_OUTBOX)
         return false;
     for (unsigned i = 0; i < count; i++)
         if (!read_waiting(&c, &b->waiting[i]))

@@ -17,7 +17,8 @@ bool button_key_read(struct button_key *key, const char *path)
     const char *word = strrchr(line, ' ');
     word = word ? word + 1 : line;
     bool read = sodium_base642bin(key->bytes, sizeof key->bytes, word, strlen(word), NULL, &size, NULL,
-                                  sodium_base64_VARIANT_ORIGINAL) == 0 && size == sizeof key->bytes;
+                                  sodium_base64_VARIANT_ORIGINAL) == 0 &&
+                size == sizeof key->bytes;
     sodium_memzero(line, sizeof line);
     return read;
 }

@@ -15,17 +15,20 @@ static void format_time(int64_t ms, char text[AT_SIZE])
     unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     unsigned shifted = (5 * day_of_year + 2) / 153;
-    unsigned day = day_of_year - (153 * shifted + 2) / 5 + 1, month = shifted < 10 ? shifted + 3 : shifted - 9;
+    unsigned day = day_of_year - (153 * shifted + 2) / 5 + 1,
+             month = shifted < 10 ? shifted + 3 : shifted - 9;
     unsigned year = (unsigned)(year_of_era + era * 400) + (month <= 2);
-    snprintf(text, AT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month, day, (unsigned)(rest / 3600000),
-             (unsigned)(rest / 60000 % 60), (unsigned)(rest / 1000 % 60), (unsigned)(rest % 1000));
+    snprintf(text, AT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month, day,
+             (unsigned)(rest / 3600000), (unsigned)(rest / 60000 % 60), (unsigned)(rest / 1000 % 60),
+             (unsigned)(rest % 1000));
 }
 
 static void base64(const unsigned char in[32], char out[45])
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (unsigned i = 0, o = 0; i < 32; i += 3, o += 4) {
-        uint32_t bits = (uint32_t)in[i] << 16 | (uint32_t)(i + 1 < 32 ? in[i + 1] : 0) << 8 | (i + 2 < 32 ? in[i + 2] : 0);
+        uint32_t bits = (uint32_t)in[i] << 16 | (uint32_t)(i + 1 < 32 ? in[i + 1] : 0) << 8 |
+                        (i + 2 < 32 ? in[i + 2] : 0);
         for (unsigned j = 0; j < 4; j++)
             out[o + j] = letters[bits >> (18 - 6 * j) & 63];
     }
@@ -40,8 +43,8 @@ static bool sign(const struct button *b, const struct button_waiting *w, const c
     unsigned char mac[32];
     if (!b->options.hmac)
         return false;
-    int size = snprintf(text, sizeof text, "tocsin-press-v1\n%s\n%s\n%s\n%llu\n%s\n%s\n%s\n", b->site, b->device, w->epoch,
-                        (unsigned long long)w->n, w->kind, modes[w->mode], at);
+    int size = snprintf(text, sizeof text, "tocsin-press-v1\n%s\n%s\n%s\n%llu\n%s\n%s\n%s\n", b->site,
+                        b->device, w->epoch, (unsigned long long)w->n, w->kind, modes[w->mode], at);
     if (!b->options.hmac(b->options.ctx, text, (size_t)size, mac))
         return false; /* without a signature the desk still sees it */
     base64(mac, signature);
@@ -64,7 +67,8 @@ void button_text_press(const struct button *b, struct button_waiting *w)
     if (b->battery >= 0)
         used += (size_t)snprintf(to + used, max - used, ",\"battery\":%d", b->battery);
     if (w->mode != BUTTON_REAL)
-        used += (size_t)snprintf(to + used, max - used, ",\"%s\":true", w->mode == BUTTON_TEST ? "test" : "drill");
+        used += (size_t)snprintf(to + used, max - used, ",\"%s\":true",
+                                 w->mode == BUTTON_TEST ? "test" : "drill");
     if (sign(b, w, at, signature))
         used += (size_t)snprintf(to + used, max - used, ",\"sig\":\"%s\"", signature);
     used += (size_t)snprintf(to + used, max - used, "}");
@@ -99,7 +103,8 @@ static bool take(struct scan *s, char c)
     return true;
 }
 
-/* What does not fit, or is written with an escape, becomes something that matches nothing: none of our texts need it. */
+/* What does not fit, or is written with an escape, becomes something that matches nothing: none of our texts
+ * need it. */
 static bool take_string(struct scan *s, char *out, size_t max)
 {
     size_t used = 0;

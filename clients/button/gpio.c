@@ -28,8 +28,10 @@ bool gpio_open(const char *chip_and_line, bool active_high)
     const char *colon = strrchr(chip_and_line, ':');
     char *end = NULL;
     unsigned long offset = colon ? strtoul(colon + 1, &end, 10) : 0;
-    if (!colon || colon == chip_and_line || !colon[1] || *end || (size_t)(colon - chip_and_line) >= sizeof name) {
-        fprintf(stderr, "tocsin-button: --gpio must be CHIP:LINE, like gpiochip0:17, not %s\n", chip_and_line);
+    if (!colon || colon == chip_and_line || !colon[1] || *end ||
+        (size_t)(colon - chip_and_line) >= sizeof name) {
+        fprintf(stderr, "tocsin-button: --gpio must be CHIP:LINE, like gpiochip0:17, not %s\n",
+                chip_and_line);
         return false;
     }
     snprintf(name, sizeof name, "%.*s", (int)(colon - chip_and_line), chip_and_line);

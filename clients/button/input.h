@@ -15,14 +15,14 @@ struct input_event {
 
 /* Standard input; a terminal is put into single-key mode until input_close(). */
 void input_open(const struct button_program_options *);
-int input_fd(void); /* -1 = nothing more to read */
+int input_fd(void);                  /* -1 = nothing more to read */
 struct input_event input_next(void); /* INPUT_NONE: no more for now */
 void input_close(void);
 
 /* gpio.c or gpio_none.c */
 bool gpio_open(const char *chip_and_line, bool active_high); /* false: said why on standard error */
-int gpio_fd(void); /* -1 = not open */
-bool gpio_pressed(void); /* reads what is there; true: a press */
+int gpio_fd(void);                                           /* -1 = not open */
+bool gpio_pressed(void);                                     /* reads what is there; true: a press */
 void gpio_close(void);
 
 #endif

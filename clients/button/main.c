@@ -1,4 +1,5 @@
-/* tocsin-button: an alarm button on Linux. The library decides; here are its clock, its network, its file, its keys. */
+/* tocsin-button: an alarm button on Linux. The library decides; here are its clock, its network, its file,
+ * its keys. */
 #include "broker_link.h"
 #include "button_file.h"
 #include "button_sodium.h"
@@ -13,8 +14,9 @@
 
 enum { EXIT_DONE, EXIT_FAULT, EXIT_USAGE, EXIT_TIMEOUT, EXIT_NO_START };
 
-#define LINGER_MS 300       /* for the goodbye */
-#define ONCE_WAIT_MS 2000   /* --once presses when the broker is there, as a button on a wall is; but not later than this */
+#define LINGER_MS 300 /* for the goodbye */
+#define ONCE_WAIT_MS                                                                                         \
+    2000 /* --once presses when the broker is there, as a button on a wall is; but not later than this */
 
 static struct {
     struct button_program_options options;
@@ -23,7 +25,7 @@ static struct {
     struct button_key key;
     struct link *link;
     double pressed_ms; /* wall clock of the last press; 0 = none */
-    uint64_t once_n; /* 0 = not pressed yet */
+    uint64_t once_n;   /* 0 = not pressed yet */
     bool link_up;
     bool pressing; /* a change within a press is told after the press */
     int exit_code; /* -1 = go on */
@@ -145,12 +147,14 @@ static void on_receipt(void *ctx, const struct button_receipt *r, bool ours)
 {
     (void)ctx;
     char members[256], words[256];
-    snprintf(members, sizeof members, "\"epoch\":\"%s\",\"n\":%llu,\"stage\":\"%s\",\"alarm\":\"%s\",\"ours\":%s", r->epoch,
+    snprintf(members, sizeof members,
+             "\"epoch\":\"%s\",\"n\":%llu,\"stage\":\"%s\",\"alarm\":\"%s\",\"ours\":%s", r->epoch,
              (unsigned long long)r->n, button_stage_str(r->stage), r->alarm, ours ? "true" : "false");
     snprintf(words, sizeof words, "receipt   %-12s press %s-%llu%s%s%s", button_stage_str(r->stage), r->epoch,
              (unsigned long long)r->n, r->alarm[0] ? ", alarm " : "", r->alarm, ours ? "" : " (not ours)");
     say("receipt", members, words);
-    if (ours && r->n >= app.once_n && app.once_n && r->stage >= app.options.until && r->stage != BUTTON_STAGE_REFUSED)
+    if (ours && r->n >= app.once_n && app.once_n && r->stage >= app.options.until &&
+        r->stage != BUTTON_STAGE_REFUSED)
         app.exit_code = EXIT_DONE;
 }
 
@@ -164,10 +168,11 @@ static uint64_t press(const char *kind, enum button_mode mode)
     app.pressing = true;
     uint64_t n = button_press(&app.button, kind, mode, now_ms());
     app.pressing = false;
-    snprintf(members, sizeof members, "\"epoch\":\"%s\",\"n\":%llu,\"kind\":\"%s\",\"mode\":\"%s\",\"pressed_ms\":%.3f",
+    snprintf(members, sizeof members,
+             "\"epoch\":\"%s\",\"n\":%llu,\"kind\":\"%s\",\"mode\":\"%s\",\"pressed_ms\":%.3f",
              app.button.epoch, (unsigned long long)n, kind, modes[mode], at_ms);
-    snprintf(words, sizeof words, "pressed   %-12s press %s-%llu, %s", kind[0] ? kind : "(default)", app.button.epoch,
-             (unsigned long long)n, modes[mode]);
+    snprintf(words, sizeof words, "pressed   %-12s press %s-%llu, %s", kind[0] ? kind : "(default)",
+             app.button.epoch, (unsigned long long)n, modes[mode]);
     say(n ? "pressed" : "not_pressed", members, n ? words : "not taken: too many presses without receipt");
     if (button_state(&app.button) != before)
         on_change(NULL, button_state(&app.button), button_faults(&app.button));
@@ -182,8 +187,10 @@ static void on_link_event(const struct link_event *event)
         return;
     }
     bool up = event->type == LINK_EVENT_UP;
-    snprintf(members, sizeof members, "\"up\":%s,\"text\":\"%s\"", up ? "true" : "false", quoted(event->bytes, text));
-    snprintf(words, sizeof words, "broker    %s%s%.400s", up ? "connected" : "not connected", event->size ? ": " : "", event->bytes);
+    snprintf(members, sizeof members, "\"up\":%s,\"text\":\"%s\"", up ? "true" : "false",
+             quoted(event->bytes, text));
+    snprintf(words, sizeof words, "broker    %s%s%.400s", up ? "connected" : "not connected",
+             event->size ? ": " : "", event->bytes);
     say("link", members, words);
     app.link_up = up;
     button_link(&app.button, up, now_ms());
@@ -202,8 +209,9 @@ static void on_input(const struct input_event *event)
         app.exit_code = EXIT_DONE;
         break;
     case INPUT_UNKNOWN:
-        say("unknown_command", "", isatty(STDIN_FILENO) ? "keys: space press, t test, c cancel, q quit"
-                                                        : "commands: press, test, drill [KIND], cancel, battery PERCENT, quit");
+        say("unknown_command", "",
+            isatty(STDIN_FILENO) ? "keys: space press, t test, c cancel, q quit"
+                                 : "commands: press, test, drill [KIND], cancel, battery PERCENT, quit");
         break;
     case INPUT_NONE:
     case INPUT_END:
@@ -219,13 +227,21 @@ static bool start(void)
     if (sodium_init() < 0)
         return false;
     if (o->sign_key_file && !button_key_read(&app.key, o->sign_key_file)) {
-        fprintf(stderr, "tocsin-button: %s: must hold a key of 32 bytes in base64 (`tocsin keygen device`)\n", o->sign_key_file);
+        fprintf(stderr, "tocsin-button: %s: must hold a key of 32 bytes in base64 (`tocsin keygen device`)\n",
+                o->sign_key_file);
         return false;
     }
     struct button_options options = {
-        .site = o->site, .device = o->device, .publish = on_publish, .random = button_random, .wall_ms = on_wall_ms,
-        .save = o->store_file ? on_save : on_save_nowhere, .load = o->store_file ? on_load : NULL,
-        .hmac = o->sign_key_file ? on_hmac : NULL, .on_change = on_change, .on_receipt = on_receipt,
+        .site = o->site,
+        .device = o->device,
+        .publish = on_publish,
+        .random = button_random,
+        .wall_ms = on_wall_ms,
+        .save = o->store_file ? on_save : on_save_nowhere,
+        .load = o->store_file ? on_load : NULL,
+        .hmac = o->sign_key_file ? on_hmac : NULL,
+        .on_change = on_change,
+        .on_receipt = on_receipt,
     };
     button_init(&app.button, &options, now_ms());
     button_battery(&app.button, o->battery);
@@ -266,7 +282,8 @@ static void press_once(uint64_t now, uint64_t start_ms, uint64_t *wait_ms)
 
 static int run(void)
 {
-    uint64_t start_ms = now_ms(), end_ms = app.options.timeout_s ? start_ms + app.options.timeout_s * 1000ull : UINT64_MAX;
+    uint64_t start_ms = now_ms(),
+             end_ms = app.options.timeout_s ? start_ms + app.options.timeout_s * 1000ull : UINT64_MAX;
     while (app.exit_code < 0 && !ended) {
         uint64_t now = now_ms(), wait_ms = link_tick(app.link, now);
         if (now >= end_ms)

@@ -4,40 +4,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "Usage: tocsin-button --broker HOST:PORT --site SITE --device DEVICE [options]\n"
-    "A Tocsin alarm button: keyboard, standard input, or a GPIO line.\n"
-    "\n"
-    "  -b, --broker HOST[:PORT]   the MQTT broker; port 1883, with --ca 8883\n"
-    "  -s, --site SITE            site and device id, as in the daemon's configuration\n"
-    "  -d, --device DEVICE\n"
-    "  -u, --username NAME        broker account\n"
-    "      --password-file FILE   its password, on the first line\n"
-    "      --client-id ID         default: the account, else SITE/DEVICE\n"
-    "      --ca FILE              TLS: the authority that issued the broker's certificate\n"
-    "      --cert FILE --key FILE TLS: our own certificate and key\n"
-    "      --sign-key FILE        sign each press with this key (as `tocsin keygen device` prints it)\n"
-    "      --store FILE           what must survive a power loss is kept here\n"
-    "      --battery PERCENT      what to say about the battery\n"
-    "\n"
-    "  -k, --kind KIND            panic, attack, fire, medical, intrusion; default: what the daemon has for the device\n"
-    "      --test, --drill        presses are tests, drills\n"
-    "  -1, --once                 press once, tell what becomes of it, end\n"
-    "      --until STAGE          with --once, end at: recorded (or received), delivered, acknowledged, coming,\n"
-    "                             on_scene, closed (default)\n"
-    "      --timeout SECONDS      with --once, give up then; the press is lost unless --store keeps it\n"
-    "      --gpio CHIP:LINE       a button between this line and ground presses; --gpio-active-high: to plus\n"
-    "      --json                 one JSON object a line\n"
-    "  -h, --help  -V, --version\n"
-    "\n"
-    "Keys: space or enter press, t test, c cancel, q quit. When standard input is not a terminal, one command a line:\n"
-    "press [KIND], test [KIND], drill [KIND], cancel, battery PERCENT, quit.\n"
-    "\n"
-    "Exit codes: 0 done, 1 fault (no receipt within 100 s, or refused), 2 wrong usage, 3 --timeout passed, 4 no start.\n";
+static const char help[] = "Usage: tocsin-button --broker HOST:PORT --site SITE --device DEVICE [options]\n"
+                           "A Tocsin alarm button: keyboard, standard input, or a GPIO line.\n"
+                           "\n"
+                           "  -b, --broker HOST[:PORT]   the MQTT broker; port 1883, with --ca 8883\n"
+                           "  -s, --site SITE            site and device id, as in the daemon's\n"
+                           "  -d, --device DEVICE        configuration\n"
+                           "  -u, --username NAME        broker account\n"
+                           "      --password-file FILE   its password, on the first line\n"
+                           "      --client-id ID         default: the account, else SITE/DEVICE\n"
+                           "      --ca FILE              TLS: the authority of the broker certificate\n"
+                           "      --cert FILE --key FILE TLS: our own certificate and key\n"
+                           "      --sign-key FILE        sign each press (key: tocsin keygen device)\n"
+                           "      --store FILE           what must survive a power loss is kept here\n"
+                           "      --battery PERCENT      what to say about the battery\n"
+                           "\n"
+                           "  -k, --kind KIND            panic, attack, fire, medical, intrusion; default:\n"
+                           "                             what the daemon's configuration says\n"
+                           "      --test, --drill        presses are tests, drills\n"
+                           "  -1, --once                 press once, tell what becomes of it, end\n"
+                           "      --until STAGE          with --once, end at: recorded (or received),\n"
+                           "                             delivered, acknowledged, coming, on_scene,\n"
+                           "                             closed (default)\n"
+                           "      --timeout SECONDS      with --once, give up then\n"
+                           "      --gpio CHIP:LINE       a button between this line and ground presses;\n"
+                           "                             with --gpio-active-high: between it and plus\n"
+                           "      --json                 one JSON object a line\n"
+                           "  -h, --help  -V, --version\n"
+                           "\n"
+                           "Keys: space or enter press, t test, c cancel, q quit.\n"
+                           "When standard input is not a terminal, one command a line: press [KIND],\n"
+                           "test [KIND], drill [KIND], cancel, battery PERCENT, quit.\n"
+                           "\n"
+                           "Exit codes: 0 done, 1 fault (no receipt within 100 s, or refused), 2 wrong\n"
+                           "usage, 3 --timeout passed, 4 could not start.\n";
 
-enum { OPTION_PASSWORD = 256, OPTION_CLIENT_ID, OPTION_CA, OPTION_CERT, OPTION_KEY, OPTION_SIGN_KEY, OPTION_STORE,
-       OPTION_BATTERY, OPTION_TEST, OPTION_DRILL, OPTION_UNTIL, OPTION_TIMEOUT, OPTION_GPIO, OPTION_ACTIVE_HIGH,
-       OPTION_JSON };
+enum {
+    OPTION_PASSWORD = 256,
+    OPTION_CLIENT_ID,
+    OPTION_CA,
+    OPTION_CERT,
+    OPTION_KEY,
+    OPTION_SIGN_KEY,
+    OPTION_STORE,
+    OPTION_BATTERY,
+    OPTION_TEST,
+    OPTION_DRILL,
+    OPTION_UNTIL,
+    OPTION_TIMEOUT,
+    OPTION_GPIO,
+    OPTION_ACTIVE_HIGH,
+    OPTION_JSON
+};
 
 static const struct option long_options[] = {
     {"broker", required_argument, NULL, 'b'},
@@ -125,9 +143,53 @@ static int check(struct button_program_options *o)
     if (!read_broker(o))
         return wrong("--broker must be HOST or HOST:PORT, not ", o->broker);
     if (!is_name(o->site) || !is_name(o->device))
-        return wrong("--site and --device: 1 to 47 characters of [A-Za-z0-9_.-], as in the daemon's configuration", "");
+        return wrong(
+            "--site and --device: 1 to 47 characters of [A-Za-z0-9_.-], as in the daemon's configuration",
+            "");
     if ((o->certificate_file || o->key_file) && !(o->ca_file && o->certificate_file && o->key_file))
         return wrong("--cert and --key go together, and with --ca", "");
+    return -1;
+}
+
+/* The options whose value is kept as it is. */
+static const struct {
+    int option;
+    size_t member;
+} texts[] = {
+    {'b', offsetof(struct button_program_options, broker)},
+    {'s', offsetof(struct button_program_options, site)},
+    {'d', offsetof(struct button_program_options, device)},
+    {'u', offsetof(struct button_program_options, username)},
+    {'k', offsetof(struct button_program_options, kind)},
+    {OPTION_PASSWORD, offsetof(struct button_program_options, password_file)},
+    {OPTION_CLIENT_ID, offsetof(struct button_program_options, client_id)},
+    {OPTION_CA, offsetof(struct button_program_options, ca_file)},
+    {OPTION_CERT, offsetof(struct button_program_options, certificate_file)},
+    {OPTION_KEY, offsetof(struct button_program_options, key_file)},
+    {OPTION_SIGN_KEY, offsetof(struct button_program_options, sign_key_file)},
+    {OPTION_STORE, offsetof(struct button_program_options, store_file)},
+    {OPTION_GPIO, offsetof(struct button_program_options, gpio)},
+};
+
+/* The options that are there or not. */
+static const struct {
+    int option;
+    size_t member;
+} flags[] = {
+    {'1', offsetof(struct button_program_options, once)},
+    {OPTION_JSON, offsetof(struct button_program_options, json)},
+    {OPTION_ACTIVE_HIGH, offsetof(struct button_program_options, gpio_active_high)},
+};
+
+static int set_text(struct button_program_options *o, size_t member, const char *value)
+{
+    *(const char **)((char *)o + member) = value;
+    return -1;
+}
+
+static int set_flag(struct button_program_options *o, size_t member)
+{
+    *(bool *)((char *)o + member) = true;
     return -1;
 }
 
@@ -135,25 +197,19 @@ static int check(struct button_program_options *o)
 static int take(struct button_program_options *o, int option, const char *value)
 {
     unsigned battery;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].option == option)
+            return set_text(o, texts[i].member, value);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].option == option)
+            return set_flag(o, flags[i].member);
     switch (option) {
-    case 'b': o->broker = value; return -1;
-    case 's': o->site = value; return -1;
-    case 'd': o->device = value; return -1;
-    case 'u': o->username = value; return -1;
-    case 'k': o->kind = value; return -1;
-    case '1': o->once = true; return -1;
-    case OPTION_PASSWORD: o->password_file = value; return -1;
-    case OPTION_CLIENT_ID: o->client_id = value; return -1;
-    case OPTION_CA: o->ca_file = value; return -1;
-    case OPTION_CERT: o->certificate_file = value; return -1;
-    case OPTION_KEY: o->key_file = value; return -1;
-    case OPTION_SIGN_KEY: o->sign_key_file = value; return -1;
-    case OPTION_STORE: o->store_file = value; return -1;
-    case OPTION_TEST: o->mode = BUTTON_TEST; return -1;
-    case OPTION_DRILL: o->mode = BUTTON_DRILL; return -1;
-    case OPTION_GPIO: o->gpio = value; return -1;
-    case OPTION_ACTIVE_HIGH: o->gpio_active_high = true; return -1;
-    case OPTION_JSON: o->json = true; return -1;
+    case OPTION_TEST:
+        o->mode = BUTTON_TEST;
+        return -1;
+    case OPTION_DRILL:
+        o->mode = BUTTON_DRILL;
+        return -1;
     case OPTION_BATTERY:
         if (!number(value, 100, &battery))
             return wrong("--battery must be 0 to 100, not ", value);
@@ -162,10 +218,17 @@ static int take(struct button_program_options *o, int option, const char *value)
     case OPTION_UNTIL:
         return read_until(o, value) ? -1 : wrong("--until does not know ", value);
     case OPTION_TIMEOUT:
-        return number(value, 86400, &o->timeout_s) ? -1 : wrong("--timeout must be 0 to 86400 seconds, not ", value);
-    case 'V': puts("tocsin-button " TOCSIN_VERSION); return 0;
-    case 'h': fputs(help, stdout); return 0;
-    default: return wrong("wrong usage", "");
+        return number(value, 86400, &o->timeout_s)
+                   ? -1
+                   : wrong("--timeout must be 0 to 86400 seconds, not ", value);
+    case 'V':
+        puts("tocsin-button " TOCSIN_VERSION);
+        return 0;
+    case 'h':
+        fputs(help, stdout);
+        return 0;
+    default:
+        return wrong("wrong usage", "");
     }
 }
 

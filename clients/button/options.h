@@ -5,7 +5,7 @@
 #include "tocsin_button.h"
 
 struct button_program_options {
-    const char *broker;    /* host:port as given */
+    const char *broker; /* host:port as given */
     char host[128];
     unsigned port;
     const char *site, *device;

@@ -1,15 +1,16 @@
-/* tocsin_button.h - what every alarm button does, as a small library for anything from a microcontroller to Linux.
+/* tocsin_button.h - what every alarm button does, as a small library for anything from a microcontroller to
+ * Linux.
  *
- * Promises: a press is sent at once, and again after 1, 2, 4, 8, 10, 10 … s, byte for byte the same, until its receipt
- * came; this goes on after a power loss. A press that nobody received within 100 s is a fault that is shown (EN 54-21).
- * No two presses ever carry the same identity, whatever happens to the storage.
- * Does not: talk to a network, read a clock, start a thread, allocate memory. The caller gives functions for the first
- * two and calls button_tick(). Contract with the daemon: proto/mqtt.md.
+ * Promises: a press is sent at once, and again after 1, 2, 4, 8, 10, 10 … s, byte for byte the same, until
+ * its receipt came; this goes on after a power loss. A press that nobody received within 100 s is a fault
+ * that is shown (EN 54-21). No two presses ever carry the same identity, whatever happens to the storage.
+ * Does not: talk to a network, read a clock, start a thread, allocate memory. The caller gives functions for
+ * the first two and calls button_tick(). Contract with the daemon: proto/mqtt.md.
  *
  *     struct button b;
  *     button_init(&b, &options, now_ms);               // loads what a power loss left
- *     button_link(&b, true, now_ms);                    // the broker is there; subscribe to button_topic(…, "receipt")
- *     button_press(&b, "panic", BUTTON_REAL, now_ms);   // → options.publish(…/press)
+ *     button_link(&b, true, now_ms);                    // the broker is there; subscribe to button_topic(…,
+ * "receipt") button_press(&b, "panic", BUTTON_REAL, now_ms);   // → options.publish(…/press)
  *     button_receive(&b, payload, size, now_ms);        // a message on …/receipt → options.on_change
  *     sleep_ms = button_tick(&b, now_ms);               // whenever that time is over, or more often
  *
@@ -30,7 +31,8 @@
 #ifndef BUTTON_OUTBOX
 #define BUTTON_OUTBOX 8 /* presses without receipt: each kind once, and a test */
 #endif
-#define BUTTON_RECORD (48 + BUTTON_OUTBOX * (BUTTON_PAYLOAD + BUTTON_KIND + BUTTON_EPOCH + 12)) /* bytes to keep */
+#define BUTTON_RECORD                                                                                        \
+    (48 + BUTTON_OUTBOX * (BUTTON_PAYLOAD + BUTTON_KIND + BUTTON_EPOCH + 12)) /* bytes to keep */
 
 #define BUTTON_HEARTBEAT_MS 5000
 #define BUTTON_UNANSWERED_MS 100000 /* EN 54-21: fault when no receipt came by then */
@@ -49,9 +51,10 @@ enum button_state {
 
 enum button_fault {
     BUTTON_FAULT_UNANSWERED = 1, /* a press has no receipt for 100 s; it is still being sent */
-    BUTTON_FAULT_REFUSED = 2,    /* the desk saw the press, but it opened no alarm: key or configuration is wrong */
-    BUTTON_FAULT_LINK = 4,       /* no broker for 20 s */
-    BUTTON_FAULT_STORAGE = 8     /* what is pressed now will not survive a power loss */
+    BUTTON_FAULT_REFUSED =
+        2,                 /* the desk saw the press, but it opened no alarm: key or configuration is wrong */
+    BUTTON_FAULT_LINK = 4, /* no broker for 20 s */
+    BUTTON_FAULT_STORAGE = 8 /* what is pressed now will not survive a power loss */
 };
 
 enum button_stage {
@@ -77,18 +80,21 @@ struct button;
 
 struct button_options {
     const char *site, *device; /* [A-Za-z0-9_.-]{1,47} */
-    /* Hand a message to the network. False: not possible now; it is tried again. May call nothing of this library. */
+    /* Hand a message to the network. False: not possible now; it is tried again. May call nothing of this
+     * library. */
     bool (*publish)(void *ctx, const char *topic, const void *payload, size_t size, int qos);
-    /* Keep `size` ≤ BUTTON_RECORD bytes so that after a power loss load() gives these or the ones before, whole. NULL =
-     * no storage: a fault that is shown, and an epoch of its own for each start. */
+    /* Keep `size` ≤ BUTTON_RECORD bytes so that after a power loss load() gives these or the ones before,
+     * whole. NULL = no storage: a fault that is shown, and an epoch of its own for each start. */
     bool (*save)(void *ctx, const void *bytes, size_t size);
     bool (*load)(void *ctx, void *bytes, size_t max, size_t *size);
-    uint32_t (*random)(void *ctx);  /* unpredictable; makes epochs */
-    int64_t (*wall_ms)(void *ctx);  /* ms since 1970 UTC; NULL or ≤ 0 = unknown: presses then carry no time */
-    /* HMAC-SHA256 (RFC 2104) with the device's key. NULL = presses are not signed. button_sodium.h has one. */
+    uint32_t (*random)(void *ctx); /* unpredictable; makes epochs */
+    int64_t (*wall_ms)(void *ctx); /* ms since 1970 UTC; NULL or ≤ 0 = unknown: presses then carry no time */
+    /* HMAC-SHA256 (RFC 2104) with the device's key. NULL = presses are not signed. button_sodium.h has one.
+     */
     bool (*hmac)(void *ctx, const void *bytes, size_t size, unsigned char out[32]);
-    void (*on_change)(void *ctx, enum button_state, unsigned faults);        /* NULL = not wanted */
-    void (*on_receipt)(void *ctx, const struct button_receipt *, bool ours); /* each one, also odd ones; NULL = not wanted */
+    void (*on_change)(void *ctx, enum button_state, unsigned faults); /* NULL = not wanted */
+    void (*on_receipt)(void *ctx, const struct button_receipt *,
+                       bool ours); /* each one, also odd ones; NULL = not wanted */
     void *ctx;
 };
 
@@ -128,13 +134,15 @@ struct button {
     unsigned char record[BUTTON_RECORD]; /* room to write one */
 };
 
-void button_init(struct button *, const struct button_options *, uint64_t now_ms); /* options are copied, names too */
-/* `kind` as in proto/mqtt.md; "" = what the daemon has configured. Gives n, also when an equal press is still without
- * receipt: that one is then sent again at once. 0: BUTTON_OUTBOX other presses wait, none of them a mere test. */
+void button_init(struct button *, const struct button_options *,
+                 uint64_t now_ms); /* options are copied, names too */
+/* `kind` as in proto/mqtt.md; "" = what the daemon has configured. Gives n, also when an equal press is still
+ * without receipt: that one is then sent again at once. 0: BUTTON_OUTBOX other presses wait, none of them a
+ * mere test. */
 uint64_t button_press(struct button *, const char *kind, enum button_mode, uint64_t now_ms);
 void button_receive(struct button *, const void *payload, size_t size, uint64_t now_ms); /* any bytes */
 void button_link(struct button *, bool up, uint64_t now_ms);
-void button_battery(struct button *, int percent); /* -1 = unknown */
+void button_battery(struct button *, int percent);      /* -1 = unknown */
 uint64_t button_tick(struct button *, uint64_t now_ms); /* ms until it wants to be called again */
 
 enum button_state button_state(const struct button *);
@@ -143,6 +151,7 @@ unsigned button_waiting(const struct button *); /* presses without receipt */
 const char *button_state_str(enum button_state);
 const char *button_stage_str(enum button_stage);
 const char *button_fault_str(enum button_fault); /* a sentence for a display */
-void button_topic(const struct button *, const char *leaf, char topic[BUTTON_TOPIC]); /* tocsin/v1/{site}/{device}/leaf */
+void button_topic(const struct button *, const char *leaf,
+                  char topic[BUTTON_TOPIC]); /* tocsin/v1/{site}/{device}/leaf */
 
 #endif

@@ -7,7 +7,8 @@
 #define INBOX_HEARTBEATS 200000
 /* Bytes of a payload that are handed over: far above LIMIT_PAYLOAD, so that a long one is seen to be long. */
 #define INBOX_PAYLOAD LIMIT_BODY
-/* A hold blocks every message of every device. Beyond this the connection is given up and the broker delivers again. */
+/* A hold blocks every message of every device. Beyond this the connection is given up and the broker delivers
+ * again. */
 #define HOLD_MAX_MS 15000
 
 static bool ends_with(const char *text, size_t size, const char *end)
@@ -153,9 +154,9 @@ void hold_free_if_over(struct mqtt_hold *hold)
     free(hold);
 }
 
-/* Paho sends the PUBACK as soon as its callback returns, whatever it returns. So a hold that ends without a release
- * first shuts the socket down: the PUBACK then has no way out, and the broker delivers the press again. Without a
- * socket that we know there is only one safe thing: not to return. */
+/* Paho sends the PUBACK as soon as its callback returns, whatever it returns. So a hold that ends without a
+ * release first shuts the socket down: the PUBACK then has no way out, and the broker delivers the press
+ * again. Without a socket that we know there is only one safe thing: not to return. */
 bool hold_wait(struct mqtt *m, struct mqtt_hold *hold)
 {
     uint64_t deadline_ms = mqtt_now_ms() + HOLD_MAX_MS;
@@ -164,7 +165,7 @@ bool hold_wait(struct mqtt *m, struct mqtt_hold *hold)
         uint64_t now_ms = mqtt_now_ms();
         bool over = m->end_holds || now_ms >= deadline_ms;
         if (over)
-            mqtt_shut_socket(m);
+            mqtt_socket_shut(m);
         if (!m->socket_shut)
             uv_cond_timedwait(&m->released, &m->lock, (over ? 1000 : deadline_ms - now_ms) * 1000000);
     }

@@ -1,18 +1,20 @@
 #include "io/mqtt_internal.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#define RETRY_MIN_MS 200          /* doubles up to the maximum. Paho itself takes up to 1 s to see that it is connected */
+#define RETRY_MIN_MS                                                                                         \
+    200 /* doubles up to the maximum. Paho itself takes up to 1 s to see that it is connected */
 #define RETRY_MAX_MS 5000
-#define GOOD_MS 10000             /* a connection that was good for so long begins with the minimum again */
-#define CONNECT_MAX_MS 12000      /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
-#define DISCONNECT_MS 200         /* how long we wait for a polite end */
-/* Paho's receive thread sleeps 100 ms after each second without a message, and a press that comes then waits. A
- * loop-back message more often than that keeps it awake. */
+#define GOOD_MS 10000 /* a connection that was good for so long begins with the minimum again */
+#define CONNECT_MAX_MS                                                                                       \
+    12000 /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
+#define DISCONNECT_MS 200 /* how long we wait for a polite end */
+/* Paho's receive thread sleeps 100 ms after each second without a message, and a press that comes then waits.
+ * A loop-back message more often than that keeps it awake. */
 #define TICK_MS 700
-/* Paho's send thread can miss its wake-up, as it waits without a predicate, and then sleeps for 1 s. What was not
- * written after this time gets another message behind it, which wakes the thread. Doubles up to the tick. */
+/* Paho's send thread can miss its wake-up, as it waits without a predicate, and then sleeps for 1 s. What was
+ * not written after this time gets another message behind it, which wakes the thread. Doubles up to the tick.
+ */
 #define NUDGE_MS 2
 
 static void say(struct mqtt *m, enum mqtt_state state, const char *why)
@@ -21,13 +23,6 @@ static void say(struct mqtt *m, enum mqtt_state state, const char *why)
     snprintf(text, sizeof text, "The broker at %s: %s.", m->where, why);
     text[LINK_TEXT - 1] = '\0';
     inbox_push_state(m, state, text);
-}
-
-static void forget_socket(struct mqtt *m)
-{
-    if (m->socket >= 0)
-        close(m->socket);
-    m->socket = -1;
 }
 
 void link_failed(struct mqtt *m, const char *reason)
@@ -41,7 +36,7 @@ void link_failed(struct mqtt *m, const char *reason)
         m->retry_ms = RETRY_MAX_MS;
     m->connect_at_ms = now_ms + m->retry_ms;
     m->link = LINK_DOWN;
-    forget_socket(m);
+    mqtt_socket_forget(m);
     say(m, MQTT_LOST, reason);
     uv_cond_signal(&m->changed);
 }
@@ -49,8 +44,8 @@ void link_failed(struct mqtt *m, const char *reason)
 /* A new client before the old one goes: with its last client Paho ends its threads, which takes time. */
 static void rebuild(struct mqtt *m)
 {
-    mqtt_shut_socket(m);
-    forget_socket(m);
+    mqtt_socket_shut(m);
+    mqtt_socket_forget(m);
     MQTTAsync old = m->client;
     uv_mutex_unlock(&m->lock);
     bool made = paho_create(m);
@@ -61,7 +56,7 @@ static void rebuild(struct mqtt *m)
     uv_mutex_lock(&m->lock);
     m->rebuild = !made;
     m->link = LINK_DOWN;
-    m->connect_at_ms = mqtt_now_ms() + RETRY_MIN_MS;
+    m->connect_at_ms = mqtt_now_ms() + (m->retry_ms ? m->retry_ms : RETRY_MIN_MS);
 }
 
 static void connect_now(struct mqtt *m)
@@ -79,7 +74,8 @@ static void connect_now(struct mqtt *m)
 static void subscribe_now(struct mqtt *m)
 {
     if (!m->session_present && m->was_connected)
-        say(m, MQTT_SESSION_LOST, "connected, but it has forgotten us: presses sent while we were away may be missing");
+        say(m, MQTT_SESSION_LOST,
+            "connected, but it has forgotten us: presses sent while we were away may be missing");
     m->counts.reconnects += m->was_connected;
     m->was_connected = m->session_present = true;
     m->subscription = SUBSCRIPTION_ASKED;
@@ -142,7 +138,8 @@ static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
 {
     uint64_t lost_at_ms = m->looped_back_ms + 3 * (uint64_t)m->loopback_ms;
     if (m->subscription == SUBSCRIPTION_DONE && now_ms >= lost_at_ms) {
-        say(m, MQTT_LOOPBACK_LOST, "connected, but our own messages do not come back through it; connecting anew");
+        say(m, MQTT_LOOPBACK_LOST,
+            "connected, but our own messages do not come back through it; connecting anew");
         m->rebuild = true;
         return;
     }
@@ -205,7 +202,8 @@ static void wait_until(struct mqtt *m, uint64_t due_ms)
         uv_cond_timedwait(&m->changed, &m->lock, (due_ms - now_ms) * 1000000);
 }
 
-/* Says goodbye, then takes the socket away: Paho's receive thread would otherwise sit in its poll for up to 1 s. */
+/* Says goodbye, then takes the socket away: Paho's receive thread would otherwise sit in its poll for up to 1
+ * s. */
 static void leave(struct mqtt *m)
 {
     if (m->link == LINK_UP) {
@@ -217,9 +215,9 @@ static void leave(struct mqtt *m)
             wait_until(m, until_ms);
     }
     if (m->socket < 0)
-        m->socket = socket_find(m->port);
-    mqtt_shut_socket(m);
-    forget_socket(m);
+        mqtt_socket_take(m); /* it may be connecting */
+    mqtt_socket_shut(m);
+    mqtt_socket_forget(m);
     uv_mutex_unlock(&m->lock);
     MQTTAsync_destroy(&m->client);
     uv_mutex_lock(&m->lock);

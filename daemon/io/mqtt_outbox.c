@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Publishes that wait for the broker; beyond this the oldest goes. A button that misses a receipt asks again. */
+/* Publishes that wait for the broker; beyond this the oldest goes. A button that misses a receipt asks again.
+ */
 #define OUTBOX_WAITING 65536
 /* QoS 0 publishes given to Paho and not yet written: enough to keep its thread busy, few enough to search. */
 #define OUTBOX_GIVEN_QOS0 256
@@ -63,8 +64,8 @@ static void put_back(struct mqtt *m, struct outbox_item *item)
 {
     struct outbox_item *next;
     TAILQ_FOREACH(next, &m->waiting, link)
-        if (next->order > item->order)
-            break;
+    if (next->order > item->order)
+        break;
     if (next)
         TAILQ_INSERT_BEFORE(next, item, link);
     else

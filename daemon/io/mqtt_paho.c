@@ -1,33 +1,32 @@
 #include "io/mqtt_internal.h"
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SESSION_FOR_EVER 0xFFFFFFFFu /* seconds; MQTT 5, 3.1.2.11.2: the session does not expire */
-/* Unacknowledged presses the broker may send ahead: more than fit into a round trip, and a bound for what it must
- * deliver again after a crash. Paho acknowledges one by one. */
+/* Unacknowledged presses the broker may send ahead: more than fit into a round trip, and a bound for what it
+ * must deliver again after a crash. Paho acknowledges one by one. */
 #define RECEIVE_MAXIMUM 1000
 /* Paho's own queue. The outbox gives it far less. */
 #define PAHO_BUFFER 4096
 #define CONNECT_TIMEOUT_S 5
+#define SUBSCRIBE_AGAIN_MS 5000 /* after a refusal: somebody may have mended the access list */
 
 static void on_connected(void *context, MQTTAsync_successData5 *data)
 {
     struct mqtt *m = context;
     unsigned window = 65535; /* MQTT 5, 3.2.2.3.3 */
     if (MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
-        window = (unsigned)MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+        window =
+            (unsigned)MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
     uv_mutex_lock(&m->lock);
     m->window = window < 100 ? window : 100;
     m->session_present = data->alt.connect.sessionPresent;
     m->link = LINK_UP;
     m->subscription = SUBSCRIPTION_NEEDED;
     m->up_since_ms = m->subscribe_at_ms = m->tick_at_ms = mqtt_now_ms();
-    assert(m->socket < 0);
-    m->socket = socket_find(m->port);
-    m->socket_shut = false;
+    mqtt_socket_take(m);
     uv_cond_signal(&m->changed);
     uv_mutex_unlock(&m->lock);
 }
@@ -35,17 +34,17 @@ static void on_connected(void *context, MQTTAsync_successData5 *data)
 /* What went wrong, in words. Paho gives a reason of the broker, or a number, or a few words of its own. */
 static void failure_text(const struct mqtt *m, const MQTTAsync_failureData5 *data, char text[LINK_TEXT])
 {
-    if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-        snprintf(text, LINK_TEXT, "the broker refuses us: %s", MQTTReasonCode_toString(data->reasonCode));
-    else if (data->message && strcmp(data->message, "CONNACK return code") == 0 && data->code > 0)
-        snprintf(text, LINK_TEXT, "the broker refuses us: %s",
-                 MQTTReasonCode_toString((enum MQTTReasonCodes)data->code));
-    else if (data->message)
-        snprintf(text, LINK_TEXT, "%s", data->message);
+    const char *words = data->message ? data->message : "";
+    bool by_broker = strcmp(words, "CONNACK return code") == 0 && data->code > 0;
+    if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR || by_broker)
+        snprintf(text, LINK_TEXT, "it refuses us: %s",
+                 MQTTReasonCode_toString(by_broker ? (enum MQTTReasonCodes)data->code : data->reasonCode));
+    else if (m->tls_error[0])
+        snprintf(text, LINK_TEXT, "no TLS connection: %s", m->tls_error);
+    else if (strstr(words, "timeout"))
+        snprintf(text, LINK_TEXT, "no answer within %d s", CONNECT_TIMEOUT_S);
     else
-        snprintf(text, LINK_TEXT, "no connection");
-    if (m->tls_error[0] && data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR)
-        snprintf(text, LINK_TEXT, "TLS: %s", m->tls_error);
+        snprintf(text, LINK_TEXT, "nothing answers there; is it running, and is this its address?");
 }
 
 static void on_connect_failed(void *context, MQTTAsync_failureData5 *data)
@@ -58,13 +57,19 @@ static void on_connect_failed(void *context, MQTTAsync_failureData5 *data)
     uv_mutex_unlock(&m->lock);
 }
 
+/* OpenSSL says "id:error:number:library:function:reason:file:line:"; the reason is for people. */
 static int on_tls_error(const char *text, size_t size, void *context)
 {
     struct mqtt *m = context;
-    while (size && (text[size - 1] == '\n' || text[size - 1] == '\0'))
-        size--;
+    const char *from = text, *end = text + size;
+    for (unsigned field = 0; from && field < 5; field++) {
+        const char *colon = memchr(from, ':', (size_t)(end - from));
+        from = colon ? colon + 1 : NULL;
+    }
+    from = from ? from : text;
+    const char *colon = memchr(from, ':', (size_t)(end - from));
     uv_mutex_lock(&m->lock);
-    snprintf(m->tls_error, sizeof m->tls_error, "%.*s", (int)size, text);
+    snprintf(m->tls_error, sizeof m->tls_error, "%.*s", (int)((colon ? colon : end) - from), from);
     uv_mutex_unlock(&m->lock);
     return 1;
 }
@@ -82,14 +87,14 @@ static void on_disconnected(void *context, MQTTProperties *properties, enum MQTT
 {
     struct mqtt *m = context;
     char text[LINK_TEXT];
-    snprintf(text, sizeof text, "the broker closed the connection: %s", MQTTReasonCode_toString(reason));
+    snprintf(text, sizeof text, "it closed the connection: %s", MQTTReasonCode_toString(reason));
     uv_mutex_lock(&m->lock);
     link_failed(m, text);
     uv_mutex_unlock(&m->lock);
 }
 
-/* Paho's receive thread, with Paho's mutex held: copy and go. Never returns 0, because Paho then acknowledges all
- * the same and keeps this and every later message in a queue of its own. */
+/* Paho's receive thread, with Paho's mutex held: copy and go. Never returns 0, because Paho then acknowledges
+ * all the same and keeps this and every later message in a queue of its own. */
 static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message)
 {
     struct mqtt *m = context;
@@ -110,7 +115,8 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
         else
             m->counts.dropped++;
         if (hold && !hold_wait(m, hold))
-            m->rebuild = true; /* so that no acknowledgement left in Paho's queue goes out on the next connection */
+            m->rebuild =
+                true; /* so that no acknowledgement left in Paho's queue goes out on the next connection */
     }
     uv_mutex_unlock(&m->lock);
     MQTTAsync_freeMessage(&message);
@@ -128,8 +134,8 @@ bool paho_create(struct mqtt *m)
 {
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
     options.maxBufferedMessages = PAHO_BUFFER;
-    if (MQTTAsync_createWithOptions(&m->client, m->uri, m->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options) !=
-        MQTTASYNC_SUCCESS) {
+    if (MQTTAsync_createWithOptions(&m->client, m->uri, m->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
+                                    &options) != MQTTASYNC_SUCCESS) {
         m->client = NULL;
         return false;
     }
@@ -196,28 +202,6 @@ int paho_connect(struct mqtt *m)
     return code;
 }
 
-static void subscribed(struct mqtt *m, const enum MQTTReasonCodes *codes, int count, char *const *filters)
-{
-    char text[LINK_TEXT] = "";
-    for (int i = 0; i < count && !text[0]; i++)
-        if (codes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-            snprintf(text, sizeof text, "The broker at %s refuses the subscription to %s: %s; its access list must let "
-                     "%s read it.", m->where, filters[i], MQTTReasonCode_toString(codes[i]), m->client_id);
-    uv_mutex_lock(&m->lock);
-    m->looped_back_ms = mqtt_now_ms();
-    if (text[0]) {
-        m->subscription = SUBSCRIPTION_NEEDED;
-        m->subscribe_at_ms = mqtt_now_ms() + 5000;
-        inbox_push_state(m, MQTT_SUBSCRIBE_FAILED, text);
-    } else {
-        m->subscription = SUBSCRIPTION_DONE;
-        snprintf(text, sizeof text, "Connected to the broker at %s.", m->where);
-        inbox_push_state(m, MQTT_CONNECTED, text);
-    }
-    uv_cond_signal(&m->changed);
-    uv_mutex_unlock(&m->lock);
-}
-
 #define FILTERS 4
 
 static void filters_of(struct mqtt *m, char *filters[FILTERS])
@@ -231,10 +215,29 @@ static void filters_of(struct mqtt *m, char *filters[FILTERS])
 static void on_subscribed(void *context, MQTTAsync_successData5 *data)
 {
     struct mqtt *m = context;
-    char *filters[FILTERS];
+    char *filters[FILTERS], text[LINK_TEXT] = "";
     filters_of(m, filters);
-    assert(data->alt.sub.reasonCodeCount == FILTERS);
-    subscribed(m, data->alt.sub.reasonCodes, FILTERS, filters);
+    if (data->alt.sub.reasonCodeCount != FILTERS)
+        snprintf(text, sizeof text, "The broker at %s answered our subscriptions with nonsense.", m->where);
+    for (int i = 0; i < FILTERS && !text[0]; i++)
+        if (data->alt.sub.reasonCodes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+            snprintf(text, sizeof text,
+                     "The broker at %s refuses the subscription to %s: %s; its access list must let "
+                     "%s read it.",
+                     m->where, filters[i], MQTTReasonCode_toString(data->alt.sub.reasonCodes[i]),
+                     m->client_id);
+    uv_mutex_lock(&m->lock);
+    m->looped_back_ms = mqtt_now_ms();
+    m->subscription = text[0] ? SUBSCRIPTION_NEEDED : SUBSCRIPTION_DONE;
+    m->subscribe_at_ms = mqtt_now_ms() + SUBSCRIBE_AGAIN_MS;
+    if (text[0]) {
+        inbox_push_state(m, MQTT_SUBSCRIBE_FAILED, text);
+    } else {
+        snprintf(text, sizeof text, "Connected to the broker at %s.", m->where);
+        inbox_push_state(m, MQTT_CONNECTED, text);
+    }
+    uv_cond_signal(&m->changed);
+    uv_mutex_unlock(&m->lock);
 }
 
 /* Only when the connection ended before the answer: the next connection subscribes again. */
@@ -243,7 +246,7 @@ static void on_subscribe_failed(void *context, MQTTAsync_failureData5 *data)
     struct mqtt *m = context;
     uv_mutex_lock(&m->lock);
     m->subscription = SUBSCRIPTION_NEEDED;
-    m->subscribe_at_ms = mqtt_now_ms() + 1000;
+    m->subscribe_at_ms = mqtt_now_ms() + SUBSCRIBE_AGAIN_MS;
     uv_cond_signal(&m->changed);
     uv_mutex_unlock(&m->lock);
 }
@@ -284,8 +287,8 @@ int paho_publish(struct outbox_item *item)
     options.onSuccess5 = on_published;
     options.onFailure5 = on_publish_failed;
     options.context = item;
-    return MQTTAsync_send(item->owner->client, item->topic, (int)item->size, item->payload, item->qos, item->retain,
-                          &options);
+    return MQTTAsync_send(item->owner->client, item->topic, (int)item->size, item->payload, item->qos,
+                          item->retain, &options);
 }
 
 int paho_loopback(struct mqtt *m)

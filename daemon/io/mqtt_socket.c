@@ -18,10 +18,11 @@ static bool leads_to(int fd, unsigned port)
     return peer.ss_family == AF_INET6 && ntohs(((struct sockaddr_in6 *)&peer)->sin6_port) == port;
 }
 
-/* Paho keeps its descriptor to itself and sets no option on it. We need it for two things: TCP_NODELAY (a receipt
- * written behind a PUBACK otherwise waits for the broker's delayed ACK, 40 ms), and to end a connection without
- * acknowledging what was received on it. The one that was just connected is the one without TCP_NODELAY. */
-int socket_find(unsigned port)
+/* Paho keeps its descriptor to itself and sets no option on it. We need it for two things: TCP_NODELAY (a
+ * receipt written behind a PUBACK otherwise waits for the broker's delayed ACK, 40 ms), and to end a
+ * connection without acknowledging what was received on it. The one that was just connected is the one
+ * without TCP_NODELAY. */
+static int find(unsigned port)
 {
     DIR *dir = opendir("/proc/self/fd");
     if (!dir)
@@ -41,11 +42,25 @@ int socket_find(unsigned port)
     return found;
 }
 
-void mqtt_shut_socket(struct mqtt *m)
+void mqtt_socket_shut(struct mqtt *m)
 {
     if (m->socket < 0)
         return;
     shutdown(m->socket, SHUT_RDWR);
     m->socket_shut = true;
     uv_cond_broadcast(&m->released);
+}
+
+void mqtt_socket_take(struct mqtt *m)
+{
+    mqtt_socket_forget(m);
+    m->socket = find(m->port);
+    m->socket_shut = false;
+}
+
+void mqtt_socket_forget(struct mqtt *m)
+{
+    if (m->socket >= 0)
+        close(m->socket);
+    m->socket = -1;
 }

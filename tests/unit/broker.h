@@ -1,5 +1,5 @@
-/* broker.h - for tests: a private mosquitto on a free loopback port, and a bare MQTT 3.1.1 client that knows nothing
- * of the libraries under test.
+/* broker.h - for tests: a private mosquitto on a free loopback port, and a bare MQTT 3.1.1 client that knows
+ * nothing of the libraries under test.
  *
  *     struct broker b = {0};
  *     broker_start(&b, "");              // again after broker_end(): the same port
@@ -85,9 +85,11 @@ static inline void broker_start(struct broker *b, const char *extra)
     broker_prepare(b);
     snprintf(file, sizeof file, "%s/conf", b->dir);
     FILE *f = fopen(file, "w");
-    fprintf(f, "listener %u 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\npersistence_location %s/\n"
-               "max_inflight_messages 1000\nmax_queued_messages 100000\nset_tcp_nodelay true\nlog_dest none\n%s",
-            b->port, b->dir, extra);
+    fprintf(
+        f,
+        "listener %u 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\npersistence_location %s/\n"
+        "max_inflight_messages 1000\nmax_queued_messages 100000\nset_tcp_nodelay true\nlog_dest none\n%s",
+        b->port, b->dir, extra);
     fclose(f);
     b->pid = fork();
     assert(b->pid >= 0);

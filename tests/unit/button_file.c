@@ -1,5 +1,5 @@
-/* The button's file under power loss. write, fsync and rename are ours here: they count, and at a chosen step the power
- * goes, taking with it whatever was not synced. */
+/* The button's file under power loss. write, fsync and rename are ours here: they count, and at a chosen step
+ * the power goes, taking with it whatever was not synced. */
 #include "button/button_file.h"
 #include "button_rig.h"
 #include <sys/stat.h>
@@ -134,8 +134,8 @@ static void test_round_trip_and_errors(void **state)
     assert_int_not_equal(nowhere.error, 0);
 }
 
-/* A child presses "fire" while the power goes at `at`; a press that its button_press() returned from must be kept, an
- * earlier one always, and the next press has an identity of its own. */
+/* A child presses "fire" while the power goes at `at`; a press that its button_press() returned from must be
+ * kept, an earlier one always, and the next press has an identity of its own. */
 static void one_power_loss(int at, bool half_done, bool *over)
 {
     struct rig *r = rig_alone();
@@ -166,7 +166,8 @@ static void one_power_loss(int at, bool half_done, bool *over)
         assert_int_equal(kept, 2);
     if (kept == 2)
         assert_string_equal(r->button.waiting[1].kind, "fire");
-    assert_true(rig_press(r, "medical", BUTTON_REAL) > first + 1); /* "fire" was sent as first + 1, kept or not */
+    assert_true(rig_press(r, "medical", BUTTON_REAL) >
+                first + 1); /* "fire" was sent as first + 1, kept or not */
     free(r);
 }
 

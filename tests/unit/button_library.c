@@ -34,8 +34,10 @@ static void test_payload(void **state)
     r->wall_ms = 1795420800123; /* 2026-11-23 08:00:00.123 UTC */
     button_battery(&r->button, 87);
     rig_press(r, "panic", BUTTON_REAL);
-    snprintf(expected, sizeof expected,
-             "{\"epoch\":\"%s\",\"n\":1,\"kind\":\"panic\",\"at\":\"2026-11-23T08:00:00.123Z\",\"battery\":87}", r->button.epoch);
+    snprintf(
+        expected, sizeof expected,
+        "{\"epoch\":\"%s\",\"n\":1,\"kind\":\"panic\",\"at\":\"2026-11-23T08:00:00.123Z\",\"battery\":87}",
+        r->button.epoch);
     assert_string_equal(r->sent[0].payload, expected);
     r->wall_ms = 0;
     button_battery(&r->button, -1);
@@ -43,18 +45,20 @@ static void test_payload(void **state)
     snprintf(expected, sizeof expected, "{\"epoch\":\"%s\",\"n\":2,\"test\":true}", r->button.epoch);
     assert_string_equal(r->sent[1].payload, expected);
     rig_press(r, "fi\"re", BUTTON_DRILL); /* nothing that breaks the JSON */
-    snprintf(expected, sizeof expected, "{\"epoch\":\"%s\",\"n\":3,\"kind\":\"fire\",\"drill\":true}", r->button.epoch);
+    snprintf(expected, sizeof expected, "{\"epoch\":\"%s\",\"n\":3,\"kind\":\"fire\",\"drill\":true}",
+             r->button.epoch);
     assert_string_equal(r->sent[2].payload, expected);
     free(r);
 }
 
 static void test_times(void **state)
 {
-    static const struct { int64_t ms; const char *text; } cases[] = {
-        {951782400000, "2000-02-29T00:00:00.000Z"},
-        {1, "1970-01-01T00:00:00.001Z"},
-        {4107542399999, "2100-02-28T23:59:59.999Z"},
-        {4107542400000, "2100-03-01T00:00:00.000Z"},
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {
+        {951782400000, "2000-02-29T00:00:00.000Z"},  {1, "1970-01-01T00:00:00.001Z"},
+        {4107542399999, "2100-02-28T23:59:59.999Z"}, {4107542400000, "2100-03-01T00:00:00.000Z"},
         {1735689599000, "2024-12-31T23:59:59.000Z"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -233,11 +237,22 @@ static void test_a_test_hides_no_alarm(void **state)
 static void test_foreign_and_broken_receipts(void **state)
 {
     static const char *const broken[] = {
-        "", "{", "{}", "[]", "null", "{\"epoch\":\"", "{\"epoch\":\"%s\"}", "{\"epoch\":\"%s\",\"n\":1}",
-        "{\"epoch\":\"%s\",\"n\":\"1\",\"stage\":\"recorded\"}", "{\"epoch\":\"%s\",\"n\":1.5,\"stage\":\"recorded\"}",
-        "{\"epoch\":\"%s\",\"n\":-1,\"stage\":\"recorded\"}", "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"unheard\"}",
-        "{\"epoch\":\"%s\",\"n\":99999999999999999999999999,\"stage\":\"recorded\"}", "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"",
-        "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\",}", "{\"epoch\":[\"%s\"],\"n\":1,\"stage\":\"recorded\"}",
+        "",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        "{\"epoch\":\"",
+        "{\"epoch\":\"%s\"}",
+        "{\"epoch\":\"%s\",\"n\":1}",
+        "{\"epoch\":\"%s\",\"n\":\"1\",\"stage\":\"recorded\"}",
+        "{\"epoch\":\"%s\",\"n\":1.5,\"stage\":\"recorded\"}",
+        "{\"epoch\":\"%s\",\"n\":-1,\"stage\":\"recorded\"}",
+        "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"unheard\"}",
+        "{\"epoch\":\"%s\",\"n\":99999999999999999999999999,\"stage\":\"recorded\"}",
+        "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"",
+        "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\",}",
+        "{\"epoch\":[\"%s\"],\"n\":1,\"stage\":\"recorded\"}",
         "{\"x\":[[[[[[[[[[[[]]]]]]]]]]]],\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"}",
         "{\"x\":{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"}}",
     };
@@ -258,8 +273,10 @@ static void test_foreign_and_broken_receipts(void **state)
     rig_answer_of(r, "foreign", 1, "recorded", "a1");
     assert_int_equal(r->foreign, 2);
     assert_int_equal(r->state, BUTTON_SENDING);
-    snprintf(text, sizeof text, " { \"extra\" : {\"a\":[1,\"}\\\"\"]} , \"stage\" : \"recorded\" , \"n\" : 1 , \"epoch\" : \"%s\" } ",
-             r->button.epoch);
+    snprintf(
+        text, sizeof text,
+        " { \"extra\" : {\"a\":[1,\"}\\\"\"]} , \"stage\" : \"recorded\" , \"n\" : 1 , \"epoch\" : \"%s\" } ",
+        r->button.epoch);
     rig_hear(r, text);
     assert_int_equal(r->state, BUTTON_RECEIVED);
     free(r);
@@ -271,8 +288,10 @@ static void test_mangled_receipts(void **state)
     struct rig *r = rig_new();
     char text[256];
     rig_press(r, "panic", BUTTON_REAL);
-    int size = snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"coming\",\"x\":[1,{\"y\":null}],\"alarm\":\"a\\n\"}",
-                        r->button.epoch);
+    int size =
+        snprintf(text, sizeof text,
+                 "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"coming\",\"x\":[1,{\"y\":null}],\"alarm\":\"a\\n\"}",
+                 r->button.epoch);
     for (int cut = 0; cut <= size; cut++)
         for (int at = 0; at < cut; at += 3)
             for (int value = 0; value < 256; value += 7) {
@@ -362,8 +381,8 @@ static void assert_one_payload_per_identity(const struct rig *r)
     }
 }
 
-/* A storage that fails, lies or is lost at random moments, and power that goes at random moments: the same identity is
- * always the same press. */
+/* A storage that fails, lies or is lost at random moments, and power that goes at random moments: the same
+ * identity is always the same press. */
 static void test_identities_are_never_used_twice(void **state)
 {
     for (uint32_t seed = 1; seed <= 40; seed++) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 static struct broker broker;
@@ -102,7 +103,8 @@ static void test_once(void **state)
 {
     char press[1024], line[1024];
     int listening = listen_as_daemon(), speaking = peer_connect(&broker, "speaker");
-    struct program p = start_program((const char *const[]){"--once", "--kind", "fire", "--until", "coming", NULL});
+    struct program p =
+        start_program((const char *const[]){"--once", "--kind", "fire", "--until", "coming", NULL});
     await_message(listening, "press", press);
     assert_non_null(strstr(press, "\"kind\":\"fire\""));
     await_line(&p, "\"pressed\"", "\"kind\":\"fire\"", line);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #define RIG_SENT 4096
@@ -103,9 +104,16 @@ static inline void rig_receipt(void *ctx, const struct button_receipt *receipt, 
 
 static inline struct button_options rig_options(struct rig *r)
 {
-    return (struct button_options){
-        .site = "school-1", .device = "room-204", .publish = rig_publish, .save = rig_save, .load = rig_load,
-        .random = rig_random, .wall_ms = rig_wall, .on_change = rig_change, .on_receipt = rig_receipt, .ctx = r};
+    return (struct button_options){.site = "school-1",
+                                   .device = "room-204",
+                                   .publish = rig_publish,
+                                   .save = rig_save,
+                                   .load = rig_load,
+                                   .random = rig_random,
+                                   .wall_ms = rig_wall,
+                                   .on_change = rig_change,
+                                   .on_receipt = rig_receipt,
+                                   .ctx = r};
 }
 
 /* What a power loss does: the memory is gone, the storage is not. */
@@ -157,11 +165,14 @@ static inline void rig_hear(struct rig *r, const char *text)
     button_receive(&r->button, text, strlen(text), r->now_ms);
 }
 
-static inline void rig_answer_of(struct rig *r, const char *epoch, uint64_t n, const char *stage, const char *alarm)
+static inline void rig_answer_of(struct rig *r, const char *epoch, uint64_t n, const char *stage,
+                                 const char *alarm)
 {
     char text[256];
-    snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"n\":%llu,\"stage\":\"%s\",\"alarm\":\"%s\",\"at\":\"2026-11-23T08:00:00.210Z\"}",
-             epoch, (unsigned long long)n, stage, alarm);
+    snprintf(
+        text, sizeof text,
+        "{\"epoch\":\"%s\",\"n\":%llu,\"stage\":\"%s\",\"alarm\":\"%s\",\"at\":\"2026-11-23T08:00:00.210Z\"}",
+        epoch, (unsigned long long)n, stage, alarm);
     rig_hear(r, text);
 }
 

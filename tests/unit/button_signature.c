@@ -13,7 +13,8 @@ static bool rig_hmac(void *ctx, const void *bytes, size_t size, unsigned char ou
 
 static void test_daemon_accepts_every_press(void **state)
 {
-    static const char *const kinds[] = {"", "panic", "attack", "fire", "medical", "intrusion", "cancel", "new_kind"};
+    static const char *const kinds[] = {"",        "panic",     "attack", "fire",
+                                        "medical", "intrusion", "cancel", "new_kind"};
     static const int64_t times[] = {0, 1795420800123};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned mode = 0; mode < BUTTON_MODE_COUNT; mode++)
@@ -60,7 +61,10 @@ static void test_press_goes_out_though_signing_fails(void **state)
 
 static void test_key_files(void **state)
 {
-    static const struct { const char *text; bool good; } cases[] = {
+    static const struct {
+        const char *text;
+        bool good;
+    } cases[] = {
         {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n", true},
         {"room-204 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\r\n", true},
         {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==\n", false}, /* 31 bytes */

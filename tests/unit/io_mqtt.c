@@ -1,9 +1,11 @@
-/* The broker connection against a real mosquitto. Each test waits for what must happen, never for time to pass. */
-#include "io/mqtt.h"
+/* The broker connection against a real mosquitto. Each test waits for what must happen, never for time to
+ * pass. */
 #include "broker.h"
+#include "io/mqtt.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+
 #include <cmocka.h>
 
 #define MAX_KEPT 12000
@@ -19,7 +21,7 @@ struct kept {
 struct bench {
     uv_loop_t loop;
     uv_timer_t limit;
-    bool too_late, stopped, auto_release;
+    bool too_late, stopped, presses_only;
     struct mqtt *mqtt;
     struct kept kept[MAX_KEPT];
     size_t count, batches, states[MQTT_LOOPBACK_LOST + 1];
@@ -29,6 +31,8 @@ struct bench {
 static void on_message(void *ctx, const struct mqtt_message *in)
 {
     struct bench *b = ctx;
+    if (b->presses_only && !strstr(in->topic, "/press"))
+        return;
     assert_true(b->count < MAX_KEPT);
     struct kept *k = &b->kept[b->count++];
     snprintf(k->topic, sizeof k->topic, "%s", in->topic);
@@ -36,8 +40,6 @@ static void on_message(void *ctx, const struct mqtt_message *in)
     k->retained = in->retained;
     k->duplicate = in->duplicate;
     k->hold = in->hold;
-    if (in->hold && b->auto_release)
-        mqtt_release(b->mqtt, in->hold);
 }
 
 static void on_batch_end(void *ctx)
@@ -60,24 +62,25 @@ static void on_limit(uv_timer_t *timer)
 }
 
 /* Runs the loop until `what` holds; a test that waits longer than `limit_ms` has failed. */
-#define run_until(b, what, limit_ms)                                                                                  \
-    do {                                                                                                              \
-        (b)->too_late = false;                                                                                        \
-        uv_update_time(&(b)->loop);                                                                                   \
-        uv_timer_start(&(b)->limit, on_limit, (limit_ms), 0);                                                         \
-        while (!(what) && !(b)->too_late)                                                                             \
-            uv_run(&(b)->loop, UV_RUN_ONCE);                                                                          \
-        uv_timer_stop(&(b)->limit);                                                                                   \
-        assert_true(what);                                                                                            \
+#define run_until(b, what, limit_ms)                                                                         \
+    do {                                                                                                     \
+        (b)->too_late = false;                                                                               \
+        uv_update_time(&(b)->loop);                                                                          \
+        uv_timer_start(&(b)->limit, on_limit, (limit_ms), 0);                                                \
+        while (!(what) && !(b)->too_late)                                                                    \
+            uv_run(&(b)->loop, UV_RUN_ONCE);                                                                 \
+        uv_timer_stop(&(b)->limit);                                                                          \
+        assert_true(what);                                                                                   \
     } while (0)
 
-static struct bench *open_bench(unsigned loopback_s)
+static struct bench *open_with(const struct conf_broker *conf)
 {
-    struct conf_broker conf = {.address = (char *)"127.0.0.1", .port = broker.port, .client_id = (char *)"tocsind",
-                               .keep_alive_s = 10, .loopback_s = loopback_s};
     struct bench *b = calloc(1, sizeof *b);
-    struct mqtt_options options = {.broker = &conf, .on_message = on_message, .on_batch_end = on_batch_end,
-                                   .on_state = on_state, .ctx = b};
+    struct mqtt_options options = {.broker = conf,
+                                   .on_message = on_message,
+                                   .on_batch_end = on_batch_end,
+                                   .on_state = on_state,
+                                   .ctx = b};
     assert_non_null(b);
     uv_loop_init(&b->loop);
     uv_timer_init(&b->loop, &b->limit);
@@ -85,6 +88,21 @@ static struct bench *open_bench(unsigned loopback_s)
     b->mqtt = mqtt_create(&b->loop, &options);
     assert_non_null(b->mqtt);
     return b;
+}
+
+static struct conf_broker plain_conf(unsigned loopback_s)
+{
+    return (struct conf_broker){.address = (char *)"127.0.0.1",
+                                .port = broker.port,
+                                .client_id = (char *)"tocsind",
+                                .keep_alive_s = 10,
+                                .loopback_s = loopback_s};
+}
+
+static struct bench *open_bench(unsigned loopback_s)
+{
+    struct conf_broker conf = plain_conf(loopback_s);
+    return open_with(&conf);
 }
 
 static void on_stopped(void *ctx)
@@ -237,7 +255,7 @@ static void test_stops_though_the_broker_stands_still(void **state)
     struct bench *b = open_connected(5);
     kill(broker.pid, SIGSTOP);
     mqtt_publish(b->mqtt, "tocsin/v1/s/state", "quiet", 5, 1, true); /* will never be acknowledged */
-    close_bench(b); /* asserts the time it takes */
+    close_bench(b);                                                  /* asserts the time it takes */
     kill(broker.pid, SIGCONT);
 }
 
@@ -374,12 +392,14 @@ static void test_stop_publishes_the_rest(void **state)
 /* mosquitto's access lists let everybody subscribe; its dynamic security does not. */
 static void test_subscription_refused(void **state)
 {
-    static const char rules[] = "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
-                                "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],\"groups\":[],\"roles\":[]}";
+    static const char rules[] =
+        "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
+        "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],\"groups\":[],\"roles\":[]}";
     char file[64], extra[256];
     broker_end(&broker, SIGTERM);
     snprintf(file, sizeof file, "%s/rules", broker.dir);
-    snprintf(extra, sizeof extra, "plugin /usr/lib/%s-linux-gnu/mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
+    snprintf(extra, sizeof extra,
+             "plugin /usr/lib/%s-linux-gnu/mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
              broker_machine(), file);
     FILE *f = fopen(file, "w");
     assert_non_null(f);
@@ -394,6 +414,117 @@ static void test_subscription_refused(void **state)
     unlink(file);
     broker_start(&broker, "");
     run_until(b, b->states[MQTT_CONNECTED] == 1, 15000);
+    close_bench(b);
+}
+
+static void test_account_refused_then_right(void **state)
+{
+    char file[64], extra[128], line[256];
+    broker_end(&broker, SIGTERM);
+    snprintf(file, sizeof file, "%s/password", broker.dir);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs("wrong\n", f);
+    fclose(f);
+    snprintf(line, sizeof line, "mosquitto_passwd -b -c %s/accounts daemon right 2>/dev/null", broker.dir);
+    assert_int_equal(system(line), 0);
+    snprintf(extra, sizeof extra, "allow_anonymous false\npassword_file %s/accounts\n", broker.dir);
+    struct conf_broker conf = plain_conf(5);
+    conf.username = (char *)"daemon";
+    conf.password_file = file;
+    broker_start(&broker, extra);
+    struct bench *b = open_with(&conf);
+    run_until(b, b->states[MQTT_LOST] == 1, 10000);
+    assert_non_null(strstr(b->text, "Not authorized"));
+    f = fopen(file, "w");
+    fputs("right\n", f);
+    fclose(f);
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 15000); /* the file is read anew */
+    close_bench(b);
+    unlink(file);
+    snprintf(line, sizeof line, "%s/accounts", broker.dir);
+    unlink(line);
+}
+
+static void make_certificates(void)
+{
+    char line[1024];
+    snprintf(
+        line, sizeof line,
+        "cd %s && exec 2>/dev/null && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt "
+        "-days 2 -subj /CN=ca && "
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 2 -subj /CN=other "
+        "&& "
+        "for who in broker daemon; do openssl req -newkey rsa:2048 -nodes -keyout $who.key -out $who.csr "
+        "-subj /CN=$who && "
+        "echo subjectAltName=IP:127.0.0.1 > ext && openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key "
+        "-CAcreateserial -days 2 -extfile ext -out $who.crt || exit 1; done",
+        broker.dir);
+    assert_int_equal(system(line), 0);
+}
+
+static void test_tls(void **state)
+{
+    char extra[512], ca[64], other[64], certificate[64], key[64];
+    broker_end(&broker, SIGTERM);
+    make_certificates();
+    snprintf(extra, sizeof extra,
+             "cafile %s/ca.crt\ncertfile %s/broker.crt\nkeyfile %s/broker.key\nrequire_certificate true\n",
+             broker.dir, broker.dir, broker.dir);
+    snprintf(ca, sizeof ca, "%s/ca.crt", broker.dir);
+    snprintf(other, sizeof other, "%s/other.crt", broker.dir);
+    snprintf(certificate, sizeof certificate, "%s/daemon.crt", broker.dir);
+    snprintf(key, sizeof key, "%s/daemon.key", broker.dir);
+    broker_start(&broker, extra);
+    struct conf_broker conf = plain_conf(5);
+    conf.certificate_file = certificate;
+    conf.key_file = key;
+    conf.ca_file = other; /* not the one that issued the broker's */
+    struct bench *b = open_with(&conf);
+    run_until(b, b->states[MQTT_LOST] == 1, 10000);
+    assert_non_null(strstr(b->text, "certificate verify failed"));
+    close_bench(b);
+    conf.ca_file = ca;
+    b = open_with(&conf);
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 10000);
+    mqtt_publish(b->mqtt, "tocsin/v1/a/b/press", "through TLS", 11, 1, false);
+    run_until(b, b->count == 1, 5000);
+    assert_string_equal(b->kept[0].payload, "through TLS");
+    close_bench(b);
+    snprintf(extra, sizeof extra, "cd %s && rm -f *.crt *.key *.csr *.srl ext", broker.dir);
+    assert_int_equal(system(extra), 0);
+}
+
+/* The loop does nothing for a long while: heartbeats are dropped in the end, a press never. */
+static void test_flood_drops_heartbeats_only(void **state)
+{
+    struct bench *b = open_connected(60);
+    const unsigned flood = 210000, at_a_time = 1000;
+    int peer = peer_connect(&broker, "gateway"), presser = peer_connect(&broker, "button");
+    unsigned char packet[64];
+    size_t size = peer_put_text(packet + 2, "tocsin/v1/s/d/heartbeat");
+    packet[0] = 0x30;
+    packet[1] = (unsigned char)size;
+    unsigned char *many = malloc(at_a_time * (size + 2));
+    for (unsigned i = 0; i < at_a_time; i++)
+        memcpy(many + i * (size + 2), packet, size + 2);
+    unsigned long until = now_ms() + 60000;
+    for (unsigned sent = 0; sent < flood; sent += at_a_time) {
+        peer_write(peer, many, at_a_time * (size + 2));
+        while (mqtt_counts(b->mqtt).received + 5000 < sent &&
+               now_ms() < until) /* the broker drops what we do not fetch */
+            usleep(1000);
+    }
+    while (mqtt_counts(b->mqtt).received < flood && now_ms() < until)
+        usleep(1000);
+    peer_publish(presser, "tocsin/v1/s/d/press", "not dropped", 1, false);
+    b->presses_only = true;
+    run_until(b, b->count == 1, 20000);
+    assert_string_equal(b->kept[0].payload, "not dropped");
+    assert_in_range(mqtt_counts(b->mqtt).dropped, 1, flood);
+    free(many);
+    close(peer);
+    close(presser);
     close_bench(b);
 }
 
@@ -429,6 +560,9 @@ int main(void)
         with_broker(test_publishes_in_order),
         with_broker(test_stop_publishes_the_rest),
         with_broker(test_subscription_refused),
+        with_broker(test_account_refused_then_right),
+        with_broker(test_tls),
+        with_broker(test_flood_drops_heartbeats_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
