@@ -1,4 +1,5 @@
-/* dispatch_answer.h - what an endpoint's answer means (proto/webhook.md, "Answers"). Judges; knows no queue. */
+/* dispatch_answer.h - what an endpoint's answer means (proto/webhook.md, "Answers"). Judges; knows no queue.
+ */
 #ifndef TOCSIN_DISPATCH_ANSWER_H
 #define TOCSIN_DISPATCH_ANSWER_H
 
@@ -22,6 +23,7 @@ struct dispatch_judgement {
 };
 
 /* `echo`: the alarm id that must be named when `confirm` says so; "" = none asked for. */
-void dispatch_judge(const struct http_answer *, enum conf_confirm, const char *echo, struct dispatch_judgement *out);
+void dispatch_judge(const struct http_answer *, enum conf_confirm, const char *echo,
+                    struct dispatch_judgement *out);
 
 #endif

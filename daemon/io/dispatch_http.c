@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_S 30           /* the last of the schedule, and the pace of what a person must mend */
-#define JITTER_MS 3000       /* more or less, so that many tellings do not come at one moment */
-#define RETRY_AFTER_ALARM_S 5  /* no endpoint makes a real alarm wait longer */
+#define AGAIN_S 30            /* the last of the schedule, and the pace of what a person must mend */
+#define JITTER_MS 3000        /* more or less, so that many tellings do not come at one moment */
+#define RETRY_AFTER_ALARM_S 5 /* no endpoint makes a real alarm wait longer */
 #define RETRY_AFTER_OTHER_S 300
-#define PACE_AFTER 8         /* failures in a row after which an endpoint is tried at a measured pace … */
-#define PACE_MS 20           /* … so that a dead one does not take the loop from the living */
-#define ROTATION_MS 60000    /* how often certificate files are looked at */
+#define PACE_AFTER 8      /* failures in a row after which an endpoint is tried at a measured pace … */
+#define PACE_MS 20        /* … so that a dead one does not take the loop from the living */
+#define ROTATION_MS 60000 /* how often certificate files are looked at */
 #define STOP_MS 2000
 #define NO_MEMORY_MS 500
 
@@ -227,8 +227,8 @@ static struct endpoint *endpoint_find(struct dispatch *dispatch, const char *id)
 {
     struct endpoint *endpoint;
     TAILQ_FOREACH(endpoint, &dispatch->endpoints, entry)
-        if (strcmp(endpoint->id, id) == 0)
-            return endpoint;
+    if (strcmp(endpoint->id, id) == 0)
+        return endpoint;
     return NULL;
 }
 
@@ -302,7 +302,8 @@ static void endpoint_rotate(struct endpoint *endpoint)
     if (settings) {
         *settings = endpoint->target->settings;
         settings_look_at_files(settings);
-        if (memcmp(settings->file_marks, endpoint->target->settings.file_marks, sizeof settings->file_marks) != 0)
+        if (memcmp(settings->file_marks, endpoint->target->settings.file_marks,
+                   sizeof settings->file_marks) != 0)
             endpoint_use(endpoint, settings);
     }
     settings_free(settings);
@@ -324,8 +325,8 @@ static void on_minute(struct due *due)
     struct endpoint *endpoint;
     sweep(dispatch);
     TAILQ_FOREACH(endpoint, &dispatch->endpoints, entry)
-        if (!endpoint->removed)
-            endpoint_rotate(endpoint);
+    if (!endpoint->removed)
+        endpoint_rotate(endpoint);
     due_set(&dispatch->dues, due, due_now_ms() + ROTATION_MS);
 }
 
@@ -361,10 +362,10 @@ void dispatch_configure(struct dispatch *dispatch, const struct conf *conf)
         return;
     struct endpoint *endpoint;
     TAILQ_FOREACH(endpoint, &dispatch->endpoints, entry)
-        if (!endpoint->removed && !configured(conf, endpoint->id)) {
-            endpoint->removed = true;
-            probe_stop(endpoint->target);
-        }
+    if (!endpoint->removed && !configured(conf, endpoint->id)) {
+        endpoint->removed = true;
+        probe_stop(endpoint->target);
+    }
     for (size_t i = 0; i < conf->endpoint_count; i++)
         endpoint_configure(dispatch, &conf->endpoints[i]);
     sweep(dispatch);

@@ -1,14 +1,15 @@
 /* dispatch_http.h - tells endpoints over HTTP: libcurl multi on the loop, one queue per endpoint.
  *
- * Promises: a telling is tried at 0, 1, 2, 5, 10, 20, 30 s after it was told and then every 30 s with jitter until it is
- * received, given up or cancelled; an attempt that took longer is followed by the next at once, never by two together.
- * What a person must mend (redirects, most 4xx) or has decided (a refusal) is tried every 30 s, and at once when the
- * endpoint's probe is answered again. Each attempt ends within attempt_timeout_ms + 500 ms whatever the peer does; the
- * alternates are tried as well after 1 s of silence (or half of attempt_timeout_ms, if that is less), and at once after
- * a bad answer. One bad endpoint delays no other; the same telling always carries the same webhook-id and the same body.
- * Every attempt gives exactly one on_result, never from within dispatch_tell().
- * Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps connections warm and supervises
- * them. Changed certificate files are taken within a minute.
+ * Promises: a telling is tried at 0, 1, 2, 5, 10, 20, 30 s after it was told and then every 30 s with jitter
+ * until it is received, given up or cancelled; an attempt that took longer is followed by the next at once,
+ * never by two together. What a person must mend (redirects, most 4xx) or has decided (a refusal) is tried
+ * every 30 s, and at once when the endpoint's probe is answered again. Each attempt ends within
+ * attempt_timeout_ms + 500 ms whatever the peer does; the alternates are tried as well after 1 s of silence
+ * (or half of attempt_timeout_ms, if that is less), and at once after a bad answer. One bad endpoint delays
+ * no other; the same telling always carries the same webhook-id and the same body. Every attempt gives
+ * exactly one on_result, never from within dispatch_tell(). Endpoints are probed every probe_s (0: never) at
+ * each of their addresses, which keeps connections warm and supervises them. Changed certificate files are
+ * taken within a minute.
  * Does not: decide who is told; remember anything over a restart. The process ignores SIGPIPE.
  *
  *     struct dispatch *d = dispatch_create(loop, &options);
@@ -25,7 +26,13 @@
 
 struct dispatch;
 
-enum dispatch_priority { DISPATCH_FIRST, DISPATCH_UPDATE, DISPATCH_TROUBLE, DISPATCH_TEST, DISPATCH_PRIORITY_COUNT };
+enum dispatch_priority {
+    DISPATCH_FIRST,
+    DISPATCH_UPDATE,
+    DISPATCH_TROUBLE,
+    DISPATCH_TEST,
+    DISPATCH_PRIORITY_COUNT
+};
 
 #define DISPATCH_ID (LIMIT_ALARM_ID + LIMIT_ID + 24)
 
@@ -37,7 +44,7 @@ struct dispatch_telling {
     unsigned give_up_s; /* 0 = never; otherwise the last result is final */
     char *take_body;    /* malloc'd; owned by dispatch from now on */
     size_t body_size;
-    uint64_t cookie;    /* given back with each result */
+    uint64_t cookie; /* given back with each result */
 };
 
 struct dispatch_result {
@@ -48,35 +55,39 @@ struct dispatch_result {
     bool final;           /* no further attempt: received, or given up */
     uint16_t http_status; /* 0 = none */
     uint32_t duration_ms;
-    const char *text;     /* a sentence: "police: answered 503 Service Unavailable; trying again in 2 s" */
+    const char *text; /* a sentence: "police: answered 503 Service Unavailable; trying again in 2 s" */
     const char *acknowledged_by; /* from {"ack":{"by":"…"}}; NULL = none */
 };
 
 struct dispatch_endpoint_status {
     const char *id;
-    bool up, known; /* up: every address of it answers as it should; known: each has been tried */
-    const char *text; /* a sentence; while one address is bad and another good it names both */
+    bool up, known;             /* up: every address of it answers as it should; known: each has been tried */
+    const char *text;           /* a sentence; while one address is bad and another good it names both */
     unsigned queued, under_way; /* queued: waiting for their next attempt as well */
     uint64_t sent, received, failed;
     uint32_t last_ms; /* duration of the last good answer */
 };
 
 struct dispatch_options {
-    void (*on_result)(void *ctx, const struct dispatch_result *); /* valid during the call; may call dispatch_tell/cancel */
-    /* When each address has been tried, and on change; not up again: from some of its addresses bad to all, or back. */
+    /* The result is valid during the call; may call dispatch_tell() and dispatch_cancel(). */
+    void (*on_result)(void *ctx, const struct dispatch_result *);
+    /* When each address has been tried, and on change; not up again: from some of its addresses bad to all,
+     * or back. */
     void (*on_endpoint)(void *ctx, const char *endpoint, bool up, const char *text);
     void *ctx;
 };
 
 struct dispatch *dispatch_create(uv_loop_t *, const struct dispatch_options *);
-/* Take the endpoints of `conf` (copied). Endpoints that are no longer there are kept while tellings are under way. */
+/* Take the endpoints of `conf` (copied). Those no longer there are kept while tellings are under way. */
 void dispatch_configure(struct dispatch *, const struct conf *);
 /* False only when the endpoint is unknown; the body is freed then. */
 bool dispatch_tell(struct dispatch *, struct dispatch_telling *);
 /* Forget a telling; a request already on the wire is let end, its result is not reported. */
 void dispatch_cancel(struct dispatch *, const char *id, const char *endpoint);
-bool dispatch_endpoint_status(struct dispatch *, size_t index, struct dispatch_endpoint_status *); /* false: no such index */
-void dispatch_stop(struct dispatch *, void (*stopped)(void *ctx), void *ctx); /* lets requests on the wire end, ≤ 2 s */
+/* False: no such index. */
+bool dispatch_endpoint_status(struct dispatch *, size_t index, struct dispatch_endpoint_status *);
+/* Lets requests on the wire end, for at most 2 s; what still ends is reported. */
+void dispatch_stop(struct dispatch *, void (*stopped)(void *ctx), void *ctx);
 void dispatch_destroy(struct dispatch *);
 
 #endif

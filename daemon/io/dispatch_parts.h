@@ -46,7 +46,7 @@ struct settings {
 enum health {
     HEALTH_UNKNOWN,
     HEALTH_GOOD,
-    HEALTH_SILENT,  /* no HTTP answer */
+    HEALTH_SILENT,       /* no HTTP answer */
     HEALTH_ANSWERS_BADLY /* a probe was not answered 2xx */
 };
 
@@ -59,7 +59,7 @@ struct address {
     char known_ip[64];     /* where it was last reached */
     uint64_t heard_ms;     /* last good answer */
     struct due probe_due;
-    struct round *probe;   /* under way */
+    struct round *probe; /* under way */
 };
 
 struct target {
@@ -72,7 +72,7 @@ struct target {
 
 void settings_take(struct settings *, const struct conf_endpoint *);
 void settings_look_at_files(struct settings *);
-void settings_free(struct settings *); /* and forgets the secrets */
+void settings_free(struct settings *);                                    /* and forgets the secrets */
 struct target *target_create(struct endpoint *, const struct settings *); /* NULL: no memory */
 void target_inherit(struct target *, const struct target *before);
 struct target *target_hold(struct target *);
@@ -81,7 +81,7 @@ struct http_client *target_client(struct target *); /* NULL: no memory */
 
 /* ---- round ---- */
 
-struct try {
+struct trial {
     struct round *round;
     struct address *address;
     struct http_request *request; /* NULL = ended */
@@ -96,7 +96,7 @@ struct round {
     uint64_t started_ms;
     struct address *order[DISPATCH_ADDRESSES];
     unsigned order_count, next; /* of `order` */
-    struct try tries[2 * DISPATCH_ADDRESSES];
+    struct trial tries[2 * DISPATCH_ADDRESSES];
     unsigned try_count, running;
     struct dispatch_judgement judgement; /* the best so far */
     bool judged;
@@ -110,7 +110,7 @@ struct round {
 };
 
 bool round_start(struct target *, struct telling *, struct address *probed); /* false: no memory */
-void round_abort(struct round *); /* nothing is reported */
+void round_abort(struct round *);                                            /* nothing is reported */
 
 /* ---- endpoint and tellings ---- */
 
@@ -123,7 +123,7 @@ struct telling {
     bool cancelled;
     uint32_t attempts;
     uint64_t told_ms;
-    struct due due; /* waiting: to be queued again */
+    struct due due;             /* waiting: to be queued again */
     TAILQ_ENTRY(telling) queue; /* queued or waiting */
     LIST_ENTRY(telling) by_id;
 };
@@ -166,7 +166,7 @@ struct dispatch {
 
 /* The round of `telling` has ended: queue again, or done; reports. */
 void telling_ended(struct telling *, const struct dispatch_judgement *, uint32_t duration_ms);
-void endpoint_start(struct endpoint *); /* what is queued, as far as it may */
+void endpoint_start(struct endpoint *);     /* what is queued, as far as it may */
 void endpoint_recovered(struct endpoint *); /* what waits is tried at once */
 void dispatch_closed_client(void *dispatch);
 void dispatch_ended_round(struct dispatch *);

@@ -23,17 +23,18 @@ static void say(struct endpoint *endpoint)
     if (standing == STANDING_GOOD)
         snprintf(endpoint->text, sizeof endpoint->text, "%s: answers", endpoint->id);
     else if (standing == STANDING_PARTLY)
-        snprintf(endpoint->text, sizeof endpoint->text, "%s: %.120s; tellings go to %.60s", endpoint->id, bad->text,
-                 good->place);
+        snprintf(endpoint->text, sizeof endpoint->text, "%s: %.120s; tellings go to %.60s", endpoint->id,
+                 bad->text, good->place);
     else
         snprintf(endpoint->text, sizeof endpoint->text, "%s: %.200s", endpoint->id, bad->text);
     struct dispatch *dispatch = endpoint->dispatch;
     if (dispatch->options.on_endpoint && !dispatch->stopping)
-        dispatch->options.on_endpoint(dispatch->options.ctx, endpoint->id, standing == STANDING_GOOD, endpoint->text);
+        dispatch->options.on_endpoint(dispatch->options.ctx, endpoint->id, standing == STANDING_GOOD,
+                                      endpoint->text);
 }
 
-/* The answer to one telling says little about the address (it may be about the message), the answer to a probe does.
- * No answer says the same whatever was sent. */
+/* The answer to one telling says little about the address (it may be about the message), the answer to a
+ * probe does. No answer says the same whatever was sent. */
 void probe_note(struct address *address, bool probe, const struct dispatch_judgement *judgement)
 {
     struct endpoint *endpoint = address->target->endpoint;
@@ -47,8 +48,8 @@ void probe_note(struct address *address, bool probe, const struct dispatch_judge
     if (judgement->outcome == OUTCOME_RECEIVED)
         address->heard_ms = due_now_ms();
     if (address->health != HEALTH_GOOD)
-        snprintf(address->text, sizeof address->text, "%s%.200s", probe && !judgement->silent ? "the probe was " : "",
-                 judgement->text);
+        snprintf(address->text, sizeof address->text, "%s%.200s",
+                 probe && !judgement->silent ? "the probe was " : "", judgement->text);
     if (endpoint->target != address->target || endpoint->removed)
         return; /* of settings that are no more */
     say(endpoint);

@@ -27,10 +27,12 @@ static void set_headers(struct round *round, const char *id)
     }
     char *lines[] = {"Content-Type: application/json", "Expect:", round->id, round->timestamp,
                      settings->secret_count ? round->signature : NULL};
-    static_assert(sizeof lines / sizeof lines[0] == sizeof round->headers / sizeof round->headers[0], "a node each");
+    static_assert(sizeof lines / sizeof lines[0] == sizeof round->headers / sizeof round->headers[0],
+                  "a node each");
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         round->headers[i].data = lines[i];
-        round->headers[i].next = i + 1 < sizeof lines / sizeof lines[0] && lines[i + 1] ? &round->headers[i + 1] : NULL;
+        round->headers[i].next =
+            i + 1 < sizeof lines / sizeof lines[0] && lines[i + 1] ? &round->headers[i + 1] : NULL;
     }
 }
 
@@ -76,21 +78,21 @@ static bool try_address(struct round *round, struct address *address, bool by_kn
     struct http_client *client = spent_ms < limit_ms ? target_client(round->target) : NULL;
     if (!client)
         return false;
-    struct try *try = &round->tries[round->try_count];
-    *try = (struct try){.round = round, .address = address, .by_known_ip = by_known_ip};
+    struct trial *trial = &round->tries[round->try_count];
+    *trial = (struct trial){.round = round, .address = address, .by_known_ip = by_known_ip};
     struct http_post post = {
         .url = address->url,
         .headers = round->headers,
         .body = round->body,
         .body_size = round->body_size,
         .timeout_ms = limit_ms - spent_ms,
-        .fresh = round->telling && round->telling->attempts > 1, /* a kept connection may have been what failed */
+        .fresh = round->telling && round->telling->attempts > 1, /* the kept connection may be what failed */
         .known_ip = by_known_ip ? address->known_ip : NULL,
         .done = on_done,
-        .ctx = try,
+        .ctx = trial,
     };
-    try->request = http_client_post(client, &post);
-    if (!try->request)
+    trial->request = http_client_post(client, &post);
+    if (!trial->request)
         return false;
     round->try_count++;
     round->running++;
@@ -154,15 +156,18 @@ static void finish(struct round *round)
 }
 
 /* Of several tries the best counts; what the others said is told as well. */
-static void note(struct round *round, const struct address *address, const struct dispatch_judgement *judgement)
+static void note(struct round *round, const struct address *address,
+                 const struct dispatch_judgement *judgement)
 {
-    static const int rank[OUTCOME_COUNT] = {[OUTCOME_RECEIVED] = 3, [OUTCOME_REFUSED] = 2, [OUTCOME_UNCONFIRMED] = 1};
+    static const int rank[OUTCOME_COUNT] = {
+        [OUTCOME_RECEIVED] = 3, [OUTCOME_REFUSED] = 2, [OUTCOME_UNCONFIRMED] = 1};
     struct dispatch_judgement *best = &round->judgement;
     char text[LIMIT_TEXT], place[sizeof address->place + 1] = "";
     if (!judgement->silent && round->target->settings.url_count > 1)
         snprintf(place, sizeof place, "%s ", address->place);
     bool only = !round->judged || judgement->outcome == OUTCOME_RECEIVED;
-    int size = snprintf(text, sizeof text, "%s%s%s%s", only ? "" : best->text, only ? "" : "; ", place, judgement->text);
+    int size = snprintf(text, sizeof text, "%s%s%s%s", only ? "" : best->text, only ? "" : "; ", place,
+                        judgement->text);
     if (size >= (int)sizeof text)
         text[sizeof text - 1] = '\0';
     bool scheduled = round->judged && best->pace == PACE_SCHEDULE;
@@ -178,21 +183,21 @@ static void note(struct round *round, const struct address *address, const struc
 }
 
 /* A name that cannot be resolved now was somewhere a moment ago: try there. */
-static bool try_known_ip(struct try *try, const struct http_answer *answer)
+static bool try_known_ip(struct trial *trial, const struct http_answer *answer)
 {
-    return answer->unresolved && !try->by_known_ip && try->address->known_ip[0] &&
-           try_address(try->round, try->address, true);
+    return answer->unresolved && !trial->by_known_ip && trial->address->known_ip[0] &&
+           try_address(trial->round, trial->address, true);
 }
 
 static void on_done(void *ctx, const struct http_answer *answer)
 {
-    struct try *try = ctx;
-    struct round *round = try->round;
-    struct address *address = try->address;
+    struct trial *trial = ctx;
+    struct round *round = trial->round;
+    struct address *address = trial->address;
     struct dispatch_judgement judgement;
-    try->request = NULL;
+    trial->request = NULL;
     round->running--;
-    if (try_known_ip(try, answer))
+    if (try_known_ip(trial, answer))
         return;
     dispatch_judge(answer, round->confirm, round->echo, &judgement);
     if (judgement.outcome == OUTCOME_RECEIVED && answer->peer_ip[0])
@@ -210,7 +215,8 @@ static void time_is_over(struct round *round)
     for (unsigned i = 0; i < round->try_count; i++) {
         if (!round->tries[i].request)
             continue;
-        snprintf(judgement.text, sizeof judgement.text, "no answer from %s in time", round->tries[i].address->place);
+        snprintf(judgement.text, sizeof judgement.text, "no answer from %s in time",
+                 round->tries[i].address->place);
         note(round, round->tries[i].address, &judgement);
         probe_note(round->tries[i].address, round->probed != NULL, &judgement);
     }

@@ -24,7 +24,8 @@ void settings_take(struct settings *out, const struct conf_endpoint *conf)
         memcpy(out->secrets[i], conf->secrets[i], conf->secret_sizes[i]);
         out->secret_sizes[i] = conf->secret_sizes[i];
     }
-    const char *files[DISPATCH_FILES] = {conf->ca_file, conf->certificate_file, conf->key_file, conf->crl_file};
+    const char *files[DISPATCH_FILES] = {conf->ca_file, conf->certificate_file, conf->key_file,
+                                         conf->crl_file};
     for (size_t i = 0; i < DISPATCH_FILES; i++)
         take_text(out->files[i], DISPATCH_FILE, files[i]);
     out->confirm = conf->confirm;
@@ -42,8 +43,9 @@ void settings_look_at_files(struct settings *settings)
         if (settings->files[i][0] == '\0' || stat(settings->files[i], &facts) != 0)
             settings->file_marks[i] = 0;
         else
-            settings->file_marks[i] = ((uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec) ^
-                                      ((uint64_t)facts.st_ino << 20) ^ (uint64_t)facts.st_size;
+            settings->file_marks[i] =
+                ((uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec) ^
+                ((uint64_t)facts.st_ino << 20) ^ (uint64_t)facts.st_size;
     }
 }
 

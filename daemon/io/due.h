@@ -16,7 +16,7 @@
 
 struct due {
     uint64_t at_ms;
-    size_t place;              /* in the heap, from 1; 0 = not set */
+    size_t place;               /* in the heap, from 1; 0 = not set */
     void (*ring)(struct due *); /* on the loop; it is not set any more then, and may be set again or freed */
 };
 
@@ -29,7 +29,7 @@ struct dues {
 };
 
 void due_init(struct dues *, uv_loop_t *);
-uint64_t due_now_ms(void); /* a clock that never steps */
+uint64_t due_now_ms(void);                                 /* a clock that never steps */
 bool due_set(struct dues *, struct due *, uint64_t at_ms); /* false: no memory */
 void due_clear(struct dues *, struct due *);
 void due_close(struct dues *, void (*closed)(struct dues *));

@@ -1,31 +1,19 @@
 #include "io/http_client.h"
 #include "io/http_fault.h"
+#include "io/http_watch.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define BODY_KEPT 4096       /* bytes of answer buffer a pooled request keeps */
-#define KICKS_MAX 16         /* times in a row the library may ask to be called again at once */
-#define CONNECTION_IDLE_S 20 /* an older kept connection may have been forgotten by a firewall between us and them */
-#define CONNECTION_LIFE_S 3600 /* so that a revoked or replaced certificate does not live on in an open connection */
-#define PLACE 280            /* bytes of host:port */
-
-/* One socket of the library. Once an answer has come over it, watching goes on while the connection is idle, because
- * stopping and starting costs three system calls for each request. Before that the library (7.88) may close it
- * without a word, so the watch is closed as soon as the library wants nothing of it: later, the number may be that of
- * another descriptor of the loop, which would not be watched any more. */
-struct watch {
-    uv_poll_t poll;
-    struct http_client *client;
-    curl_socket_t socket;
-    int wanted, polled; /* CURL_POLL_… as asked for, as set */
-    bool kept;
-    LIST_ENTRY(watch) entry;
-};
+#define BODY_KEPT 4096 /* bytes of answer buffer a pooled request keeps */
+#define KICKS_MAX 16   /* times in a row the library may ask to be called again at once */
+#define CONNECTION_IDLE_S                                                                                    \
+    20 /* an older kept connection may have been forgotten by a firewall between us and them */
+#define CONNECTION_LIFE_S                                                                                    \
+    3600          /* so that a revoked or replaced certificate does not live on in an open connection */
+#define PLACE 280 /* bytes of host:port */
 
 struct http_request {
     struct http_client *client;
@@ -49,171 +37,18 @@ struct http_client {
     struct http_client_options options;
     CURLM *multi;
     uv_timer_t timer;
-    LIST_HEAD(, watch) watches;
+    struct http_watches watches;
     struct request_list under_way, pooled;
     int count, running; /* requests under way: ours, and as the library counts */
-    unsigned handles;   /* open handles of the loop */
-    bool renewed;       /* a watch must be set anew */
-    bool kicked;        /* the library wants to be called at once */
+    bool timer_closed;
+    bool kicked; /* the library wants to be called at once */
     bool reap_due, reaping, broken, retired, closing;
 };
 
-static void close_when_idle(struct http_client *);
-
-/* ---- sockets ---- */
-
-static void handle_closed(struct http_client *client)
-{
-    assert(client->handles > 0);
-    if (--client->handles > 0)
-        return;
-    void (*closed)(void *) = client->options.closed;
-    void *ctx = client->options.ctx;
-    free(client);
-    if (closed)
-        closed(ctx);
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    struct watch *watch = handle->data;
-    struct http_client *client = watch->client;
-    free(watch);
-    handle_closed(client);
-}
-
-static void watch_close(struct watch *watch)
-{
-    LIST_REMOVE(watch, entry);
-    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-}
-
-static struct watch *watch_find(struct http_client *client, curl_socket_t socket)
-{
-    struct watch *watch;
-    LIST_FOREACH(watch, &client->watches, entry)
-        if (watch->socket == socket)
-            return watch;
-    return NULL;
-}
-
-static struct watch *watch_open(struct http_client *client, curl_socket_t socket)
-{
-    struct watch *watch = calloc(1, sizeof *watch);
-    if (!watch)
-        return NULL;
-    watch->client = client;
-    watch->socket = socket;
-    if (uv_poll_init_socket(client->loop, &watch->poll, socket) != 0) {
-        free(watch);
-        return NULL;
-    }
-    watch->poll.data = watch;
-    client->handles++;
-    LIST_INSERT_HEAD(&client->watches, watch, entry);
-    return watch;
-}
-
-static void watch_stop(struct watch *watch)
-{
-    uv_poll_stop(&watch->poll);
-    watch->polled = 0;
-}
-
-/* The library closed a socket without a word and here comes the next of the same number: the kernel has forgotten the
- * old one, and the library may think that nothing has changed. */
-static void watch_renew(struct watch *watch)
-{
-    assert(!watch->kept);
-    watch_stop(watch);
-    watch->client->renewed = true;
-}
-
-/* After a good answer over a new connection: from now on the library says when it closes the socket. */
-static void watch_keep(struct http_client *client, CURL *easy)
-{
-    curl_socket_t socket = CURL_SOCKET_BAD;
-    curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
-    struct watch *watch = socket == CURL_SOCKET_BAD ? NULL : watch_find(client, socket);
-    if (!watch && socket != CURL_SOCKET_BAD)
-        watch = watch_open(client, socket);
-    if (watch)
-        watch->kept = true;
-}
-
-static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-    struct watch *watch = fd < 0 ? NULL : watch_find(ctx, fd);
-    if (watch)
-        watch_renew(watch);
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int on_close_socket(void *ctx, curl_socket_t socket)
-{
-    struct watch *watch = watch_find(ctx, socket);
-    if (watch)
-        watch_close(watch);
-    return close(socket);
-}
-
 static void socket_action(struct http_client *, curl_socket_t, int mask);
 static void reap(struct http_client *);
-
-static void on_poll(uv_poll_t *, int status, int events);
-
-/* Watches for what is wanted; what is watched for already is left alone. */
-static bool watch_again(struct watch *watch)
-{
-    if (watch->wanted == 0 || watch->polled == watch->wanted)
-        return true;
-    watch->polled = watch->wanted;
-    int events = (watch->wanted & CURL_POLL_IN ? UV_READABLE : 0) | (watch->wanted & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->poll, events, on_poll) == 0;
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-    struct watch *watch = poll->data;
-    struct http_client *client = watch->client;
-    if (watch->wanted == 0) { /* the peer closed, or spoke on, an idle connection: seen when it is to be used again */
-        watch_stop(watch);
-        return;
-    }
-    int mask = 0;
-    if (events & UV_READABLE)
-        mask |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        mask |= CURL_CSELECT_OUT;
-    if (status < 0) { /* the loop has stopped watching; reading says what it is, and lets the library try again */
-        mask = CURL_CSELECT_IN | CURL_CSELECT_ERR;
-        watch->polled = 0;
-    }
-    socket_action(client, watch->socket, mask);
-    if (!uv_is_closing((uv_handle_t *)poll))
-        watch_again(watch);
-    reap(client);
-}
-
-static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void *socket_ctx)
-{
-    struct http_client *client = ctx;
-    struct watch *watch = watch_find(client, socket);
-    if (what == CURL_POLL_REMOVE) {
-        if (watch && watch->kept)
-            watch->wanted = 0;
-        else if (watch)
-            watch_close(watch);
-        return 0;
-    }
-    if (!watch)
-        watch = watch_open(client, socket);
-    if (!watch)
-        return -1;
-    watch->wanted = what;
-    return watch_again(watch) ? 0 : -1;
-}
+static void close_when_idle(struct http_client *);
+static void free_when_closed(struct http_client *);
 
 /* ---- driving the library ---- */
 
@@ -245,14 +80,6 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *ctx)
     return 0;
 }
 
-static void set_renewed(struct http_client *client)
-{
-    struct watch *watch;
-    client->renewed = false;
-    LIST_FOREACH(watch, &client->watches, entry)
-        watch_again(watch);
-}
-
 static void socket_action(struct http_client *client, curl_socket_t socket, int mask)
 {
     if (client->broken)
@@ -263,8 +90,7 @@ static void socket_action(struct http_client *client, curl_socket_t socket, int 
         client->kicked = false;
         code = curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &client->running);
     }
-    if (client->renewed)
-        set_renewed(client);
+    http_watch_settle(&client->watches);
     if (code != CURLM_OK) {
         client->broken = true;
         reap_soon(client);
@@ -303,10 +129,10 @@ static void end(struct http_request *request, CURLcode code)
         strncpy(peer, ip, sizeof peer - 1);
     bool whole = code == CURLE_OK && !client->broken;
     if (whole && new_connections > 0)
-        watch_keep(client, request->easy);
+        http_watch_keep(&client->watches, request->easy);
     if (!whole && !client->broken)
-        http_fault_text(fault, &(struct http_fault_facts){request->easy, code, request->excess, request->place,
-                                                          request->message, &client->options,
+        http_fault_text(fault, &(struct http_fault_facts){request->easy, code, request->excess,
+                                                          request->place, request->message, &client->options,
                                                           request->post.timeout_ms});
     struct http_answer answer = {
         .status = whole ? (unsigned)status : 0,
@@ -314,7 +140,8 @@ static void end(struct http_request *request, CURLcode code)
         .body = whole ? request->body : NULL,
         .body_size = whole ? request->body_size : 0,
         .retry_after_s = retry_after > 0 ? (unsigned)(retry_after < 86400 ? retry_after : 86400) : 0,
-        .unresolved = code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && lookup_s <= 0),
+        .unresolved =
+            code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && lookup_s <= 0),
         .peer_ip = peer,
     };
     /* Out of the library first, but not into the pool: `done` reads the body, and may post anew. */
@@ -419,7 +246,8 @@ static void set_tls(CURL *easy, const struct http_client_options *options)
 static void set_http(CURL *easy, const struct http_client_options *options)
 {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* a stalled HTTP/2 holds all streams */
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     (long)CURL_HTTP_VERSION_1_1); /* a stalled HTTP/2 holds all streams */
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -457,10 +285,7 @@ static struct http_request *request_create(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head_line);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+    http_watch_use(&client->watches, easy);
     LIST_INSERT_HEAD(&client->pooled, request, entry);
     return request;
 }
@@ -479,8 +304,8 @@ static struct http_request *request_take(struct http_client *client, const char 
 {
     struct http_request *request;
     LIST_FOREACH(request, &client->pooled, entry)
-        if (request->url_set == url)
-            return request;
+    if (request->url_set == url)
+        return request;
     request = request_create(client);
     if (!request)
         return NULL;
@@ -540,6 +365,23 @@ void http_client_abort(struct http_request *request)
 
 /* ---- the client ---- */
 
+static struct http_client *client_of(struct http_watches *watches)
+{
+    return (struct http_client *)(void *)((char *)watches - offsetof(struct http_client, watches));
+}
+
+static void on_ready(struct http_watches *watches, curl_socket_t socket, int mask)
+{
+    struct http_client *client = client_of(watches);
+    socket_action(client, socket, mask);
+    reap(client);
+}
+
+static void on_watch_closed(struct http_watches *watches)
+{
+    free_when_closed(client_of(watches));
+}
+
 struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_options *options)
 {
     struct http_client *client = calloc(1, sizeof *client);
@@ -553,9 +395,9 @@ struct http_client *http_client_create(uv_loop_t *loop, const struct http_client
     client->multi = multi;
     uv_timer_init(loop, &client->timer);
     client->timer.data = client;
-    client->handles = 1;
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
+    client->watches.ready = on_ready;
+    client->watches.closed = on_watch_closed;
+    http_watch_init(&client->watches, loop, multi);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
@@ -568,9 +410,22 @@ bool http_client_broken(const struct http_client *client)
     return client->broken;
 }
 
+static void free_when_closed(struct http_client *client)
+{
+    if (!client->timer_closed || client->watches.handles > 0)
+        return;
+    void (*closed)(void *) = client->options.closed;
+    void *ctx = client->options.ctx;
+    free(client);
+    if (closed)
+        closed(ctx);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
-    handle_closed(handle->data);
+    struct http_client *client = handle->data;
+    client->timer_closed = true;
+    free_when_closed(client);
 }
 
 static void close_when_idle(struct http_client *client)
@@ -581,8 +436,7 @@ static void close_when_idle(struct http_client *client)
     while (!LIST_EMPTY(&client->pooled))
         request_destroy(LIST_FIRST(&client->pooled));
     curl_multi_cleanup(client->multi); /* closes the connections: on_close_socket() for each */
-    while (!LIST_EMPTY(&client->watches))
-        watch_close(LIST_FIRST(&client->watches));
+    http_watch_finish(&client->watches);
     uv_close((uv_handle_t *)&client->timer, on_timer_closed);
 }
 

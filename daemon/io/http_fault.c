@@ -153,14 +153,17 @@ static void add_client_hint(char out[LIMIT_TEXT], const struct http_fault_facts 
     long new_connections = 0;
     curl_easy_getinfo(facts->easy, CURLINFO_SCHEME, &scheme);
     curl_easy_getinfo(facts->easy, CURLINFO_NUM_CONNECTS, &new_connections);
-    bool ended = facts->code == CURLE_GOT_NOTHING || facts->code == CURLE_RECV_ERROR || facts->code == CURLE_SEND_ERROR;
+    bool ended = facts->code == CURLE_GOT_NOTHING || facts->code == CURLE_RECV_ERROR ||
+                 facts->code == CURLE_SEND_ERROR;
     if (!ended || new_connections == 0 || !scheme || strcasecmp(scheme, "https") != 0)
         return;
-    append_clean(out, facts->options->certificate_file[0] ? "; perhaps it does not accept our client certificate"
-                                                          : "; perhaps it wants a client certificate");
+    append_clean(out, facts->options->certificate_file[0]
+                          ? "; perhaps it does not accept our client certificate"
+                          : "; perhaps it wants a client certificate");
 }
 
-/* A TLS peer says no by an alert, at any time; libcurl then has one code or the other and the alert in its message. */
+/* A TLS peer says no by an alert, at any time; libcurl then has one code or the other and the alert in its
+ * message. */
 static bool tls_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
 {
     const char *message = facts->message;
@@ -172,8 +175,11 @@ static bool tls_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
              strstr(message, "wrong version number"))
         with_place(out, "%s does not speak TLS 1.2 or newer on that port", facts->place);
     else if (strstr(message, "SSL_ERROR_SYSCALL"))
-        with_place(out, "%s broke off while the encrypted connection was made: it may want another TLS version, or a "
-                        "client certificate", facts->place);
+        with_place(
+            out,
+            "%s broke off while the encrypted connection was made: it may want another TLS version, or a "
+            "client certificate",
+            facts->place);
     else if (facts->code == CURLE_SSL_CONNECT_ERROR) {
         with_place(out, "no encrypted connection to %s: ", facts->place);
         append_clean(out, message);

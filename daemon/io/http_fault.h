@@ -1,5 +1,5 @@
-/* http_fault.h - why a request had no answer, as half a sentence for a person. Knows libcurl's and OpenSSL's numbers, so
- * that nobody else has to. */
+/* http_fault.h - why a request had no answer, as half a sentence for a person. Knows libcurl's and OpenSSL's
+ * numbers, so that nobody else has to. */
 #ifndef TOCSIN_HTTP_FAULT_H
 #define TOCSIN_HTTP_FAULT_H
 

@@ -1,10 +1,10 @@
-/* dispatch_rate.c - what a telling costs: the dispatcher beside plain curl_easy_perform(), against a sink in a thread of
- * this process on loopback.
+/* dispatch_rate.c - what a telling costs: the dispatcher beside plain curl_easy_perform(), against a sink in
+ * a thread of this process on loopback.
  *
  *     dispatch_rate [tellings, default 20000] [endpoints, default 2] [body bytes, default 700]
  *
- * Prints one JSON object: tellings per second in a burst, processor time of the loop's thread per telling, and the time
- * from dispatch_tell() until the sink has the whole request, one telling at a time. */
+ * Prints one JSON object: tellings per second in a burst, processor time of the loop's thread per telling,
+ * and the time from dispatch_tell() until the sink has the whole request, one telling at a time. */
 #include "io/dispatch_http.h"
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -46,8 +46,10 @@ static bool sink_serve(struct sink_connection *c)
     static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
     for (;;) {
         char *head_end = memmem(c->buffer, c->size, "\r\n\r\n", 4);
-        char *length = head_end ? memmem(c->buffer, (size_t)(head_end - c->buffer), "Content-Length: ", 16) : NULL;
-        size_t whole = length ? (size_t)(head_end + 4 - c->buffer) + strtoul(length + 16, NULL, 10) : SIZE_MAX;
+        char *length =
+            head_end ? memmem(c->buffer, (size_t)(head_end - c->buffer), "Content-Length: ", 16) : NULL;
+        size_t whole =
+            length ? (size_t)(head_end + 4 - c->buffer) + strtoul(length + 16, NULL, 10) : SIZE_MAX;
         if (whole > c->size)
             return true;
         atomic_store(&sink_arrived_ns, clock_ns(CLOCK_MONOTONIC));
@@ -218,10 +220,16 @@ static void configure(unsigned port)
         snprintf(id, sizeof id, "endpoint-%u", i);
         urls[0] = malloc(64);
         snprintf(urls[0], 64, "http://127.0.0.1:%u/%s", port, id);
-        run.endpoints[i] = (struct conf_endpoint){
-            .id = strdup(id), .url_count = 1, .urls = memcpy(malloc(sizeof urls), urls, sizeof urls),
-            .secrets = secret, .secret_sizes = &secret_size, .secret_count = 1, .connect_timeout_ms = 2000,
-            .attempt_timeout_ms = 5000, .probe_s = 10, .connections = 4};
+        run.endpoints[i] = (struct conf_endpoint){.id = strdup(id),
+                                                  .url_count = 1,
+                                                  .urls = memcpy(malloc(sizeof urls), urls, sizeof urls),
+                                                  .secrets = secret,
+                                                  .secret_sizes = &secret_size,
+                                                  .secret_count = 1,
+                                                  .connect_timeout_ms = 2000,
+                                                  .attempt_timeout_ms = 5000,
+                                                  .probe_s = 10,
+                                                  .connections = 4};
     }
     struct conf conf = {.endpoints = run.endpoints, .endpoint_count = run.endpoint_count};
     dispatch_configure(run.dispatch, &conf);
@@ -232,7 +240,8 @@ int main(int argc, char **argv)
     unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 20000;
     run.endpoint_count = argc > 2 ? (unsigned)atoi(argv[2]) : 2;
     run.body_size = argc > 3 ? (size_t)atoi(argv[3]) : 700;
-    if (count == 0 || run.endpoint_count == 0 || run.endpoint_count > ENDPOINTS_MAX || run.body_size > BUFFER / 2) {
+    if (count == 0 || run.endpoint_count == 0 || run.endpoint_count > ENDPOINTS_MAX ||
+        run.body_size > BUFFER / 2) {
         fprintf(stderr, "usage: dispatch_rate [tellings] [endpoints, 1..%d] [body bytes]\n", ENDPOINTS_MAX);
         return 2;
     }
@@ -242,8 +251,8 @@ int main(int argc, char **argv)
     run.body = body;
     unsigned port = sink_start();
     uv_loop_init(&run.loop);
-    run.dispatch = dispatch_create(&run.loop, &(struct dispatch_options){.on_result = on_result,
-                                                                         .on_endpoint = on_endpoint});
+    run.dispatch = dispatch_create(
+        &run.loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint});
     configure(port);
     uv_run(&run.loop, UV_RUN_DEFAULT); /* until the first endpoint is up: one connection is warm */
     double cpu_us, floor_cpu_us;

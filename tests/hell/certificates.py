@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Certificates for tests, made on the fly with openssl: one good authority, and every way to be wrong.
 
-    certificates.py FOLDER            makes them there; FOLDER/ca.pem is the authority, FOLDER/crl.pem its revocations
+    certificates.py FOLDER            makes them there; ca.pem is the authority, crl.pem its revocations
 
-Library: certificates.make(folder). Each kind of KINDS becomes FOLDER/<kind>.pem and FOLDER/<kind>.key; `client` and
+Library: certificates.make(folder). Each kind of KINDS becomes <kind>.pem and <kind>.key; `client` and
 `other-client` are for the client's side. All are for the host `localhost` and the address 127.0.0.1.
 """
 import os
@@ -52,7 +52,8 @@ def openssl(*arguments):
 
 
 def make_key(folder, name):
-    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{folder}/{name}.key")
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-out", f"{folder}/{name}.key")
     os.chmod(f"{folder}/{name}.key", 0o600)
 
 
@@ -64,7 +65,8 @@ def make_self_signed(folder, name):
 
 def make_signed(folder, name, extensions, start, end):
     make_key(folder, name)
-    openssl("req", "-new", "-key", f"{folder}/{name}.key", "-subj", f"/CN={name}", "-out", f"{folder}/{name}.csr")
+    openssl("req", "-new", "-key", f"{folder}/{name}.key", "-subj", f"/CN={name}",
+            "-out", f"{folder}/{name}.csr")
     dates = ["-startdate", start, "-enddate", end] if start else []
     openssl("ca", "-batch", "-config", f"{folder}/ca.conf", "-notext", "-in", f"{folder}/{name}.csr",
             "-out", f"{folder}/{name}.pem", "-extensions", extensions, *dates)

@@ -12,7 +12,7 @@
     corrupt=0.01    chance that a byte is another one        duplicate=0.01  chance that a piece goes twice
     direction=up    only from the client on: up; only to it: down; both (default)
 
---chaos chooses one fault for each connection by the seed: the same seed gives the same faults in the same order.
+--chaos chooses one fault for each connection by the seed: the same seed gives the same faults in order.
 
 Library:
 
@@ -44,7 +44,8 @@ def faults(**given):
 def chaos(chance):
     """One fault, of moderate size, by a random number generator of one's own."""
     name = chance.choice(["none", "none", "delay", "trickle", "stall", "half_close", "reset", "cut"])
-    values = {"none": {}, "delay": {"delay": chance.uniform(0.01, 0.5), "jitter": 0.1}, "trickle": {"trickle": 200}}
+    values = {"none": {}, "delay": {"delay": chance.uniform(0.01, 0.5), "jitter": 0.1},
+              "trickle": {"trickle": 200}}
     return faults(**values.get(name, {name: chance.choice([0, 20, 200, 2000])}))
 
 
@@ -189,7 +190,8 @@ class Relay:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", required=True, metavar="HOST:PORT")
     parser.add_argument("--listen", type=int, default=0, metavar="PORT")
     parser.add_argument("--seed", type=int, default=0)

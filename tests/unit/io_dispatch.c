@@ -1,5 +1,5 @@
-/* What endpoints may answer and what is made of it, against the endpoints from hell. All cases run at once: an endpoint
- * each, a telling each. */
+/* What endpoints may answer and what is made of it, against the endpoints from hell. All cases run at once:
+ * an endpoint each, a telling each. */
 #include "codec/webhook.h"
 #include "dispatch_bench.h"
 #include "io/http_client.h"
@@ -56,10 +56,14 @@ static const struct answer_case answer_cases[] = {
     {"status/413?code=413", BY_STATUS, OUTCOME_FAILED, 413, "does not take our message"},
     {"status/415?code=415", BY_STATUS, OUTCOME_FAILED, 415, "does not take our message"},
     {"status/417?code=417", BY_STATUS, OUTCOME_FAILED, 417, "does not take our message"},
-    {"status/408?code=408", BY_STATUS, OUTCOME_FAILED, 408, "answered 408 Request Timeout; trying again in 1 s"},
-    {"status/429?code=429&retry=3600", BY_STATUS, OUTCOME_FAILED, 429, "answered 429 Too Many Requests; trying again in 5 s"},
-    {"status/500?code=500", BY_STATUS, OUTCOME_FAILED, 500, "answered 500 Internal Server Error; trying again in 1 s"},
-    {"status/503?retry=3600", BY_STATUS, OUTCOME_FAILED, 503, "answered 503 Service Unavailable; trying again in 5 s"},
+    {"status/408?code=408", BY_STATUS, OUTCOME_FAILED, 408,
+     "answered 408 Request Timeout; trying again in 1 s"},
+    {"status/429?code=429&retry=3600", BY_STATUS, OUTCOME_FAILED, 429,
+     "answered 429 Too Many Requests; trying again in 5 s"},
+    {"status/500?code=500", BY_STATUS, OUTCOME_FAILED, 500,
+     "answered 500 Internal Server Error; trying again in 1 s"},
+    {"status/503?retry=3600", BY_STATUS, OUTCOME_FAILED, 503,
+     "answered 503 Service Unavailable; trying again in 5 s"},
     {"status/999?code=999", BY_STATUS, OUTCOME_FAILED, 999, "answered 999; trying again in 1 s"},
     {"silent", BY_STATUS, OUTCOME_FAILED, 0, "no answer from 127.0.0.1:"},
     {"slow-loris", BY_STATUS, OUTCOME_FAILED, 0, "within 1.2 s"},
@@ -99,11 +103,11 @@ static void check_case(const struct answer_case *c, const struct bench_result *r
 {
     if (!r)
         fail_msg("%s: no result", c->path);
-    bool good = r->outcome == c->outcome && r->status == c->status && strstr(r->text, c->text) && r->attempt == 1 &&
-                r->final == (c->outcome == OUTCOME_RECEIVED) && r->duration_ms <= 1700;
+    bool good = r->outcome == c->outcome && r->status == c->status && strstr(r->text, c->text) &&
+                r->attempt == 1 && r->final == (c->outcome == OUTCOME_RECEIVED) && r->duration_ms <= 1700;
     if (!good)
-        fail_msg("%s: outcome %d status %u attempt %u %u ms final %d: %s", c->path, r->outcome, r->status, r->attempt,
-                 r->duration_ms, r->final, r->text);
+        fail_msg("%s: outcome %d status %u attempt %u %u ms final %d: %s", c->path, r->outcome, r->status,
+                 r->attempt, r->duration_ms, r->final, r->text);
     for (const char *t = r->text; *t; t++)
         assert_true((unsigned char)*t >= ' ');
 }
@@ -276,7 +280,8 @@ static void test_a_name_without_an_address(void **state)
     bench_tell(&b, "t1", "police");
     BENCH_UNTIL(&b, 3000, b.count == 1 && b.downs == 1);
     assert_non_null(strstr(b.results[0].text, "of nowhere.invalid:8080"));
-    assert_true(strstr(b.results[0].text, "has no address") || strstr(b.results[0].text, "did not say the address"));
+    assert_true(strstr(b.results[0].text, "has no address") ||
+                strstr(b.results[0].text, "did not say the address"));
     assert_false(strstr(b.results[0].text, "secret") || strstr(b.results[0].text, "password"));
     bench_close(&b);
 }
@@ -304,11 +309,20 @@ static void test_a_name_whose_address_is_known(void **state)
     hell_url(&hell, local, "echo/known");
     snprintf(url, sizeof url, "http://nowhere.invalid:%s", strchr(local + 5, ':') + 1);
     bench_open(&b);
-    struct http_client_options options = {.ca_file = "", .certificate_file = "", .key_file = "", .crl_file = "",
-                                          .connect_timeout_ms = 500, .connections = 1, .closed = on_client_closed,
+    struct http_client_options options = {.ca_file = "",
+                                          .certificate_file = "",
+                                          .key_file = "",
+                                          .crl_file = "",
+                                          .connect_timeout_ms = 500,
+                                          .connections = 1,
+                                          .closed = on_client_closed,
                                           .ctx = &closed};
     struct http_client *client = http_client_create(&b.loop, &options);
-    struct http_post post = {.url = url, .body = "{}", .body_size = 2, .timeout_ms = 1000, .known_ip = "127.0.0.1",
+    struct http_post post = {.url = url,
+                             .body = "{}",
+                             .body_size = 2,
+                             .timeout_ms = 1000,
+                             .known_ip = "127.0.0.1",
                              .done = on_known};
     assert_non_null(http_client_post(client, &post));
     BENCH_UNTIL(&b, 3000, known.status != 0 || known.fault);
@@ -339,7 +353,8 @@ static void test_no_proxy_of_the_environment_is_used(void **state)
         assert_int_equal(b.results[i].outcome, OUTCOME_RECEIVED);
     json_t *seen = hell_requests(&hell, "/cookie/proxy");
     assert_string_equal(field(json_array_get(seen, 1), "cookie"), "");
-    assert_int_equal(json_integer_value(json_object_get(json_array_get(seen, 1), "nth")), 2); /* a warm connection */
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(seen, 1), "nth")),
+                     2); /* a warm connection */
     json_decref(seen);
     bench_close(&b);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -349,7 +364,8 @@ static void test_no_proxy_of_the_environment_is_used(void **state)
 /* A connection that was closed or broken just before it is used again costs no attempt. */
 static void test_a_dead_kept_connection_costs_nothing(void **state)
 {
-    static const char *const paths[] = {"close-when-idle/reuse", "reset-on-reuse/reuse", "two-answers/reuse", "http10/reuse"};
+    static const char *const paths[] = {"close-when-idle/reuse", "reset-on-reuse/reuse", "two-answers/reuse",
+                                        "http10/reuse"};
     struct bench b;
     char id[64];
     bench_open(&b);

@@ -1,0 +1,183 @@
+#include "io/http_watch.h"
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A socket over which no answer has come yet the library (7.88) may close without a word. So its watch is
+ * closed as soon as the library wants nothing of it: later, the number may be that of another descriptor of
+ * the loop, which would then not be watched any more. */
+struct http_watch {
+    uv_poll_t poll;
+    struct http_watches *watches;
+    curl_socket_t socket;
+    int wanted, polled; /* CURL_POLL_… as asked for, as set */
+    bool kept;
+    LIST_ENTRY(http_watch) entry;
+};
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct http_watch *watch = handle->data;
+    struct http_watches *watches = watch->watches;
+    free(watch);
+    watches->handles--;
+    watches->closed(watches);
+}
+
+static void watch_close(struct http_watch *watch)
+{
+    LIST_REMOVE(watch, entry);
+    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+}
+
+static struct http_watch *watch_find(struct http_watches *watches, curl_socket_t socket)
+{
+    struct http_watch *watch;
+    LIST_FOREACH(watch, &watches->list, entry)
+    if (watch->socket == socket)
+        return watch;
+    return NULL;
+}
+
+static struct http_watch *watch_open(struct http_watches *watches, curl_socket_t socket)
+{
+    struct http_watch *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return NULL;
+    watch->watches = watches;
+    watch->socket = socket;
+    if (uv_poll_init_socket(watches->loop, &watch->poll, socket) != 0) {
+        free(watch);
+        return NULL;
+    }
+    watch->poll.data = watch;
+    watches->handles++;
+    LIST_INSERT_HEAD(&watches->list, watch, entry);
+    return watch;
+}
+
+static void watch_stop(struct http_watch *watch)
+{
+    uv_poll_stop(&watch->poll);
+    watch->polled = 0;
+}
+
+static void on_poll(uv_poll_t *, int status, int events);
+
+/* Watches for what is wanted; what is watched for already is left alone. */
+static bool watch_set(struct http_watch *watch)
+{
+    if (watch->wanted == 0 || watch->polled == watch->wanted)
+        return true;
+    watch->polled = watch->wanted;
+    int events =
+        (watch->wanted & CURL_POLL_IN ? UV_READABLE : 0) | (watch->wanted & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&watch->poll, events, on_poll) == 0;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct http_watch *watch = poll->data;
+    if (watch->wanted ==
+        0) { /* the peer closed, or spoke on, an idle connection: seen when it is to be used again */
+        watch_stop(watch);
+        return;
+    }
+    int mask = 0;
+    if (events & UV_READABLE)
+        mask |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        mask |= CURL_CSELECT_OUT;
+    if (status <
+        0) { /* the loop has stopped watching; reading says what it is, and lets the library try again */
+        mask = CURL_CSELECT_IN | CURL_CSELECT_ERR;
+        watch->polled = 0;
+        watch->watches->renewed = true;
+    }
+    watch->watches->ready(watch->watches, watch->socket, mask);
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void *socket_ctx)
+{
+    struct http_watches *watches = ctx;
+    struct http_watch *watch = watch_find(watches, socket);
+    if (what == CURL_POLL_REMOVE) {
+        if (watch && watch->kept)
+            watch->wanted = 0;
+        else if (watch)
+            watch_close(watch);
+        return 0;
+    }
+    if (!watch)
+        watch = watch_open(watches, socket);
+    if (!watch)
+        return -1;
+    watch->wanted = what;
+    return watch_set(watch) ? 0 : -1;
+}
+
+/* A number that is watched already: the library closed that socket without a word, the kernel has forgotten
+ * it, and the library may think that nothing has changed. */
+static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+    struct http_watch *watch = fd < 0 ? NULL : watch_find(ctx, fd);
+    if (watch) {
+        watch_stop(watch);
+        watch->kept = false;
+        watch->watches->renewed = true;
+    }
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int on_close_socket(void *ctx, curl_socket_t socket)
+{
+    struct http_watch *watch = watch_find(ctx, socket);
+    if (watch)
+        watch_close(watch);
+    return close(socket);
+}
+
+void http_watch_init(struct http_watches *watches, uv_loop_t *loop, CURLM *multi)
+{
+    watches->loop = loop;
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, watches);
+}
+
+void http_watch_use(struct http_watches *watches, CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, watches);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, watches);
+}
+
+void http_watch_settle(struct http_watches *watches)
+{
+    if (!watches->renewed)
+        return;
+    struct http_watch *watch;
+    watches->renewed = false;
+    LIST_FOREACH(watch, &watches->list, entry)
+    watch_set(watch);
+}
+
+void http_watch_keep(struct http_watches *watches, CURL *easy)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
+    if (socket == CURL_SOCKET_BAD)
+        return;
+    struct http_watch *watch = watch_find(watches, socket);
+    if (!watch)
+        watch = watch_open(watches, socket);
+    if (watch)
+        watch->kept = true;
+}
+
+void http_watch_finish(struct http_watches *watches)
+{
+    while (!LIST_EMPTY(&watches->list))
+        watch_close(LIST_FIRST(&watches->list));
+}
