@@ -97,7 +97,7 @@ class Installation:
         for file in sorted((ROOT / "conf" / "sites.d").glob("*.yaml")):
             self.sites += yaml.safe_load(file.read_text())["sites"]
         self.site = self.sites[0]
-        self.device = next(device for device in self.site["devices"] if device.get("zone"))
+        self.device = next(device for device in self.site["devices"] if device.get("zone") and "kind" not in device)
         self.zone = next(zone["name"] for zone in self.site["zones"] if zone["id"] == self.device["zone"])
         self.token_file = folder / "desk.token"
         self.state_dir = folder / "state"
@@ -177,6 +177,10 @@ class Installation:
     def press(self):
         self.begin(Button(self))
 
+    def plan(self):
+        name = self.site.get("plan", "default")
+        return next(plan for plan in self.configuration["plans"] if plan["id"] == name)
+
     def export(self):
         folder = self.folder / "export"
         run_tool("journal", "export", folder, "--journal", self.state_dir / "journal.db", "--key", self.folder / "journal.key.pub")
@@ -235,8 +239,18 @@ class Teller:
     def __init__(self, house):
         self.house, self.facts, self.measures = house, house.facts, {}
         self.start_ms = None
+        self.kept = []
 
     def line(self, at_ms, chinese, text):
+        self.kept.append((at_ms, chinese, text))
+
+    def print_lines(self):
+        """What was kept, in the order in which it happened."""
+        for line in sorted(self.kept):
+            self.print_line(*line)
+        self.kept.clear()
+
+    def print_line(self, at_ms, chinese, text):
         stamp = f"{(at_ms - self.start_ms) / 1000:8.3f} s"
         words = (f"\033[2m{stamp}\033[0m", f"\033[1m{chinese}\033[0m") if COLOUR else (stamp, chinese)
         print(*words, text, sep="  ", flush=True)
@@ -248,10 +262,10 @@ class Teller:
         self.pressed()
         self.recorded()
         self.delivered()
-        self.escalated()
-        self.acknowledged()
-        self.closed()
-        self.verified()
+        self.print_lines()
+        for stage in (self.escalated, self.acknowledged, self.closed, self.verified):
+            stage()
+            self.print_lines()
 
     def pressed(self):
         house = self.house
@@ -289,7 +303,9 @@ class Teller:
         self.line(moment_ms(passed), "无应", f"no answer: nobody acknowledged within {ANSWER_S} s")
         telling = self.facts.wait("the alarm is escalated", police["id"], event="alarm.escalated", alarm=self.alarm)
         self.measures["escalated_after_ms"] = self.since_press(telling["at_ms"])
-        self.line(telling["at_ms"], "升级", "escalated: the next step is told, and those before it again")
+        last = passed["step"] + 1 >= len(self.house.plan()["steps"])
+        self.line(telling["at_ms"], "升级", "escalated: " + ("the plan has no further step, so everybody is told again" if last
+                                                          else "the next step is told, and those before it again"))
 
     def acknowledged(self):
         event = self.facts.wait("a person takes it", "feed", type="acknowledged", alarm=self.alarm)
