@@ -32,7 +32,7 @@ struct fleet {
     struct {
         unsigned char bytes[128];
         size_t size;
-    } *heartbeats; /* one packet a connection: they never change */
+    } * heartbeats; /* one packet a device: they never change */
     uint64_t *receipt_ns;
     uint64_t pubacks, receipts;
 };
@@ -120,19 +120,33 @@ struct fleet *fleet_open(const struct fleet_options *options)
 {
     struct fleet *f = calloc(1, sizeof *f);
     char topic[64];
-    if (!f || !(f->in = malloc(WATCHER_BUFFER)) || !(f->buttons = calloc(options->connections, sizeof *f->buttons)) ||
-        !(f->heartbeats = calloc(options->connections, sizeof *f->heartbeats)) ||
+    if (!f || !(f->in = malloc(WATCHER_BUFFER)) ||
+        !(f->buttons = calloc(options->connections, sizeof *f->buttons)) ||
+        !(f->heartbeats = calloc(options->table->devices, sizeof *f->heartbeats)) ||
         !(f->receipt_ns = calloc(options->table->rows, sizeof *f->receipt_ns)))
         bench_fail("memory");
     f->options = *options;
     f->poll = epoll_create1(EPOLL_CLOEXEC);
-    for (unsigned i = 0; i < options->connections; i++) {
+    for (uint32_t i = 0; i < options->table->devices; i++) {
         topic_of(f, topic, i, "heartbeat");
         f->heartbeats[i].size = mqtt_wire_publish(f->heartbeats[i].bytes, topic, "{\"battery\":87}", 0);
     }
     open_watcher(f);
     open_buttons(f);
     return f;
+}
+
+void fleet_close(struct fleet *f)
+{
+    for (unsigned i = 0; i < f->options.connections; i++)
+        close(f->buttons[i].fd);
+    close(f->watcher);
+    close(f->poll);
+    free(f->in);
+    free(f->buttons);
+    free(f->heartbeats);
+    free(f->receipt_ns);
+    free(f);
 }
 
 void fleet_press(struct fleet *f, uint32_t device, uint32_t n)
@@ -142,7 +156,8 @@ void fleet_press(struct fleet *f, uint32_t device, uint32_t n)
     unsigned char out[MQTT_WIRE_PACKET];
     char topic[64], payload[96];
     topic_of(f, topic, device, "press");
-    snprintf(payload, sizeof payload, "{\"epoch\":\"" TABLE_EPOCH "\",\"n\":%u,\"kind\":\"panic\",\"battery\":87}", n);
+    snprintf(payload, sizeof payload,
+             "{\"epoch\":\"" TABLE_EPOCH "\",\"n\":%u,\"kind\":\"panic\",\"battery\":87}", n);
     b->packet_id = b->packet_id == UINT16_MAX ? 1 : b->packet_id + 1;
     size_t size = mqtt_wire_publish(out, topic, payload, b->packet_id);
     row->sent_ns = table_now_ns();
@@ -151,12 +166,13 @@ void fleet_press(struct fleet *f, uint32_t device, uint32_t n)
 
 void fleet_heartbeat(struct fleet *f, uint32_t device)
 {
-    unsigned c = device % f->options.connections;
-    write_all(f->buttons[c].fd, f->heartbeats[c].bytes, f->heartbeats[c].size);
+    write_all(f->buttons[device % f->options.connections].fd, f->heartbeats[device].bytes,
+              f->heartbeats[device].size);
 }
 
 /* "tocsin/v1/s00007/d00007/receipt" and {"epoch":"bench","n":0,"stage":"recorded",…} */
-static void take_receipt(struct fleet *f, const unsigned char *packet, size_t head, size_t size, uint64_t now_ns)
+static void take_receipt(struct fleet *f, const unsigned char *packet, size_t head, size_t size,
+                         uint64_t now_ns)
 {
     char text[MQTT_WIRE_PACKET];
     size_t topic_size = (size_t)(packet[head] << 8 | packet[head + 1]), payload_at = head + 2 + topic_size;

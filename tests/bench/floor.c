@@ -1,11 +1,12 @@
-/* floor.c - the pipeline that somebody would write first, and that Tocsin is measured against: one MQTT subscriber, one
- * SQLite commit a press (WAL, synchronous=FULL), one HTTP POST after the other. One thread, connections kept alive.
+/* floor.c - the pipeline that somebody would write first, and that Tocsin is measured against: one MQTT
+ * subscriber, one SQLite commit a press (WAL, synchronous=FULL), one HTTP POST after the other. One thread,
+ * connections kept alive.
  *
  *     floor --port BROKER_PORT --folder STATE --urls URL,URL
  *
- * It makes no promise: libmosquitto acknowledges a press before the callback has stored it, nothing is tried again,
- * nobody is supervised, nothing escalates. Heartbeats set a time in memory. It writes the number of heartbeats to
- * STATE/heartbeats, which is there once it is subscribed. */
+ * It makes no promise: libmosquitto acknowledges a press before the callback has stored it, nothing is tried
+ * again, nobody is supervised, nothing escalates. Heartbeats set a time in memory. It writes the number of
+ * heartbeats to STATE/heartbeats, which is there once it is subscribed. */
 #include <curl/curl.h>
 #include <getopt.h>
 #include <mosquitto.h>
@@ -48,13 +49,16 @@ static _Noreturn void fail(const char *what, const char *why)
 
 static void open_database(struct floor *f)
 {
-    static const char setup[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                                "CREATE TABLE press(device TEXT, epoch TEXT, n INTEGER, at INTEGER, payload BLOB,"
-                                " PRIMARY KEY(device, epoch, n)) WITHOUT ROWID";
+    static const char setup[] =
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        "CREATE TABLE press(device TEXT, epoch TEXT, n INTEGER, at INTEGER, payload BLOB,"
+        " PRIMARY KEY(device, epoch, n)) WITHOUT ROWID";
     char path[4096];
     snprintf(path, sizeof path, "%s/floor.db", f->folder);
-    if (sqlite3_open(path, &f->database) != SQLITE_OK || sqlite3_exec(f->database, setup, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(f->database, "INSERT OR IGNORE INTO press VALUES(?,?,?,?,?)", -1, &f->insert, NULL) != SQLITE_OK)
+    if (sqlite3_open(path, &f->database) != SQLITE_OK ||
+        sqlite3_exec(f->database, setup, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(f->database, "INSERT OR IGNORE INTO press VALUES(?,?,?,?,?)", -1, &f->insert,
+                           NULL) != SQLITE_OK)
         fail(path, sqlite3_errmsg(f->database));
 }
 
@@ -81,7 +85,8 @@ static void open_endpoints(struct floor *f, char *urls)
 }
 
 /* False: it was known already. */
-static bool store(struct floor *f, const char *device, const char *epoch, long long n, const struct mosquitto_message *m)
+static bool store(struct floor *f, const char *device, const char *epoch, long long n,
+                  const struct mosquitto_message *m)
 {
     sqlite3_bind_text(f->insert, 1, device, -1, SQLITE_STATIC);
     sqlite3_bind_text(f->insert, 2, epoch, -1, SQLITE_STATIC);
@@ -99,11 +104,13 @@ static void on_press(struct floor *f, const char *site, const char *device, cons
 {
     char body[1024], epoch[24];
     long long n;
-    if (sscanf(m->payload, "{\"epoch\":\"%23[^\"]\",\"n\":%lld", epoch, &n) != 2) /* libmosquitto ends it with a NUL */
+    if (sscanf(m->payload, "{\"epoch\":\"%23[^\"]\",\"n\":%lld", epoch, &n) !=
+        2) /* libmosquitto ends it with a NUL */
         return;
     if (!store(f, device, epoch, n, m))
         return;
-    int size = snprintf(body, sizeof body, "{\"site\":\"%s\",\"device\":\"%s\",\"epoch\":\"%s\",\"n\":%lld,\"press\":%s}", site,
+    int size = snprintf(body, sizeof body,
+                        "{\"site\":\"%s\",\"device\":\"%s\",\"epoch\":\"%s\",\"n\":%lld,\"press\":%s}", site,
                         device, epoch, n, (const char *)m->payload);
     for (int i = 0; i < ENDPOINTS; i++) {
         curl_easy_setopt(f->endpoints[i], CURLOPT_POSTFIELDSIZE, (long)size);

@@ -1,13 +1,18 @@
-/* generator.c - presses and heartbeats of many devices, with the time each press took to both sinks and to its receipt.
+/* generator.c - presses and heartbeats of many devices, with the time each press took to both sinks and to
+ * its receipt.
  *
- *     generator latency     --port P --table FILE --first D --count N         one press at a time, each of a fresh device
- *     generator burst       … --count N --each K [--receipts]                 K presses a device, as fast as the broker takes them
- *     generator heartbeats  … --rate R --seconds S --press-rate Q             both at a fixed rate; a press each of a fresh device
+ *     generator latency --count N         one press at a time, each of a fresh device
+ *     generator burst --count N --each K  K presses of each device, the next when the broker took the last
+ *     generator heartbeats --rate R --seconds S --press-rate Q --count N
+ *                                         heartbeats of all devices in turn, and presses, each of a
+ *                                         fresh device, N at most
  *
- * Common: --sites S (device d stands in site d % S), --connections C (1000), --warm-up W (0): so many presses of
- * devices from --first on come first, one at a time and not counted; the measured devices follow them.
+ * All need --port P (the broker's), --table FILE and --sites S (device d stands in site d % S); they may have
+ * --connections C (1000), --first D (0), --receipts (are awaited, too) and --warm-up W (0): so many presses of
+ * devices from D on come first, one at a time and not counted; the measured devices follow them.
  *
- * Prints one JSON object; a press's time is from right before its write until both sinks had it, null when one never had. */
+ * Prints one JSON object; a press's time is from right before its write until both sinks had it, null when
+ * one never had. */
 #include "fleet.h"
 #include <errno.h>
 #include <getopt.h>
@@ -21,15 +26,15 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000u
-#define WHOLE_RUN_S 240          /* ends by itself, whatever happens */
+#define WHOLE_RUN_S 240 /* ends by itself, whatever happens */
 #define WARM_UP_S 60
-#define PRESS_WAIT_S 5           /* latency: a press that takes longer is lost */
-#define PRESS_REPEAT_MS 500      /* warm-up: until everybody is there */
-#define PRESSES_GIVEN_UP 10      /* latency: so many in a row lost, and the rest is not tried */
-#define GAP_US 1000              /* latency: between a press's arrival and the next press */
-#define QUIET_S 10               /* burst: nothing new for so long, and what is missing is lost */
-#define LATECOMERS_MS 1000       /* at the end: doubles show themselves */
-#define HEARTBEATS_AT_ONCE 200   /* then the answers are read */
+#define PRESS_WAIT_S 5         /* latency: a press that takes longer is lost */
+#define PRESS_REPEAT_MS 500    /* warm-up: until everybody is there */
+#define PRESSES_GIVEN_UP 10    /* latency: so many in a row lost, and the rest is not tried */
+#define GAP_US 1000            /* latency: between a press's arrival and the next press */
+#define QUIET_S 10             /* burst: nothing new for so long, and what is missing is lost */
+#define LATECOMERS_MS 1000     /* at the end: doubles show themselves */
+#define HEARTBEATS_AT_ONCE 200 /* then the answers are read */
 
 struct generator {
     const char *mode;
@@ -62,7 +67,8 @@ static bool await_press(struct generator *g, uint32_t row, uint64_t wait_ms)
     return table_seen_by_all(g->table, row);
 }
 
-/* As a button does: the press is repeated until it is through. The first one waits for everybody to be there. */
+/* As a button does: the press is repeated until it is through. The first one waits for everybody to be there.
+ */
 static void warm_up(struct generator *g)
 {
     uint64_t until = table_now_ns() + WARM_UP_S * (uint64_t)SECOND_NS;
@@ -87,7 +93,8 @@ static void run_latency(struct generator *g)
     }
 }
 
-/* Each connection has one device of the burst; its next press goes out when the broker has taken the one before. */
+/* Each connection has one device of the burst; its next press goes out when the broker has taken the one
+ * before. */
 static void burst_next(void *ctx, unsigned connection)
 {
     struct generator *g = ctx;
@@ -100,7 +107,8 @@ static void burst_next(void *ctx, unsigned connection)
 /* Until all is there, or nothing new has come for a while. */
 static void settle(struct generator *g, uint64_t seen_before, uint64_t receipts_before, unsigned quiet_s)
 {
-    uint64_t all = g->presses * (uint64_t)(TABLE_SINKS + (g->receipts ? 1 : 0)), had = 0, since_ns = table_now_ns();
+    uint64_t all = g->presses * (uint64_t)(TABLE_SINKS + (g->receipts ? 1 : 0)), had = 0,
+             since_ns = table_now_ns();
     for (;;) {
         uint64_t have = 0, now_ns = table_now_ns();
         for (unsigned k = 0; k < TABLE_SINKS; k++)
@@ -129,7 +137,8 @@ static void run_burst(struct generator *g)
         if (i % 64 == 63)
             fleet_pump(g->fleet, 0);
     }
-    while ((pubacks = fleet_pubacks(g->fleet)) < wanted && table_now_ns() - since_ns < QUIET_S * (uint64_t)SECOND_NS) {
+    while ((pubacks = fleet_pubacks(g->fleet)) < wanted &&
+           table_now_ns() - since_ns < QUIET_S * (uint64_t)SECOND_NS) {
         if (pubacks != last)
             since_ns = table_now_ns();
         last = pubacks;
@@ -146,7 +155,7 @@ static void run_heartbeats(struct generator *g)
         while (g->presses < presses_due && g->presses < g->count)
             press(g, g->presses);
         for (unsigned i = 0; g->heartbeats < due && i < HEARTBEATS_AT_ONCE; i++)
-            fleet_heartbeat(g->fleet, (uint32_t)(g->heartbeats++ % g->connections));
+            fleet_heartbeat(g->fleet, (uint32_t)(g->heartbeats++ % g->table->devices));
         fleet_pump(g->fleet, g->heartbeats < due ? 0 : 1);
     }
     g->heartbeat_ns = now_ns - start_ns;
@@ -156,10 +165,12 @@ static const struct {
     const char *name;
     void (*run)(struct generator *);
     unsigned quiet_s;
-} modes[] = {{"latency", run_latency, 1}, {"burst", run_burst, QUIET_S}, {"heartbeats", run_heartbeats, PRESS_WAIT_S}};
+} modes[] = {
+    {"latency", run_latency, 1}, {"burst", run_burst, QUIET_S}, {"heartbeats", run_heartbeats, PRESS_WAIT_S}};
 
 /* [12,null,…]: microseconds from the press until `stamp_ns`, of each press. */
-static void print_times(const struct generator *g, const char *name, uint64_t (*stamp_ns)(const struct generator *, uint32_t))
+static void print_times(const struct generator *g, const char *name,
+                        uint64_t (*stamp_ns)(const struct generator *, uint32_t))
 {
     printf("\"%s\":[", name);
     for (uint32_t i = 0; i < g->presses; i++) {
@@ -211,8 +222,8 @@ static void print_result(const struct generator *g)
     printf("{\"mode\":\"%s\",\"presses\":%u,\"next\":%u,", g->mode, g->presses, g->first + g->count);
     print_times(g, "both_us", seen_by_all_ns);
     print_times(g, "receipt_us", receipt_ns);
-    printf("\"seconds\":%.4f,\"heartbeats\":%" PRIu64 ",\"heartbeat_seconds\":%.4f}\n", whole_seconds(g), g->heartbeats,
-           (double)g->heartbeat_ns / SECOND_NS);
+    printf("\"seconds\":%.4f,\"heartbeats\":%" PRIu64 ",\"heartbeat_seconds\":%.4f}\n", whole_seconds(g),
+           g->heartbeats, (double)g->heartbeat_ns / SECOND_NS);
 }
 
 static void read_options(struct generator *g, int argc, char **argv)
@@ -231,7 +242,8 @@ static void read_options(struct generator *g, int argc, char **argv)
                    {"seconds", &g->seconds},
                    {"press-rate", &g->press_rate}};
     enum { NUMBERS = sizeof numbers / sizeof *numbers };
-    struct option options[NUMBERS + 3] = {{"table", required_argument, NULL, 't'}, {"receipts", no_argument, NULL, 'r'}};
+    struct option options[NUMBERS + 3] = {{"table", required_argument, NULL, 't'},
+                                          {"receipts", no_argument, NULL, 'r'}};
     int option, which;
     for (int i = 0; i < NUMBERS; i++)
         options[2 + i] = (struct option){numbers[i].name, required_argument, NULL, '#'};
@@ -249,7 +261,8 @@ static void read_options(struct generator *g, int argc, char **argv)
     errno = EINVAL;
     if (!g->table || !g->port || !g->sites || !g->connections || !g->count || !g->each ||
         (uint64_t)(g->each - 1) * g->table->devices + g->first + g->warm_up + g->count > g->table->rows)
-        bench_fail("generator: --port, --table, --sites, --count are needed, and a table that is large enough");
+        bench_fail(
+            "generator: --port, --table, --sites, --count are needed, and a table that is large enough");
 }
 
 int main(int argc, char **argv)
@@ -283,5 +296,7 @@ int main(int argc, char **argv)
     for (until = table_now_ns() + LATECOMERS_MS * 1000000u; table_now_ns() < until;)
         fleet_pump(g.fleet, 10);
     print_result(&g);
+    fleet_close(g.fleet);
+    free(g.pressed);
     return 0;
 }

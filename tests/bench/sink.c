@@ -1,10 +1,12 @@
-/* sink.c - the police and the bureau of the bench: two HTTP/1.1 servers in one thread that stamp what arrives.
+/* sink.c - the police and the bureau of the bench: two HTTP/1.1 servers in one thread, stamping what arrives.
  *
- *     sink --table FILE --devices D --rows R     prints {"ports":[P,Q]} at once, and at SIGTERM what it counted
+ *     sink --table FILE --devices D --rows R
  *
- * Every whole request is stamped before it is answered (204). A press is recognised by its identity in the body,
- * "device":"d<number>","epoch":"bench","n":<n>, and entered in the table at its first arrival.
- * What must not happen is counted: one webhook-id arriving twice, one press under two webhook-ids. */
+ * Prints {"ports":[P,Q]} at once, and at SIGTERM what it counted.
+ *
+ * Every whole request is stamped before it is answered (204). A press is recognised by its identity in the
+ * body, "device":"d<number>","epoch":"bench","n":<n>, and entered in the table at its first arrival. What
+ * must not happen is counted: one webhook-id arriving twice, one press under two webhook-ids. */
 #include "table.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -103,7 +105,8 @@ static const char *header(const char *head, const char *end, const char *name, s
         const char *next = memmem(line, (size_t)(end - line), "\r\n", 2);
         if (!next)
             next = end;
-        if ((size_t)(next - line) > name_size && line[name_size] == ':' && strncasecmp(line, name, name_size) == 0) {
+        if ((size_t)(next - line) > name_size && line[name_size] == ':' &&
+            strncasecmp(line, name, name_size) == 0) {
             const char *value = line + name_size + 1;
             while (value < next && *value == ' ')
                 value++;
@@ -186,8 +189,9 @@ static void open_sink(int poll, struct sink *s)
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     s->ids = calloc(IDS, sizeof *s->ids);
     s->under_id = calloc(table->rows, sizeof *s->under_id);
-    if (!s->ids || !s->under_id || s->listener < 0 || bind(s->listener, (struct sockaddr *)&place, size) != 0 ||
-        listen(s->listener, 1024) != 0 || getsockname(s->listener, (struct sockaddr *)&place, &size) != 0 ||
+    if (!s->ids || !s->under_id || s->listener < 0 ||
+        bind(s->listener, (struct sockaddr *)&place, size) != 0 || listen(s->listener, 1024) != 0 ||
+        getsockname(s->listener, (struct sockaddr *)&place, &size) != 0 ||
         epoll_ctl(poll, EPOLL_CTL_ADD, s->listener, &event) != 0)
         bench_fail("sink");
     s->port = ntohs(place.sin_port);

@@ -1,7 +1,7 @@
-/* table.h - what the generator writes and the sinks complete: one row for each press, in a file that both map.
+/* table.h - what the generator writes and the sinks complete: one row a press, in a file that both map.
  *
- * A press of the bench has the identity device "d<number>", epoch "bench", n; device numbers are unique over all
- * sites. Its row is n * devices + device. All stamps are CLOCK_MONOTONIC of one machine.
+ * A press of the bench has the identity device "d<number>", epoch "bench", n; device numbers are unique over
+ * all sites. Its row is n * devices + device. All stamps are CLOCK_MONOTONIC of one machine.
  *
  *     struct table *t = table_create(file, devices, rows);   // the sink
  *     struct table *t = table_open(file);                    // the generator
@@ -17,7 +17,7 @@
 #define TABLE_EPOCH "bench"
 
 struct table_row {
-    uint64_t sent_ns;                     /* right before the press was written to its connection */
+    uint64_t sent_ns;                      /* right before the press was written to its connection */
     _Atomic uint64_t seen_ns[TABLE_SINKS]; /* when a request naming it had arrived whole; 0 = not yet */
 };
 
