@@ -150,6 +150,8 @@ def memory(book):
             with Rig(book.tools, subject, sites, devices) as rig:
                 rig.generate("heartbeats", first=0, count=1, rate=REST_RATE, seconds=1 + devices // REST_RATE,
                              press_rate=0)
+                if _count_heartbeats(rig, devices) < devices:
+                    book.note(f"memory with {devices:,} devices: not every device was heard")
                 time.sleep(REST_S)
                 book.add(figure, subject, resident_mb(rig.subject.pid))
 

@@ -4,12 +4,12 @@
  *     generator latency --count N         one press at a time, each of a fresh device
  *     generator burst --count N --each K  K presses of each device, the next when the broker took the last
  *     generator heartbeats --rate R --seconds S --press-rate Q --count N
- *                                         heartbeats of all devices in turn, and presses, each of a
- *                                         fresh device, N at most
+ *                                         heartbeats of all devices in turn; beside them
+ *                                         presses, N at most, each of a fresh device
  *
  * All need --port P (the broker's), --table FILE and --sites S (device d stands in site d % S); they may have
- * --connections C (1000), --first D (0), --receipts (are awaited, too) and --warm-up W (0): so many presses of
- * devices from D on come first, one at a time and not counted; the measured devices follow them.
+ * --connections C (1000), --first D (0), --receipts (are awaited, too) and --warm-up W (0): so many presses
+ * of devices from D on come first, one at a time and not counted; the measured devices follow them.
  *
  * Prints one JSON object; a press's time is from right before its write until both sinks had it, null when
  * one never had. */
