@@ -69,8 +69,9 @@ void engine_before_apply(struct engine *g, const struct event *e)
                   (e->type == EVENT_DEADLINE_PASSED &&
                    (e->deadline.kind == DEADLINE_TEST || e->deadline.kind == DEADLINE_FORGET));
     struct alarm *a = closes ? board_alarm(g->board, e->alarm) : NULL;
-    if (!a)
-        return;
+    bool forgets = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET;
+    if (!a || (a->state == ALARM_CLOSED) != forgets)
+        return; /* a second closing closes nothing: what the first one sent goes on */
     if (e->type == EVENT_CLOSED && e->deed.seen_version && e->deed.seen_version < a->joined_version)
         return;
     for (unsigned i = 0; i < a->delivery_count; i++) {
