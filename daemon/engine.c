@@ -189,13 +189,17 @@ void engine_submit(struct engine *g, const struct submission *s)
     if (journal_append(g->journal, &entry)) {
         g->submitted_seq = p->seq;
         pending_push(g, p);
-        if (g->progress.state == JOURNAL_DEGRADED)
+        if (g->progress.state == JOURNAL_DEGRADED && !g->in_effects) /* the board is not changed while it is handed out */
             apply_ahead(g);
         return;
     }
     /* The backlog is full: the record loses this one, the alarm does not. */
     g->lost++;
     g->counts.unrecorded++;
+    if (g->in_effects) { /* that an endpoint is not configured: it is found out again */
+        pending_free(p);
+        return;
+    }
     apply_ahead(g);
     e->seq = 0;
     size = event_encode(e, line, sizeof line);
@@ -369,14 +373,9 @@ static void report_journal(struct engine *g)
     }
 }
 
-void engine_progress(struct engine *g)
+static void settle_committed(struct engine *g)
 {
-    g->progress = journal_poll(g->journal);
-    const uint64_t committed = g->progress.committed_seq;
-    while (g->first_unapplied && g->first_unapplied->seq <= committed)
-        apply_pending(g, g->first_unapplied);
-    engine_effects(g); /* the endpoints first, then the receipts */
-    while (g->first && g->first->seq <= committed) {
+    while (g->first && g->first->seq <= g->progress.committed_seq) {
         struct pending *p = g->first;
         g->first = p->next;
         if (!g->first)
@@ -385,6 +384,16 @@ void engine_progress(struct engine *g)
         pending_free(p);
         g->counts.commits++;
     }
+}
+
+void engine_progress(struct engine *g)
+{
+    g->progress = journal_poll(g->journal);
+    const uint64_t committed = g->progress.committed_seq;
+    while (g->first_unapplied && g->first_unapplied->seq <= committed)
+        apply_pending(g, g->first_unapplied);
+    engine_effects(g); /* the endpoints first, then the receipts */
+    settle_committed(g);
     report_journal(g);
     if (g->applied_seq - g->snapshot_seq >= SNAPSHOT_EVERY && !g->first_unapplied)
         put_snapshot(g);
@@ -393,6 +402,8 @@ void engine_progress(struct engine *g)
 
 void engine_batch_end(struct engine *g)
 {
+    if (!g->first_unapplied)
+        settle_committed(g); /* a press that was heard before: no commit will come for it */
     journal_kick(g->journal);
     read_ahead(g);
     int64_t wake = g->next_scan_boottime_ms;
@@ -608,6 +619,7 @@ void engine_set_conf(struct engine *g, const struct conf *conf)
     }
     supervision_finish(&g->supervision);
     g->supervision = fresh;
+    engine_new_endpoints(g, conf);
     g->conf = conf;
     submit_daemon_event(g, EVENT_CONF_LOADED);
     engine_batch_end(g);
