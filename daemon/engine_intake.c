@@ -55,6 +55,11 @@ struct arrival { /* one press on its way to an event */
     char known_alarm[LIMIT_ALARM_ID];
 };
 
+static enum kind kind_of_press(const struct arrival *a)
+{
+    return a->fields.has_kind || !a->device ? a->fields.kind : a->device->kind;
+}
+
 static void fill(const struct arrival *a, struct event *e)
 {
     struct event_press *p = &e->press;
@@ -66,7 +71,7 @@ static void fill(const struct arrival *a, struct event *e)
     memcpy(p->epoch, f->epoch, sizeof p->epoch);
     p->n = f->n;
     p->has_identity = f->has_identity;
-    p->kind = f->has_kind || !a->device ? f->kind : a->device->kind;
+    p->kind = kind_of_press(a);
     p->mode = f->mode;
     p->oddities = f->oddities;
     p->claimed_ms = f->claimed_ms;
@@ -110,7 +115,13 @@ static void repeat(struct engine *g, struct arrival *a)
     engine_wait(g, &like);
 }
 
-/* Identity, signature, freshness. REFUSAL_NONE: the press counts. */
+static bool joins(struct engine *g, const struct arrival *a)
+{
+    return engine_case(g, a->topic.site, kind_class(kind_of_press(a)), a->fields.mode) != NULL;
+}
+
+/* Identity, signature, freshness. REFUSAL_NONE: the press counts. A signed press that was overtaken by a later one may
+ * have been held back by somebody: it can join an open case, and open none. */
 static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, const void *payload, size_t size)
 {
     struct press_fields *f = &a->fields;
@@ -133,7 +144,7 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
     }
     if (*seen == SEEN_BEFORE)
         return REFUSAL_NONE;
-    if (*seen == SEEN_COUNTER_BACK && a->device->key)
+    if (a->device->key && (*seen == SEEN_COUNTER_BACK || (*seen == SEEN_OVERTAKEN && !joins(g, a))))
         return REFUSAL_REPLAYED;
     if (*seen == SEEN_COUNTER_BACK)
         f->oddities |= ODD_COUNTER_BACK;

@@ -192,8 +192,8 @@ enum seen board_seen(const struct board *b, const char *site, const char *device
         const struct memory_epoch *k = &m->epochs[i];
         if (k->epoch[0] == '\0' || strcmp(k->epoch, epoch) != 0)
             continue;
-        bool heard;
-        if (strcmp(epoch, "-") == 0) {
+        bool heard, counts = strcmp(epoch, "-") != 0;
+        if (!counts) {
             heard = n == k->highest || n == k->window;
         } else if (n > k->highest) {
             return SEEN_NEVER;
@@ -205,7 +205,9 @@ enum seen board_seen(const struct board *b, const char *site, const char *device
         }
         if (heard && (i == 0 && n == m->last_n))
             memcpy(alarm, m->last_alarm, LIMIT_ALARM_ID);
-        return heard ? SEEN_BEFORE : SEEN_NEVER;
+        if (heard)
+            return SEEN_BEFORE;
+        return counts ? SEEN_OVERTAKEN : SEEN_NEVER;
     }
     return SEEN_NEVER;
 }
@@ -477,6 +479,17 @@ void board_apply(struct board *b, const struct event *e)
         forget_closed(b, e->clock_ms, false);
     }
     b->last_result = apply(b, e);
+}
+
+void board_tell_again(struct board *b, const char *endpoint)
+{
+    for (struct alarm *a = NULL; (a = board_next_alarm(b, a));) {
+        struct delivery *d = alarm_delivery(a, endpoint);
+        if (!d || d->sending_version == 0)
+            continue;
+        d->sending_version = d->sending_presses = 0;
+        mark(b, a);
+    }
 }
 
 enum step_result board_last_result(const struct board *b)

@@ -33,8 +33,8 @@ struct board_counts {
     uint64_t capacity_lost; /* how often a pool was full */
 };
 
-/* What has been heard of this press before. */
-enum seen { SEEN_NEVER, SEEN_BEFORE, SEEN_COUNTER_BACK };
+/* What has been heard of this press before. Overtaken: not heard, but a later one was. */
+enum seen { SEEN_NEVER, SEEN_BEFORE, SEEN_OVERTAKEN, SEEN_COUNTER_BACK };
 
 /* An effect: something the daemon now owes the world. */
 struct effect {
@@ -82,9 +82,13 @@ size_t board_save(const struct board *, void *out, size_t capacity);
 bool board_load(struct board *, const void *bytes, size_t size); /* false: not usable, the board is empty */
 
 /* Hand out the deliveries that are owed and not under way, and mark them as on their way. `gather_ms`: presses that
- * follow a telling more closely than this wait until then for company. The effect is valid during the call only. */
+ * follow a telling more closely than this wait until then for company. The effect is valid during the call only,
+ * which must not change the board. */
 typedef void board_effect_fn(void *ctx, const struct effect *);
 void board_take_effects(struct board *, int64_t clock_ms, int64_t gather_ms, board_effect_fn *, void *ctx);
+
+/* Nothing is on its way to this endpoint any more: what it is owed is handed out anew. */
+void board_tell_again(struct board *, const char *endpoint);
 
 /* An alarm that changed since it was last handed out, for receipts and the site's state; NULL when no more. */
 struct alarm *board_take_changed(struct board *);

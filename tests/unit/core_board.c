@@ -84,7 +84,7 @@ static void test_presses_heard_before(void **unused)
     apply(&w, &e);
     assert_int_equal(board_seen(w.board, "s", "d", "e1", 100, alarm), SEEN_BEFORE);
     assert_string_equal(alarm, e.alarm);
-    assert_int_equal(board_seen(w.board, "s", "d", "e1", 99, alarm), SEEN_NEVER); /* overtaken, not replayed */
+    assert_int_equal(board_seen(w.board, "s", "d", "e1", 99, alarm), SEEN_OVERTAKEN);
     assert_int_equal(board_seen(w.board, "s", "d", "e1", 36, alarm), SEEN_COUNTER_BACK);
     assert_int_equal(board_seen(w.board, "s", "d", "e2", 100, alarm), SEEN_NEVER);
     assert_int_equal(board_seen(w.board, "s", "other", "e1", 100, alarm), SEEN_NEVER);
