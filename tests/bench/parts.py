@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy"))
-from loopback import Daemon, Part, free_port  # noqa: E402
+from loopback import Daemon, Part, PartFailed, free_port  # noqa: E402, F401
 
 CONNECTIONS = 1000
 READY_S = 120
