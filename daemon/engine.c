@@ -360,6 +360,7 @@ static void put_snapshot(struct engine *g)
 static void report_journal(struct engine *g)
 {
     enum journal_state state = g->progress.state;
+    engine_trouble(g, TROUBLE_DISK, "journal", g->progress.concern, g->progress.text);
     if (state == g->journal_reported)
         return;
     g->journal_reported = state;
@@ -405,6 +406,8 @@ void engine_batch_end(struct engine *g)
     if (!g->first_unapplied)
         settle_committed(g); /* a press that was heard before: no commit will come for it */
     journal_kick(g->journal);
+    if (g->progress.state == JOURNAL_DEGRADED)
+        engine_effects(g); /* nobody waits for a dead disk */
     read_ahead(g);
     int64_t wake = g->next_scan_boottime_ms;
     int64_t due = board_due(g->board);
@@ -573,6 +576,8 @@ bool engine_start(struct engine *g, const char *boot_id, const char *version, ch
     resume_clock(g, &r);
     resume_troubles(g);
     g->capacity_told = board_counts(g->board).capacity_lost;
+    if (board_trouble(g->board, TROUBLE_JOURNAL, "journal"))
+        g->journal_reported = JOURNAL_DEGRADED; /* before the stop: over with the first commit */
     g->submitted_seq = g->applied_seq;
     g->progress = journal_poll(g->journal);
     g->next_scan_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + SCAN_EVERY_MS;

@@ -14,10 +14,15 @@ static struct journal_head head_of(const struct engine *g)
     return head;
 }
 
-/* Equal content has an equal id, whenever and however often it is sent. */
+/* Equal content has an equal id, whenever and however often it is sent; another content has another one, also when a
+ * change that was told was never recorded and its number went to the next. The first telling needs no more than its press. */
 static void telling_id(char *out, size_t capacity, const struct alarm *a, const struct delivery *d)
 {
-    snprintf(out, capacity, "%s_%u_%u_%s", a->id, d->sending_version, d->sending_presses, d->endpoint);
+    if (d->sending_version == 1)
+        snprintf(out, capacity, "%s_1_%u_%s", a->id, d->sending_presses, d->endpoint);
+    else
+        snprintf(out, capacity, "%s_%u_%u_%x_%s", a->id, d->sending_version, d->sending_presses,
+                 (unsigned)(d->sending_changed_ms & 0xffffff), d->endpoint);
     for (char *c = out; *c; c++)
         if (*c == '.')
             *c = '~'; /* Standard Webhooks: no full stop in an id */
@@ -81,6 +86,26 @@ void engine_before_apply(struct engine *g, const struct event *e)
             continue;
         telling_id(id, sizeof id, a, d);
         g->ports.cancel(g->ports.ctx, id, d->endpoint);
+    }
+}
+
+/* Nobody was trying while an endpoint was not configured; it is told by the next engine_effects(), when the dispatcher
+ * knows it, too. */
+void engine_new_endpoints(struct engine *g, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->endpoint_count; i++) {
+        const char *endpoint = conf->endpoints[i].id;
+        if (conf_endpoint(g->conf, endpoint))
+            continue;
+        for (struct alarm *a = NULL; (a = board_next_alarm(g->board, a));) {
+            const struct delivery *d = alarm_delivery(a, endpoint);
+            char id[LIMIT_ALARM_ID + LIMIT_ID + 24];
+            if (!d || d->sending_version == 0)
+                continue;
+            telling_id(id, sizeof id, a, d);
+            g->ports.cancel(g->ports.ctx, id, endpoint);
+        }
+        board_tell_again(g->board, endpoint);
     }
 }
 

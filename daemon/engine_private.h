@@ -97,5 +97,6 @@ void engine_stage(struct engine *, struct alarm *); /* tells its buttons and its
 void engine_site_state(struct engine *, const char *site);
 void engine_before_apply(struct engine *, const struct event *);
 void engine_tell_trouble(struct engine *, const struct event *);
+void engine_new_endpoints(struct engine *, const struct conf *); /* what they are owed is told anew */
 
 #endif

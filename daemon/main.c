@@ -79,7 +79,6 @@ static void port_tell(void *ctx, struct engine_telling *t)
                                                      .endpoint = telling.endpoint,
                                                      .attempt = 1,
                                                      .outcome = OUTCOME_FAILED,
-                                                     .final = true,
                                                      .text = "this endpoint is not in the configuration any more"});
 }
 
@@ -486,7 +485,10 @@ static int run(struct house *h)
                h->conf->site_count, h->conf->device_count, h->conf->endpoint_count, api_port(h->api));
     service_ready(h->service);
     uv_run(&h->loop, UV_RUN_DEFAULT);
-    journal_destroy(h->journal);
+    if (!journal_destroy(h->journal)) {
+        log_line(LOG_LEVEL_ERROR, "", "the disk does not answer; ending without it");
+        _exit(EXIT_FAILURE); /* the writer is still inside a call: nothing it uses may go */
+    }
     engine_destroy(h->engine);
     store_destroy(h->store);
     lock_release(h->lock);

@@ -50,6 +50,7 @@ struct delivery {
     uint32_t wanted_version;             /* what it shall be told; stays behind alarm.version where that would only pester */
     uint32_t told_version, told_presses; /* what it has received */
     uint32_t sending_version, sending_presses; /* what is on its way or being retried; version 0 = nothing */
+    int64_t sending_changed_ms;                /* when what is on its way happened, wall; never journaled */
     bool sending_unrecorded;             /* it left before the journal had the press */
     uint32_t attempts;                   /* of the telling under way */
     int64_t since_ms;                    /* wall time of the last change of state */

@@ -141,17 +141,23 @@ static struct memory *memory_make(struct board *b, const char *site, const char 
     return m;
 }
 
-/* An epoch that is not among the remembered ones takes the place of the oldest. */
+/* A new one takes the place of the oldest. */
+static struct memory_epoch *epoch_new(struct memory *m, const char *epoch)
+{
+    memmove(&m->epochs[1], &m->epochs[0], (LIMIT_EPOCHS - 1) * sizeof m->epochs[0]);
+    m->epochs[0] = (struct memory_epoch){0};
+    memcpy(m->epochs[0].epoch, epoch, strnlen(epoch, LIMIT_EPOCH - 1));
+    return &m->epochs[0];
+}
+
 static struct memory_epoch *epoch_to_front(struct memory *m, const char *epoch)
 {
     unsigned i = 0;
-    while (i < LIMIT_EPOCHS - 1 && strcmp(m->epochs[i].epoch, epoch) != 0)
+    while (i < LIMIT_EPOCHS && strcmp(m->epochs[i].epoch, epoch) != 0)
         i++;
+    if (i == LIMIT_EPOCHS)
+        return epoch_new(m, epoch);
     struct memory_epoch found = m->epochs[i];
-    if (strcmp(found.epoch, epoch) != 0) {
-        found = (struct memory_epoch){0};
-        memcpy(found.epoch, epoch, strnlen(epoch, LIMIT_EPOCH - 1));
-    }
     memmove(&m->epochs[1], &m->epochs[0], i * sizeof m->epochs[0]);
     m->epochs[0] = found;
     return &m->epochs[0];
@@ -173,7 +179,8 @@ static void remember(struct board *b, const struct event *e)
         epoch->highest = p->n;
     } else if (epoch->highest - p->n < 64) {
         epoch->window |= 1ull << (epoch->highest - p->n);
-    } else { /* the counter was set back and the engine let it pass: it counts from here */
+    } else { /* the counter was set back and the engine let it pass: it counts from here, and from before */
+        epoch = epoch_new(m, p->epoch);
         epoch->highest = p->n;
         epoch->window = 1;
     }
@@ -181,35 +188,34 @@ static void remember(struct board *b, const struct event *e)
     memcpy(m->last_alarm, e->alarm, sizeof m->last_alarm);
 }
 
+static bool heard(const struct memory_epoch *k, uint64_t n)
+{
+    if (strcmp(k->epoch, "-") == 0)
+        return n == k->highest || n == k->window;
+    return n <= k->highest && k->highest - n < 64 && k->window >> (k->highest - n) & 1;
+}
+
 enum seen board_seen(const struct board *b, const char *site, const char *device, const char *epoch, uint64_t n,
                      char *alarm)
 {
+    enum seen seen = SEEN_NEVER;
+    bool known = false;
     alarm[0] = '\0';
     const struct memory *m = memory_find(b, site, device);
-    if (!m)
-        return SEEN_NEVER;
-    for (unsigned i = 0; i < LIMIT_EPOCHS; i++) {
+    for (unsigned i = 0; m && i < LIMIT_EPOCHS; i++) {
         const struct memory_epoch *k = &m->epochs[i];
         if (k->epoch[0] == '\0' || strcmp(k->epoch, epoch) != 0)
             continue;
-        bool heard, counts = strcmp(epoch, "-") != 0;
-        if (!counts) {
-            heard = n == k->highest || n == k->window;
-        } else if (n > k->highest) {
-            return SEEN_NEVER;
-        } else {
-            uint64_t back = k->highest - n;
-            if (back >= 64)
-                return SEEN_COUNTER_BACK;
-            heard = k->window >> back & 1;
-        }
-        if (heard && (i == 0 && n == m->last_n))
-            memcpy(alarm, m->last_alarm, LIMIT_ALARM_ID);
-        if (heard)
+        if (heard(k, n)) {
+            if (i == 0 && n == m->last_n)
+                memcpy(alarm, m->last_alarm, LIMIT_ALARM_ID);
             return SEEN_BEFORE;
-        return counts ? SEEN_OVERTAKEN : SEEN_NEVER;
+        }
+        if (!known && strcmp(epoch, "-") != 0 && n <= k->highest)
+            seen = k->highest - n < 64 ? SEEN_OVERTAKEN : SEEN_COUNTER_BACK;
+        known = true; /* an epoch stands twice when its counter was set back: the later one counts */
     }
-    return SEEN_NEVER;
+    return seen;
 }
 
 bool board_is_last_press(const struct board *b, const struct alarm *a, const struct press *p)
@@ -434,22 +440,12 @@ const struct trouble *board_next_trouble(const struct board *b, const struct tro
 
 /* The one door. */
 
-static enum step_result apply_refused(struct board *b, const struct event *e)
-{
-    bool authentic = e->press.refusal == REFUSAL_STALE_RETAINED || e->press.refusal == REFUSAL_NOTHING_TO_CANCEL;
-    if (authentic)
-        remember(b, e); /* so that it is told to the desk once, however often it comes again */
-    return STEP_UNCHANGED;
-}
-
 static enum step_result apply(struct board *b, const struct event *e)
 {
     struct alarm *a;
     switch (e->type) {
     case EVENT_PRESS_RECEIVED:
         return apply_press(b, e);
-    case EVENT_PRESS_REFUSED:
-        return apply_refused(b, e);
     case EVENT_DEADLINE_PASSED:
     case EVENT_DELIVERY_RESULT:
     case EVENT_ACKNOWLEDGED:
@@ -462,6 +458,7 @@ static enum step_result apply(struct board *b, const struct event *e)
     case EVENT_TROUBLE_RAISED:
     case EVENT_TROUBLE_CLEARED:
         return apply_trouble(b, e);
+    case EVENT_PRESS_REFUSED: /* not remembered: the same press may come again in a way that counts */
     case EVENT_DAEMON_STARTED:
     case EVENT_DAEMON_STOPPED:
     case EVENT_CONF_LOADED:

@@ -107,6 +107,7 @@ static void send(struct alarm *a, struct delivery *d, int64_t clock_ms, board_ef
     if (news > LIMIT_BODY_PRESSES)
         news = LIMIT_BODY_PRESSES;
     d->sending_version = a->version;
+    d->sending_changed_ms = a->changed_at_ms;
     d->sending_presses = d->told_presses + news;
     d->sent_clock_ms = clock_ms;
     if (d->state == DELIVERY_PENDING)
