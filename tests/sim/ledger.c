@@ -64,6 +64,16 @@ static void keep_press(struct world *w, const struct event *e, struct fact *f)
         mark(w, MARK_press_cancel);
 }
 
+/* A signed press that was held back may be a replay: a later one of the same device has come. */
+static bool overtaken(const struct world *w, const struct truth *t)
+{
+    for (int i = 0; i < w->truth_count; i++)
+        if (w->truths[i].taken_ms && w->truths[i].n > t->n && strcmp(w->truths[i].epoch, t->epoch) == 0 &&
+            strcmp(w->truths[i].device, t->device) == 0 && strcmp(w->truths[i].site, t->site) == 0)
+            return true;
+    return false;
+}
+
 static void keep_refusal(struct world *w, const struct event *e, struct fact *f)
 {
     static const enum mark marks[REFUSAL_COUNT] = {[REFUSAL_UNKNOWN_DEVICE] = MARK_press_unknown_device,
@@ -78,7 +88,7 @@ static void keep_refusal(struct world *w, const struct event *e, struct fact *f)
     if (f->truth < 0)
         return;
     struct truth *t = &w->truths[f->truth];
-    if (t->alarms && !t->may_refuse)
+    if (t->alarms && !t->may_refuse && !(e->press.refusal == REFUSAL_REPLAYED && overtaken(w, t)))
         fail(w, "a genuine press of %s/%s (%s %llu) was refused: %s", t->site, t->device, t->epoch,
              (unsigned long long)t->n, refusal_str(e->press.refusal));
     t->refused_seq = e->seq;

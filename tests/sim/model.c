@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROMPT_MS 1200  /* record_wait_ms, gather_ms, and the loop */
+#define PROMPT_MS 150   /* for a case's first press: record_wait_ms, and some turns of the loop */
+#define GATHER_MS 1200  /* for those that follow */
 #define LATE_MS 1100    /* an escalation may be late by a second and a turn of the loop */
 
 struct content { /* of a webhook-id */
@@ -94,8 +95,8 @@ static void check_prompt(struct world *w, const struct happening *h)
             continue;
         if (!conf_endpoint(w->confs[w->conf], endpoint_names[e]) || endpoints_trying(w, y->id, e))
             continue;
-        fail(w, "%s was not told within %d ms of the press %s/%s %s %llu", endpoint_names[e], PROMPT_MS, t->site, t->device,
-             t->epoch, (unsigned long long)t->n);
+        fail(w, "%s was not told within %lld ms of the press %s/%s %s %llu", endpoint_names[e],
+             (long long)(w->now_ms - t->taken_ms), t->site, t->device, t->epoch, (unsigned long long)t->n);
     }
 }
 
@@ -119,7 +120,7 @@ void model_taken(struct world *w, int truth)
         y = w->worries;
     }
     if (y && certain)
-        plan_in(w, PROMPT_MS, check_prompt, w->life, truth, y);
+        plan_in(w, y->opener == truth ? PROMPT_MS : GATHER_MS, check_prompt, w->life, truth, y);
 }
 
 /* What people do. */
@@ -143,9 +144,20 @@ void model_refused(struct world *w, const char *alarm)
         y->refused = true;
 }
 
+static unsigned steps_recorded(const struct world *w, const struct worry *y)
+{
+    unsigned count = 0;
+    for (uint64_t s = 0; s < w->disk.count; s++)
+        count += w->facts[s].type == EVENT_DEADLINE_PASSED && strcmp(w->facts[s].alarm, y->id) == 0;
+    return count;
+}
+
 /* A death forgets what was not recorded. */
 void model_died(struct world *w)
 {
+    for (struct worry *y = w->worries; y; y = y->next)
+        for (unsigned k = steps_recorded(w, y) + 1; k < LIMIT_STEPS; k++)
+            y->told_ms[k] = 0;
     for (struct worry **link = &w->worries; *link;) {
         if (!w->truths[(*link)->opener].seq)
             *link = (*link)->next;
@@ -165,7 +177,7 @@ void model_restarted(struct world *w, int64_t early_ms, int64_t late_ms)
 /* What endpoints are told. */
 
 static uint64_t check_presses(struct world *w, int endpoint, const char *site, enum alarm_class class, enum mode mode,
-                              json_t *presses, bool recorded, bool arrives)
+                              json_t *presses, bool recorded, bool arrives, bool *news)
 {
     uint64_t hash = 1469598103934665603u;
     for (size_t i = 0; i < json_array_size(presses); i++) {
@@ -190,6 +202,7 @@ static uint64_t check_presses(struct world *w, int endpoint, const char *site, e
         if (!recorded && !t->seq)
             mark(w, MARK_told_unrecorded);
         t->attempted |= 1u << endpoint;
+        *news |= !(t->heard & 1u << endpoint);
         if (arrives && t->heard & 1u << endpoint)
             mark(w, MARK_answered_twice);
         if (arrives)
@@ -211,11 +224,12 @@ static void check_head(struct world *w, json_t *journal)
     w->judged_head = size;
 }
 
-static void check_same(struct world *w, const char *id, const char *type, uint64_t presses)
+/* `news`: it names a press that this endpoint has never received. */
+static void check_same(struct world *w, const char *id, const char *type, uint64_t presses, bool news)
 {
     for (struct content *c = w->contents; c; c = c->next)
         if (strcmp(c->id, id) == 0) {
-            if (c->presses != presses || strcmp(c->type, type) != 0)
+            if (strcmp(c->type, type) != 0 || (c->presses != presses && news))
                 fail(w, "the webhook-id %s had another content before (%s, now %s)", id, c->type, type);
             return;
         }
@@ -259,9 +273,10 @@ void model_told(struct world *w, int endpoint, const char *id, const char *body,
     alarm_class_of(json_string_value(json_object_get(alarm, "class")), &class);
     if (!wants(conf_endpoint(w->confs[0], endpoint_names[endpoint]), mode))
         fail(w, "%s is told of a %s", endpoint_names[endpoint], mode_str(mode));
+    bool news = false;
     uint64_t presses = check_presses(w, endpoint, site, class, mode, json_object_get(data, "presses"),
-                                     json_is_true(json_object_get(data, "recorded")), arrives);
-    check_same(w, id, type, presses);
+                                     json_is_true(json_object_get(data, "recorded")), arrives, &news);
+    check_same(w, id, type, presses, news);
     if (first)
         check_head(w, json_object_get(root, "journal"));
     struct worry *y = worry_of(w, json_string_value(json_object_get(alarm, "id")));

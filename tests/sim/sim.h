@@ -189,6 +189,7 @@ struct world {
     struct endpoint *endpoints; /* [ENDPOINTS] */
     struct content *contents; /* of each webhook-id */
     int deeds_waiting;
+    uint64_t stranger_presses, counter;
 
     char failure[1024];
 };

@@ -41,7 +41,7 @@ static struct letter *letter_of(struct world *w, const struct raw *r)
 
 static uint64_t fresh_number(struct world *w)
 {
-    return w->orders * 1000 + dice_below(&w->dice, 1000);
+    return 1000000 + ++w->stranger_presses;
 }
 
 static void send(struct world *w, const char *what, const struct raw *r)
@@ -76,10 +76,12 @@ static void odd(struct world *w)
                                  .kind = kinds[which], .alarms = true, .qos = (int)dice_below(&w->dice, 2)});
 }
 
+/* A device that counts from 1 again without saying so. */
 static void counter_back(struct world *w)
 {
-    send(w, "counter back", &(struct raw){.device = "odd", .epoch = "o", .n = 1 + dice_below(&w->dice, 500), .rest = "",
-                                          .kind = KIND_INTRUSION, .alarms = true, .qos = 1});
+    uint64_t n = ++w->counter < 6 ? 5000 + w->counter : w->counter;
+    send(w, "counts", &(struct raw){.site = "s1", .device = "odd", .epoch = "b", .n = n, .rest = "",
+                                    .kind = KIND_INTRUSION, .alarms = true, .qos = 1});
 }
 
 static void cancel(struct world *w)
@@ -100,7 +102,7 @@ static void replayed(struct world *w)
     char rest[128], base64[64];
     unsigned char signature[32];
     bool old = dice_chance(&w->dice, 5000);
-    uint64_t n = old ? 1 + dice_below(&w->dice, 100) : 1000 + fresh_number(w);
+    uint64_t n = old ? 1 + dice_below(&w->dice, 100) : fresh_number(w);
     char site[8];
     snprintf(site, sizeof site, "s%u", 1 + dice_below(&w->dice, SITES));
     press_sign(device_key, site, "d3", "k", n, "panic", MODE_REAL, NULL, signature);
