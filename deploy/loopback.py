@@ -156,17 +156,17 @@ autosave_interval 1
 class Daemon(Part):
     """tocsind on a configuration file whose daemon.state_dir is `state_dir` and whose http port is 0."""
 
-    def __init__(self, folder, config_file, state_dir, build, wrapper=(), environment=None):
+    def __init__(self, folder, config_file, state_dir, build, environment=None):
         super().__init__("tocsind", folder)
         self.config_file, self.state_dir = Path(config_file), Path(state_dir)
-        self.build, self.wrapper, self.environment = Path(build), list(wrapper), environment or {}
+        self.build, self.environment = Path(build), environment or {}
         self.url = None
 
     def start(self, ready=True, within_s=30):
         """Returns when it answers over HTTP and, if `ready`, when it says that presses come in, are recorded and go out."""
         port_file = self.state_dir / "http.port"
         port_file.unlink(missing_ok=True)
-        self.run([*self.wrapper, self.build / "daemon" / "tocsind", "--config", self.config_file],
+        self.run([self.build / "daemon" / "tocsind", "--config", self.config_file],
                  env={**os.environ, **self.environment})
         end = time.monotonic() + within_s
         while time.monotonic() < end:

@@ -23,7 +23,7 @@ ODD = {
     "n as 1e400": (b'{"epoch":"e7","n":1e400}', None),
     "extra field": (b'{"epoch":"e8","n":1,"weather":"rain"}', "extra_field"),
     "a key twice": (b'{"epoch":"e9","n":1,"n":2}', "duplicate_key"),
-    "clock of 1970": (b'{"epoch":"e10","n":1,"at":"1970-01-01T00:00:00Z"}', "clock_skew"),
+    "clock of 1970": (b'{"epoch":"e10","n":1,"at":"1970-01-01T00:01:00Z"}', "clock_skew"),
     "clock of 2106": (b'{"epoch":"e11","n":1,"at":"2106-02-07T06:28:16Z"}', "clock_skew"),
     "at is no time": (b'{"epoch":"e12","n":1,"at":"now"}', "bad_field"),
     "battery of 900": (b'{"epoch":"e13","n":1,"battery":900}', "bad_field"),
@@ -65,9 +65,10 @@ def test_a_press_without_guaranteed_delivery_alarms(house):
 def test_a_repeated_press_is_one_press_and_is_answered_again(house):
     room = house.button()
     press = room.press()
-    press.receipt("recorded")
+    press.receipt("delivered")
+    answers = len(press.receipts())
     room.again(press)
-    house.wait_for(lambda: len(press.receipts("recorded")) == 2, "the receipt is sent again")
+    house.wait_for(lambda: len(press.receipts()) > answers, "it is answered again")
     assert house.alarm(press)["press_count"] == 1
 
 

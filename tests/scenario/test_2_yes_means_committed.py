@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from house import slow_disk
+from house import SLOW_DISK
 
 
 @pytest.mark.asan
@@ -17,21 +17,22 @@ def test_a_press_that_was_answered_survives_a_kill(house):
         assert press.identity in {(line["device"], line["epoch"], line["n"]) for line in house.journal("press_received")}
 
 
-def test_a_receipt_waits_for_a_slow_disk(make_house):
-    house = make_house(wrapper=slow_disk(0.7))
-    press = house.button().press()
-    opened = house.police.told("alarm.opened", press)
-    assert opened.data["recorded"] is False
-    recorded = press.receipt("recorded")
+def test_a_receipt_waits_for_a_slow_disk(house):
+    room = house.button()
+    with house.inject(SLOW_DISK.format(700)):
+        press = room.press()
+        opened = house.police.told("alarm.opened", press)
+        assert opened.data["recorded"] is False
+        recorded = press.receipt("recorded")
     assert recorded["heard_at"] - press.at >= 0.65, "the receipt came before the disk had the press"
 
 
-def test_a_deed_is_answered_after_the_commit(make_house):
-    house = make_house(wrapper=slow_disk(0.7))
+def test_a_deed_is_answered_after_the_commit(house):
     press = house.button().press()
     press.receipt("recorded")
-    before = time.monotonic()
-    assert house.deed(press, "acknowledge").status_code == 200
+    with house.inject(SLOW_DISK.format(700)):
+        before = time.monotonic()
+        assert house.deed(press, "acknowledge").status_code == 200
     assert time.monotonic() - before >= 0.65
     line = house.feed.wait("acknowledged", alarm=press.alarm_id)
     assert line["seq"] in [line["seq"] for line in house.journal("acknowledged")]
@@ -45,13 +46,13 @@ def late_puback(configuration):
 
 def test_a_device_that_cannot_wait_loses_nothing_to_a_kill_before_the_commit(make_house):
     """Its press is given back by the broker, because the daemon has not yet taken it over."""
-    house = make_house(adjust=late_puback, wrapper=slow_disk(5))
+    house = make_house(adjust=late_puback)
     gate = house.button("school-1/gate")
-    press = gate.press(wait=True)
-    house.police.told("alarm.opened", press)  # the daemon has it, the disk has not
-    assert not press.receipts("recorded")
-    house.daemon.kill()
-    house.daemon.wrapper = []
+    with house.inject("pwrite64:delay_enter=10000000"):
+        press = gate.press(wait=True)
+        house.police.told("alarm.opened", press)  # the daemon has it, the disk has not
+        assert not press.receipts()
+        house.daemon.kill()
     house.restart()
     press.receipt("recorded")  # and nobody pressed again
     assert press.identity in {(line["device"], line["epoch"], line["n"]) for line in house.journal("press_received")}

@@ -135,7 +135,7 @@ def test_an_alternate_address_is_tried_in_parallel(make_house):
     silent = Endpoint(house, "silent")
     silent.behaviour, silent.answers_probes = silent.silent, False
     house.adjust = adjust
-    house.start(ready=False)
+    house.start()
     press = house.button().press()
     for endpoint in (house.police, house.bureau):
         assert endpoint.told("alarm.opened", press).at_ms - press.at_ms <= 2500

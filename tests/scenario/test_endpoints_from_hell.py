@@ -11,8 +11,7 @@ from endpoints import BEHAVIOURS, Hell  # noqa: E402
 
 RECEIVED, UNCONFIRMED, REFUSED, FAILING = "received", "unconfirmed", "refused", "failing"
 STATES = {
-    RECEIVED: ["ack", "chunked", "close-when-idle", "continue-never", "cookie", "echo", "fail-first", "flapping",
-               "hints-first", "http10", "late", "late-first", "reset-on-reuse"],
+    RECEIVED: ["ack", "chunked", "close-when-idle", "continue-never", "cookie", "echo", "fail-first", "hints-first", "http10", "late", "late-first", "reset-on-reuse"],
     UNCONFIRMED: ["accepted", "created", "deep-json", "empty", "garbage", "html", "no-content", "ok", "wrong-id"],
     REFUSED: ["control-characters", "refuse"],
     FAILING: ["bad-chunk", "bad-length", "bad-status", "close-after-request", "endless-continue", "endless-headers",
@@ -21,7 +20,7 @@ STATES = {
               "upgrade"],
 }
 # What comes of these is a matter of taste; that it has a name is not.
-OTHERS = ["conflicting", "duplicate-keys", "gzip", "half-close", "huge-body", "two-answers", "two-lengths"]
+OTHERS = ["conflicting", "duplicate-keys", "flapping", "gzip", "half-close", "huge-body", "two-answers", "two-lengths"]
 EXPECTED = {behaviour: state for state, behaviours in STATES.items() for behaviour in behaviours}
 GATES = ["black-hole", "refused", "closing", "resetting"]
 
