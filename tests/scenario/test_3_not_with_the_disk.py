@@ -72,14 +72,14 @@ def fill(file):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_full_disk(tmp_path):
-    """A real file system of 24 MB, filled to the brim while the daemon runs, and freed again."""
+    """A real file system of 64 MB, filled to the brim while the daemon runs, and freed again."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True, text=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], capture_output=True, text=True)
     if mounted.returncode != 0:
         pytest.skip(f"no mount here: {mounted.stderr.strip()}")
     def little_is_enough(configuration):
-        configuration["daemon"]["disk_free_mb"] = 4
+        configuration["daemon"]["disk_free_mb"] = 8
     try:
         with House(tmp_path / "house", state_dir=disk / "state", adjust=little_is_enough) as house:
             assert not house.troubles("disk")

@@ -94,7 +94,7 @@ def test_an_outsider_can_check_it_without_our_tool(house, export):
     assert base64.b64decode(root) == root_of(lines)
 
     # the signature, with plain openssl; the public key is a C2SP vkey: name+id+base64(algorithm, key)
-    public = base64.b64decode((export / "journal.pub").read_text().strip().rsplit("+", 1)[1])
+    public = base64.b64decode((export / "journal.pub").read_text().strip().split("+", 2)[2])
     assert public[0] == 1, "not Ed25519"
     der = bytes.fromhex("302a300506032b6570032100") + public[1:]
     (export / "key.der").write_bytes(der)
