@@ -10,10 +10,10 @@ static void hand_over(struct world *w, struct letter *l)
         mark(w, MARK_press_late);
     if (l->wants_hold && w->held_count < 64)
         w->held[w->held_count++] = l;
+    if (l->retained && w->truths[l->truth].seq)
+        mark(w, MARK_press_retained_seen);
     if (l->truth >= 0)
         model_taken(w, l->truth);
-    else if (l->retained)
-        say(w, "broker    hands over a retained message");
     engine_message(w->engine, &(struct engine_message){.topic = l->topic,
                                                        .payload = l->payload,
                                                        .size = l->size,
@@ -32,6 +32,13 @@ static void arrive(struct world *w, const struct happening *h)
         w->queue[w->queue_count++] = l;
 }
 
+/* However late a message is, it comes before the calm is judged. */
+static int64_t not_too_late(const struct world *w, int64_t in_ms)
+{
+    int64_t most_ms = w->storm_ms + 1000 - w->now_ms;
+    return in_ms > most_ms && in_ms > 60 ? (most_ms > 60 ? most_ms : 60) : in_ms;
+}
+
 void broker_from_device(struct world *w, const struct letter *given)
 {
     struct letter *l = world_take(w, sizeof *l);
@@ -47,9 +54,9 @@ void broker_from_device(struct world *w, const struct letter *given)
     int64_t in_ms = dice_between(&w->dice, 1, 30);
     if (faulty(w, FAULT_MESSAGE, w->rates.late))
         in_ms = dice_between(&w->dice, 100, dice_chance(&w->dice, 2000) ? 90000 : 5000);
-    plan_in(w, in_ms, arrive, 0, 0, l);
+    plan_in(w, not_too_late(w, in_ms), arrive, 0, 0, l);
     if (faulty(w, FAULT_MESSAGE, w->rates.twice))
-        plan_in(w, in_ms + dice_between(&w->dice, 0, dice_chance(&w->dice, 3000) ? 20000 : 30), arrive, 0, 0, l);
+        plan_in(w, not_too_late(w, in_ms) + dice_between(&w->dice, 0, dice_chance(&w->dice, 3000) ? 20000 : 30), arrive, 0, 0, l);
 }
 
 /* The daemon subscribes anew: what the broker kept, what was retained, and what was never acknowledged. */

@@ -33,7 +33,7 @@ static void check_deadline(struct world *w, const struct alarm *a)
     if (!has)
         fail(w, "%s is %s and nothing will ever come due", a->id, alarm_state_str(a->state));
     int64_t clock_ms = w->now_ms + w->clock_now_ms;
-    for (unsigned k = 0; k < DEADLINE_COUNT; k++)
+    for (unsigned k = 0; w->clock_known && k < DEADLINE_COUNT; k++)
         if (due[k] && clock_ms - due[k] > LATE_MS && w->now_ms - w->up_since_ms > LATE_MS)
             fail(w, "%s: %s was due %lld ms ago", a->id, deadline_kind_str((enum deadline_kind)k),
                  (long long)(clock_ms - due[k]));
@@ -53,10 +53,10 @@ static void check_deliveries(struct world *w, const struct alarm *a)
                  d->wanted_version, a->press_count);
         if (d->step <= a->step && d->wanted_version == 0 && a->state != ALARM_CLOSED)
             fail(w, "%s: %s was never asked for, its step has come", a->id, d->endpoint);
-        if (d->sending_version && there && !endpoints_trying(w, a->id, number))
+        if (owes && d->sending_version && there && !endpoints_trying(w, a->id, number))
             fail(w, "%s: %s is thought to be on its way to %s, but nobody tries", a->id, d->endpoint, d->endpoint);
         bool gathers = a->gather_due_clock_ms && a->gather_due_clock_ms >= w->now_ms + w->clock_now_ms - 10;
-        if (owes && !d->sending_version && there && !gathers && !a->fresh)
+        if (owes && !d->sending_version && there && !gathers && !a->fresh && w->clock_known)
             fail(w, "%s: %s is owed something, and nothing will bring it", a->id, d->endpoint);
     }
 }
@@ -109,7 +109,6 @@ void check_step(struct world *w)
     if (w->up && !w->stopping) {
         bool whole = w->happened % 16 == 0;
         unsigned open = 0;
-        w->clock_now_ms = w->clock_ahead_ms;
         for (struct alarm *a = NULL; (a = board_next_alarm(engine_board(w->engine), a));) {
             open += a->state != ALARM_CLOSED;
             check_deadline(w, a);
@@ -122,6 +121,10 @@ void check_step(struct world *w)
         }
         if (open != board_counts(engine_board(w->engine)).alarms_open)
             fail(w, "the board counts %u open alarms and has %u", board_counts(engine_board(w->engine)).alarms_open, open);
+        uint32_t kept = board_counts(engine_board(w->engine)).alarms_kept;
+        if (kept < w->kept_before)
+            mark(w, MARK_forgotten);
+        w->kept_before = kept;
         model_watch(w);
     }
 }

@@ -110,6 +110,10 @@ static void port_applied(void *ctx, const struct event *e, const char *line, siz
 {
     struct world *w = ctx;
     say(w, "applied   %.*s", (int)size, line);
+    if (e->type == EVENT_DAEMON_STARTED) {
+        w->clock_known = true;
+        w->clock_now_ms = e->clock_ms - w->up_since_ms;
+    }
     const struct alarm *a = e->alarm[0] && w->engine ? board_alarm(engine_board(w->engine), e->alarm) : NULL;
     if (!a)
         return;
@@ -250,11 +254,13 @@ static void start(struct world *w, const struct happening *h)
     char error[LIMIT_TEXT] = "", boot[16];
     const struct engine_ports ports = {w,          port_wall,    port_boottime, port_tell, port_cancel, port_publish,
                                        port_release, port_wake_at, port_applied,  port_log,  port_random};
-    assert(!w->up && !w->engine && !w->journal);
+    if (w->up)
+        return; /* calm has started it already */
+    assert(!w->engine && !w->journal);
     w->life++;
     w->starting = true;
     w->up_since_ms = w->now_ms;
-    w->degraded = false;
+    w->degraded = w->clock_known = false;
     w->wake_boottime_ms = 0;
     if (!start_journal(w)) {
         w->starting = false;
@@ -297,14 +303,14 @@ static void stop_in_order(struct world *w)
         journal_commit_now(w->journal);
         engine_progress(w->engine);
     }
-    if (journal_next_seq(w->journal) == w->disk.count + 1)
+    if (engine_journal(w->engine).committed_seq + 1 == journal_next_seq(w->journal))
         check_board(w, "after a stop");
     struct engine *engine = w->engine;
     struct journal *journal = w->journal;
     w->engine = NULL;
     w->journal = NULL;
+    journal_destroy(journal); /* may write what the engine still holds */
     engine_destroy(engine);
-    journal_destroy(journal);
     daemon_bury(w);
 }
 
@@ -378,4 +384,6 @@ void daemon_faults(struct world *w)
 void daemon_mend(struct world *w)
 {
     w->disk.mood = DISK_GOOD;
+    if (!w->up)
+        plan_in(w, 10, start, 0, 0, NULL);
 }

@@ -83,6 +83,8 @@ static bool disk_get_snapshot(struct store *s, uint64_t max_seq, struct store_sn
         free(out->bytes);
         return out->seq > 0 && d->memory->get_snapshot(d->memory, out->seq - 1, out);
     }
+    if (have)
+        mark(d->world, MARK_started_from_snapshot);
     return have;
 }
 

@@ -27,6 +27,18 @@ int truth_make(struct world *w, const struct truth *t)
     return w->truth_count++;
 }
 
+/* A signed press that was held back may be a replay: a later one of the same device has come. */
+bool truth_overtaken(const struct world *w, const struct truth *t)
+{
+    if (strcmp(t->device, "d3") != 0)
+        return false;
+    for (int i = 0; i < w->truth_count; i++)
+        if (w->truths[i].taken_ms && w->truths[i].n > t->n && strcmp(w->truths[i].epoch, t->epoch) == 0 &&
+            strcmp(w->truths[i].device, t->device) == 0 && strcmp(w->truths[i].site, t->site) == 0)
+            return true;
+    return false;
+}
+
 /* A press that identifies itself must be one that somebody made. */
 static int truth_of(struct world *w, const struct event *e)
 {
@@ -62,16 +74,10 @@ static void keep_press(struct world *w, const struct event *e, struct fact *f)
         mark(w, MARK_press_counter_back);
     if (t->kind == KIND_CANCEL)
         mark(w, MARK_press_cancel);
-}
-
-/* A signed press that was held back may be a replay: a later one of the same device has come. */
-static bool overtaken(const struct world *w, const struct truth *t)
-{
-    for (int i = 0; i < w->truth_count; i++)
-        if (w->truths[i].taken_ms && w->truths[i].n > t->n && strcmp(w->truths[i].epoch, t->epoch) == 0 &&
-            strcmp(w->truths[i].device, t->device) == 0 && strcmp(w->truths[i].site, t->site) == 0)
-            return true;
-    return false;
+    for (const struct worry *y = w->worries; y; y = y->next)
+        if (y->closing && strcmp(y->site, t->site) == 0 && y->class == kind_class(t->kind) && y->mode == t->mode &&
+            strcmp(y->id, t->alarm) != 0)
+            mark(w, MARK_press_after_closing);
 }
 
 static void keep_refusal(struct world *w, const struct event *e, struct fact *f)
@@ -88,7 +94,7 @@ static void keep_refusal(struct world *w, const struct event *e, struct fact *f)
     if (f->truth < 0)
         return;
     struct truth *t = &w->truths[f->truth];
-    if (t->alarms && !t->may_refuse && !(e->press.refusal == REFUSAL_REPLAYED && overtaken(w, t)))
+    if (t->alarms && !t->may_refuse && !(e->press.refusal == REFUSAL_REPLAYED && truth_overtaken(w, t)))
         fail(w, "a genuine press of %s/%s (%s %llu) was refused: %s", t->site, t->device, t->epoch,
              (unsigned long long)t->n, refusal_str(e->press.refusal));
     t->refused_seq = e->seq;
@@ -158,5 +164,6 @@ void ledger_forget_life(struct world *w)
         if (!t->seq)
             t->taken_ms = 0;
         t->attempted = 0;
+        t->told_alarm[0] = '\0';
     }
 }

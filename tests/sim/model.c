@@ -84,12 +84,30 @@ static struct worry *open_case(struct world *w, const struct truth *t, bool *cer
     return found;
 }
 
+static int site_number(const char *site)
+{
+    return site[1] - '1';
+}
+
+static bool nameless_place(const struct world *w, const struct truth *t)
+{
+    return w->nameless[site_number(t->site)] & 1u << kind_class(t->kind);
+}
+
+/* A press came whose identity, or whose right to alarm, only the daemon knows. */
+void model_nameless(struct world *w, const char *site, enum alarm_class class)
+{
+    w->nameless[site_number(site)] |= 1u << class;
+}
+
 static void check_prompt(struct world *w, const struct happening *h)
 {
     const struct truth *t = &w->truths[h->a];
-    const struct worry *y = t->seq ? worry_of(w, t->alarm) : h->thing;
-    if (!y)
-        return; /* a press that the model cannot name opened this case */
+    const struct worry *y = h->thing;
+    if (t->seq || t->told_alarm[0])
+        y = worry_of(w, t->seq ? t->alarm : t->told_alarm);
+    if (!y || (!t->seq && !t->told_alarm[0] && nameless_place(w, t)))
+        return; /* a press that the model cannot name may have opened this case */
     for (int e = 0; e < ENDPOINTS; e++) {
         if (y->closing || step_of(y, e) != 0 || t->attempted & 1u << e || t->heard & 1u << e)
             continue;
@@ -110,9 +128,12 @@ void model_taken(struct world *w, int truth)
         mark(w, MARK_press_repeated);
         return;
     }
-    if (!t->alarms || t->may_refuse)
-        return;
+    bool may_refuse = t->may_refuse || truth_overtaken(w, t);
+    if (t->alarms && may_refuse)
+        model_nameless(w, t->site, kind_class(t->kind));
     t->taken_ms = w->now_ms;
+    if (!t->alarms || may_refuse)
+        return;
     struct worry *y = open_case(w, t, &certain);
     if (!y && certain) {
         alarm_id_of(id, t->site, t->device, t->epoch, t->n);
@@ -176,7 +197,7 @@ void model_restarted(struct world *w, int64_t early_ms, int64_t late_ms)
 
 /* What endpoints are told. */
 
-static uint64_t check_presses(struct world *w, int endpoint, const char *site, enum alarm_class class, enum mode mode,
+static uint64_t check_presses(struct world *w, int endpoint, const char *alarm, const char *site, enum alarm_class class, enum mode mode,
                               json_t *presses, bool recorded, bool arrives, bool *news)
 {
     uint64_t hash = 1469598103934665603u;
@@ -202,6 +223,7 @@ static uint64_t check_presses(struct world *w, int endpoint, const char *site, e
         if (!recorded && !t->seq)
             mark(w, MARK_told_unrecorded);
         t->attempted |= 1u << endpoint;
+        snprintf(t->told_alarm, sizeof t->told_alarm, "%s", alarm);
         *news |= !(t->heard & 1u << endpoint);
         if (arrives && t->heard & 1u << endpoint)
             mark(w, MARK_answered_twice);
@@ -229,7 +251,9 @@ static void check_same(struct world *w, const char *id, const char *type, uint64
 {
     for (struct content *c = w->contents; c; c = c->next)
         if (strcmp(c->id, id) == 0) {
-            if (strcmp(c->type, type) != 0 || (c->presses != presses && news))
+            bool renamed = strcmp(c->type, type) != 0 && strcmp(type, "alarm.opened") != 0 &&
+                           strcmp(c->type, "alarm.opened") != 0; /* that it had been told was never recorded */
+            if (renamed || (c->presses != presses && news))
                 fail(w, "the webhook-id %s had another content before (%s, now %s)", id, c->type, type);
             return;
         }
@@ -274,14 +298,19 @@ void model_told(struct world *w, int endpoint, const char *id, const char *body,
     if (!wants(conf_endpoint(w->confs[0], endpoint_names[endpoint]), mode))
         fail(w, "%s is told of a %s", endpoint_names[endpoint], mode_str(mode));
     bool news = false;
-    uint64_t presses = check_presses(w, endpoint, site, class, mode, json_object_get(data, "presses"),
+    const char *id_of_alarm = json_string_value(json_object_get(alarm, "id"));
+    uint64_t presses = check_presses(w, endpoint, id_of_alarm, site, class, mode, json_object_get(data, "presses"),
                                      json_is_true(json_object_get(data, "recorded")), arrives, &news);
     check_same(w, id, type, presses, news);
     if (first)
         check_head(w, json_object_get(root, "journal"));
-    struct worry *y = worry_of(w, json_string_value(json_object_get(alarm, "id")));
-    if (y)
+    struct worry *y = worry_of(w, id_of_alarm);
+    if (y) {
         check_step_moment(w, y, endpoint);
+        if (strcmp(type, "alarm.closed") == 0 && !(y->heard & 1u << endpoint))
+            mark(w, MARK_closed_told_late);
+        y->heard |= arrives ? 1u << endpoint : 0;
+    }
     json_decref(root);
 }
 

@@ -71,7 +71,7 @@ struct truth {
     bool by_button;   /* somebody repeats it until it is answered */
     int64_t made_ms, taken_ms; /* taken: handed to the daemon in its present life, 0 = not */
     uint64_t seq, refused_seq; /* in the journal, 0 = not */
-    char alarm[LIMIT_ALARM_ID];
+    char alarm[LIMIT_ALARM_ID], told_alarm[LIMIT_ALARM_ID]; /* of the record; that endpoints were told, in this life */
     unsigned heard;          /* bit set of endpoints that have received it */
     unsigned attempted;      /* bit set of endpoints to which it was sent in this life */
     bool unrecorded_told;
@@ -116,6 +116,7 @@ struct worry { /* an alarm as the model follows it; see model.c */
     int opener;       /* truth */
     int64_t opened_ms, told_ms[LIMIT_STEPS];
     int64_t may_be_early_ms, may_be_late_ms; /* what the wall clock did over a reboot */
+    unsigned heard; /* bit set of endpoints that have received anything about it */
     bool touched, closing, closed; /* somebody answered; asked to close; closed */
     bool refused;                  /* an endpoint refused: the next step may be early */
 };
@@ -148,7 +149,8 @@ struct world {
 
     int64_t now_ms, storm_ms; /* storm_ms: when the faults end */
     int64_t wall_offset_ms, boot_at_ms;
-    int64_t clock_now_ms, clock_ahead_ms, clock_low_ms, clock_high_ms; /* the daemon's clock before time: is, must be at the next start */
+    int64_t clock_now_ms; /* the daemon's clock before time, as it stamps */
+    int64_t clock_ahead_ms, clock_low_ms, clock_high_ms; /* the daemon's clock before time: is, must be at the next start */
     unsigned boot;
     struct happening *agenda;
     size_t agenda_count, agenda_size;
@@ -160,7 +162,7 @@ struct world {
     struct journal *journal;
     struct engine *engine;
     int conf;
-    bool up, starting, stopping, broker_up, woken, in_daemon;
+    bool up, starting, stopping, clock_known, broker_up, woken, in_daemon;
     uint32_t life;
     int64_t up_since_ms, down_since_ms, wake_boottime_ms;
     uint64_t wake_order;
@@ -189,7 +191,9 @@ struct world {
     struct endpoint *endpoints; /* [ENDPOINTS] */
     struct content *contents; /* of each webhook-id */
     int deeds_waiting;
+    uint32_t kept_before; /* closed alarms on the board, at the last step */
     uint64_t stranger_presses, counter;
+    unsigned nameless[SITES]; /* bit sets of classes: a press came that the model cannot name */
 
     char failure[1024];
 };
@@ -229,6 +233,7 @@ void daemon_mend(struct world *);
 
 /* ledger.c */
 int truth_find(struct world *, const char *site, const char *device, const char *epoch, uint64_t n);
+bool truth_overtaken(const struct world *, const struct truth *); /* signed, and a later one has come */
 int truth_make(struct world *, const struct truth *);
 void ledger_keep(struct world *, uint64_t seq, const char *line, size_t size);
 void ledger_commit(struct world *, const struct store_head *);
@@ -268,6 +273,7 @@ void check_step(struct world *);
 void check_receipt(struct world *, const char *topic, const char *body, size_t size);
 void check_board(struct world *, const char *when);
 void check_settled(struct world *, bool after_closing);
+void model_nameless(struct world *, const char *site, enum alarm_class);
 void model_taken(struct world *, int truth);
 void model_told(struct world *, int endpoint, const char *id, const char *body, size_t size, bool first, bool arrives);
 void model_deed(struct world *, const char *alarm, enum event_type, bool done);

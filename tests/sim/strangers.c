@@ -156,6 +156,7 @@ static void nameless_arrives(struct world *w, const struct happening *h)
     say(w, "stranger  presses without identity: %s %s", topic, payloads[which]);
     if (which > 1)
         mark(w, MARK_press_garbage);
+    model_nameless(w, n->site, CLASS_SECURITY);
     plan_in(w, 1000, nameless_alarmed, w->life, 0, h->thing);
     engine_message(w->engine, &(struct engine_message){
                                   .topic = topic, .payload = payloads[which], .size = strlen(payloads[which]), .qos = 1});
