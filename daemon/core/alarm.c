@@ -333,7 +333,7 @@ static enum step_result step_closed(struct alarm *a, const struct event *e)
     case EVENT_DEADLINE_PASSED:
         if (e->deadline.kind == DEADLINE_FORGET) {
             for (unsigned i = 0; i < a->delivery_count; i++)
-                a->deliveries[i].wanted_version = 0;
+                a->deliveries[i].wanted_version = a->deliveries[i].sending_version = 0;
             memset(a->due_clock_ms, 0, sizeof a->due_clock_ms);
         }
         return STEP_UNCHANGED;
