@@ -263,6 +263,21 @@ void engine_message(struct engine *g, const struct engine_message *m)
 
 /* Deeds of people. */
 
+/* A closing that a press has overtaken will be turned down, and one of an old case says nothing about a newer one of the
+ * place: then the presses that follow go on to join. */
+static bool will_close(struct engine *g, const struct alarm *a, uint32_t seen_version)
+{
+    const char *open = engine_case(g, a->site, a->class, a->mode);
+    if (!open || strcmp(open, a->id) != 0)
+        return false;
+    if (seen_version == 0)
+        return true;
+    for (const struct pending *p = g->first_unapplied; p; p = p->next)
+        if (!p->applied && p->type == EVENT_PRESS_RECEIVED && strcmp(p->alarm, a->id) == 0)
+            return false;
+    return seen_version >= a->joined_version;
+}
+
 void engine_deed(struct engine *g, const struct engine_deed *deed)
 {
     struct alarm *a = board_alarm(g->board, deed->alarm);
@@ -278,7 +293,7 @@ void engine_deed(struct engine *g, const struct engine_deed *deed)
     memcpy(e.alarm, a->id, sizeof e.alarm);
     snprintf(e.deed.by, sizeof e.deed.by, "%s", deed->by);
     snprintf(e.deed.endpoint, sizeof e.deed.endpoint, "%s", deed->endpoint);
-    if (deed->type == EVENT_CLOSED)
+    if (deed->type == EVENT_CLOSED && will_close(g, a, deed->seen_version))
         engine_intend(g, engine_place(a->site, a->class, a->mode), false, a->id);
     engine_say(g, LOG_INFO, a->id, "%s: %s by %s", event_type_str(deed->type), role_str(deed->role), deed->by);
     engine_submit(g, &(struct submission){.event = &e, .deed = deed});
