@@ -321,6 +321,7 @@ static void reload(struct world *w)
     if (board_counts(engine_board(w->engine)).alarms_open)
         mark(w, MARK_reload_with_alarm);
     w->conf = next;
+    w->conf_since_ms = w->now_ms;
     engine_set_conf(w->engine, w->confs[next]);
 }
 

@@ -329,6 +329,8 @@ static void watch(struct world *w, struct worry *y)
         int64_t must_ms = due_ms + y->may_be_late_ms;
         if (must_ms < w->up_since_ms)
             must_ms = w->up_since_ms;
+        if (must_ms < w->conf_since_ms)
+            must_ms = w->conf_since_ms; /* the endpoint may have just come back to the configuration */
         if (somebody && !y->told_ms[k + 1] && w->now_ms > must_ms + LATE_MS)
             fail(w, "step %u of %s was due %lld ms ago and nobody was told", k + 2, y->id, (long long)(w->now_ms - must_ms));
         if (!y->told_ms[k + 1])
@@ -341,7 +343,7 @@ void model_watch(struct world *w)
     if (!w->up || w->stopping)
         return;
     for (struct worry *y = w->worries; y; y = y->next)
-        if (!y->touched && y->mode != MODE_TEST && (y->told_ms[0] || strcmp(w->truths[y->opener].alarm, y->id) == 0))
+        if (!y->touched && !y->refused && y->mode != MODE_TEST && (y->told_ms[0] || strcmp(w->truths[y->opener].alarm, y->id) == 0))
             watch(w, y);
 }
 

@@ -164,7 +164,7 @@ struct world {
     int conf;
     bool up, starting, stopping, clock_known, broker_up, woken, in_daemon;
     uint32_t life;
-    int64_t up_since_ms, down_since_ms, wake_boottime_ms;
+    int64_t up_since_ms, down_since_ms, conf_since_ms, wake_boottime_ms;
     uint64_t wake_order;
     bool commit_planned, degraded;
     jmp_buf death, end;
