@@ -401,14 +401,8 @@ void engine_progress(struct engine *g)
     engine_batch_end(g);
 }
 
-void engine_batch_end(struct engine *g)
+static void arrange_wake(struct engine *g)
 {
-    if (!g->first_unapplied)
-        settle_committed(g); /* a press that was heard before: no commit will come for it */
-    journal_kick(g->journal);
-    if (g->progress.state == JOURNAL_DEGRADED)
-        engine_effects(g); /* nobody waits for a dead disk */
-    read_ahead(g);
     int64_t wake = g->next_scan_boottime_ms;
     int64_t due = board_due(g->board);
     if (due != INT64_MAX) {
@@ -420,6 +414,17 @@ void engine_batch_end(struct engine *g)
         wake = at < wake ? at : wake;
     }
     g->ports.wake_at(g->ports.ctx, wake);
+}
+
+void engine_batch_end(struct engine *g)
+{
+    if (!g->first_unapplied)
+        settle_committed(g); /* a press that was heard before: no commit will come for it */
+    journal_kick(g->journal);
+    if (g->progress.state == JOURNAL_DEGRADED)
+        engine_effects(g); /* nobody waits for a dead disk */
+    read_ahead(g);
+    arrange_wake(g);
 }
 
 /* People who wait for a yes are told when there will be none. */

@@ -341,6 +341,10 @@ void engine_result(struct engine *g, const struct engine_result *r)
     engine_submit(g, &(struct submission){.event = &e});
     if (r->final && r->outcome != OUTCOME_RECEIVED && d)
         d->sending_version = d->sending_presses = 0; /* nobody tries any more: the next change does */
+    bool odd = r->outcome == OUTCOME_UNCONFIRMED || r->outcome == OUTCOME_REFUSED;
+    if (odd || r->outcome == OUTCOME_RECEIVED)
+        engine_trouble(g, TROUBLE_ENDPOINT_ANSWER, r->endpoint, odd,
+                       "it answers, but does not confirm what it is told or refuses it: it may not be what it should be");
     if (r->acknowledged_by)
         acknowledged_by_endpoint(g, a, r);
     engine_batch_end(g);
