@@ -141,6 +141,8 @@ void model_taken(struct world *w, int truth)
         open_worry(w, truth, id);
         y = w->worries;
     }
+    if (!certain)
+        model_nameless(w, t->site, kind_class(t->kind)); /* it joins, or opens a case that the model does not know */
     if (y && certain)
         plan_in(w, y->opener == truth ? PROMPT_MS : GATHER_MS, check_prompt, w->life, truth, y);
 }
