@@ -156,28 +156,6 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
     return REFUSAL_NONE;
 }
 
-/* Tests and drills reach only who asked for them; a test is one step that ends by itself. */
-static void plan_for(const struct engine *g, const struct conf_site *site, enum mode mode, struct plan *out)
-{
-    *out = site->plan;
-    if (mode == MODE_REAL)
-        return;
-    out->endpoint_count = 0;
-    for (unsigned i = 0; i < site->plan.endpoint_count; i++) {
-        const struct conf_endpoint *to = conf_endpoint(g->conf, site->plan.endpoints[i].id);
-        if (!to || !(mode == MODE_TEST ? to->tests : to->drills))
-            continue;
-        struct plan_endpoint *kept = &out->endpoints[out->endpoint_count++];
-        *kept = site->plan.endpoints[i];
-        if (mode == MODE_TEST)
-            kept->step = 0;
-    }
-    if (mode == MODE_TEST) {
-        out->step_count = 1;
-        out->answer_timeout_s[0] = g->conf->daemon.test_close_s;
-    }
-}
-
 static void accept_press(struct engine *g, struct arrival *a)
 {
     struct event e = {.type = EVENT_PRESS_RECEIVED};
@@ -200,7 +178,7 @@ static void accept_press(struct engine *g, struct arrival *a)
             snprintf(e.alarm, sizeof e.alarm, "%s", joins);
         } else {
             alarm_id_of(e.alarm, p->site, p->device, p->epoch, p->n);
-            plan_for(g, a->site, p->mode, &p->plan);
+            conf_plan_for(g->conf, a->site, p->mode, &p->plan);
             engine_intend(g, engine_place(p->site, class, p->mode), true, e.alarm);
             found_as = "opened";
             engine_say(g, LOG_INFO, e.alarm, "%s %s from %s/%s opens an alarm", mode_str(p->mode), kind_str(p->kind),

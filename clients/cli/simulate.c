@@ -61,30 +61,6 @@ bool simulate_deed(struct simulation *s, int64_t after_ms, enum event_type type,
     return true;
 }
 
-/* As the engine does it: tests and drills reach only who asked for them; a test is one step that ends by
- * itself. */
-static void plan_for(const struct simulation *s, struct plan *out)
-{
-    const struct plan *plan = &s->site->plan;
-    *out = *plan;
-    if (s->mode == MODE_REAL)
-        return;
-    out->endpoint_count = 0;
-    for (unsigned i = 0; i < plan->endpoint_count; i++) {
-        const struct conf_endpoint *to = conf_endpoint(s->conf, plan->endpoints[i].id);
-        if (!to || !(s->mode == MODE_TEST ? to->tests : to->drills))
-            continue;
-        struct plan_endpoint *kept = &out->endpoints[out->endpoint_count++];
-        *kept = plan->endpoints[i];
-        if (s->mode == MODE_TEST)
-            kept->step = 0;
-    }
-    if (s->mode == MODE_TEST) {
-        out->step_count = 1;
-        out->answer_timeout_s[0] = s->conf->daemon.test_close_s;
-    }
-}
-
 static void apply(struct run *r, struct event *e)
 {
     e->seq = ++r->seq;
@@ -113,7 +89,7 @@ static void apply_item(struct run *r, const struct simulated *item)
             memcpy(e.alarm, open->id, sizeof e.alarm);
         } else if (e.press.kind != KIND_CANCEL) {
             alarm_id_of(e.alarm, e.press.site, e.press.device, e.press.epoch, e.press.n);
-            plan_for(r->s, &e.press.plan);
+            conf_plan_for(r->s->conf, r->s->site, r->s->mode, &e.press.plan);
             const struct alarm *answered = board_alarm(r->board, r->alarm);
             if (!answered || answered->state == ALARM_CLOSED)
                 memcpy(r->alarm, e.alarm, sizeof r->alarm);

@@ -234,6 +234,27 @@ const struct conf_device *conf_device_at(const struct conf *c, uint32_t device_i
     return &s->devices[device_index - s->devices[0].index];
 }
 
+void conf_plan_for(const struct conf *c, const struct conf_site *site, enum mode mode, struct plan *out)
+{
+    *out = site->plan;
+    if (mode == MODE_REAL)
+        return;
+    out->endpoint_count = 0;
+    for (unsigned i = 0; i < site->plan.endpoint_count; i++) {
+        const struct conf_endpoint *to = conf_endpoint(c, site->plan.endpoints[i].id);
+        if (!to || !(mode == MODE_TEST ? to->tests : to->drills))
+            continue;
+        struct plan_endpoint *kept = &out->endpoints[out->endpoint_count++];
+        *kept = site->plan.endpoints[i];
+        if (mode == MODE_TEST)
+            kept->step = 0;
+    }
+    if (mode == MODE_TEST) {
+        out->step_count = 1;
+        out->answer_timeout_s[0] = c->daemon.test_close_s;
+    }
+}
+
 const struct conf_account *conf_account_by_token(const struct conf *c, const char *token)
 {
     char hash[SECRET_TEXT];

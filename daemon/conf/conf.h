@@ -151,6 +151,9 @@ const struct conf_device *conf_device(const struct conf *, const char *site, con
 const struct conf_site *conf_device_site(const struct conf *, uint32_t device_index);
 const struct conf_device *conf_device_at(const struct conf *, uint32_t device_index);
 const struct conf_endpoint *conf_endpoint(const struct conf *, const char *id);
+/* The plan for a press of this mode. Tests and drills reach only who asked for them; a test is one step that ends by
+ * itself after test_close_s. */
+void conf_plan_for(const struct conf *, const struct conf_site *, enum mode, struct plan *out);
 const struct conf_account *conf_account_by_token(const struct conf *, const char *token); /* in constant time */
 bool conf_account_sees(const struct conf_account *, const char *site);
 
