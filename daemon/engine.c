@@ -255,6 +255,9 @@ static void after_apply(struct engine *g, const struct event *e)
     if (e->type == EVENT_TROUBLE_RAISED || e->type == EVENT_TROUBLE_CLEARED)
         engine_tell_trouble(g, e);
     const struct alarm *a = e->alarm[0] ? board_alarm(g->board, e->alarm) : NULL;
+    if (a && e->type == EVENT_PRESS_RECEIVED && a->opened_seq == e->seq)
+        engine_say(g, LOG_INFO, a->id, "%s %s from %s/%s opens an alarm", mode_str(a->mode), kind_str(a->kind), a->site,
+                   e->press.device);
     if (a) {
         if (a->exhausted != (board_trouble(g->board, TROUBLE_PLAN_EXHAUSTED, a->id) != NULL))
             engine_trouble(g, TROUBLE_PLAN_EXHAUSTED, a->id, a->exhausted,

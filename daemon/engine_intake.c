@@ -181,8 +181,6 @@ static void accept_press(struct engine *g, struct arrival *a)
             conf_plan_for(g->conf, a->site, p->mode, &p->plan);
             engine_intend(g, engine_place(p->site, class, p->mode), true, e.alarm);
             found_as = "opened";
-            engine_say(g, LOG_INFO, e.alarm, "%s %s from %s/%s opens an alarm", mode_str(p->mode), kind_str(p->kind),
-                       p->site, p->device);
         }
     }
     g->counts.presses++;
