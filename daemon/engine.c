@@ -12,13 +12,6 @@
 #define READ_AHEAD 16        /* lines read back before they are committed: the rest is read as it comes */
 #define ANSWER_MS 2000       /* a person waits this long for the record before being told that there is none */
 
-/* Kept in front of the board's bytes. */
-struct snapshot {
-    int64_t clock_ms, at_ms;           /* of the last event */
-    int64_t clock_base_ms, boottime_base_ms;
-    char boot_id[40];
-};
-
 void engine_say(const struct engine *g, int level, const char *alarm, const char *format, ...)
 {
     char text[512];
@@ -150,7 +143,6 @@ static void pending_push(struct engine *g, struct pending *p)
 }
 
 static void apply_line(struct engine *g, const struct event *e, const char *line, size_t size, struct pending *p);
-static void apply_ahead(struct engine *g);
 
 void engine_submit(struct engine *g, const struct submission *s)
 {
@@ -190,7 +182,7 @@ void engine_submit(struct engine *g, const struct submission *s)
         g->submitted_seq = p->seq;
         pending_push(g, p);
         if (g->progress.state == JOURNAL_DEGRADED && !g->in_effects) /* the board is not changed while it is handed out */
-            apply_ahead(g);
+            engine_apply_ahead(g);
         return;
     }
     /* The backlog is full: the record loses this one, the alarm does not. */
@@ -200,7 +192,7 @@ void engine_submit(struct engine *g, const struct submission *s)
         pending_free(p);
         return;
     }
-    apply_ahead(g);
+    engine_apply_ahead(g);
     e->seq = 0;
     size = event_encode(e, line, sizeof line);
     apply_line(g, e, line, size, p);
@@ -320,7 +312,7 @@ static void apply_pending(struct engine *g, struct pending *p)
 }
 
 /* The journal is late: the alarm does not wait for it (design, promise 3). */
-static void apply_ahead(struct engine *g)
+void engine_apply_ahead(struct engine *g)
 {
     while (g->first_unapplied) {
         g->counts.unrecorded++;
@@ -340,24 +332,6 @@ static void settle(struct engine *g, struct pending *p)
     struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
     if (a)
         engine_stage(g, a);
-}
-
-static void put_snapshot(struct engine *g)
-{
-    size_t size = board_save(g->board, NULL, 0);
-    char *bytes = malloc(sizeof(struct snapshot) + size);
-    if (!bytes)
-        return; /* only a cache */
-    struct snapshot s = {.clock_ms = engine_clock(g),
-                         .at_ms = g->ports.wall_ms(g->ports.ctx),
-                         .clock_base_ms = g->clock_base_ms,
-                         .boottime_base_ms = g->boottime_base_ms};
-    memcpy(s.boot_id, g->boot_id, sizeof s.boot_id);
-    memcpy(bytes, &s, sizeof s);
-    board_save(g->board, bytes + sizeof s, size);
-    journal_put_snapshot(g->journal, g->applied_seq, bytes, sizeof s + size);
-    g->snapshot_seq = g->applied_seq;
-    free(bytes);
 }
 
 static void report_journal(struct engine *g)
@@ -400,7 +374,7 @@ void engine_progress(struct engine *g)
     settle_committed(g);
     report_journal(g);
     if (g->applied_seq - g->snapshot_seq >= SNAPSHOT_EVERY && !g->first_unapplied)
-        put_snapshot(g);
+        engine_snapshot(g);
     engine_batch_end(g);
 }
 
@@ -441,26 +415,12 @@ static void answer_unrecorded(struct engine *g, int64_t now)
     }
 }
 
-static void report_device(void *ctx, const struct conf_device *device, enum trouble_code code, bool raised)
-{
-    struct engine *g = ctx;
-    const struct conf_site *site = conf_device_site(g->conf, device->index);
-    char part[LIMIT_ID * 2], text[LIMIT_TEXT];
-    snprintf(part, sizeof part, "%s/%s", site->id, device->id);
-    const char *sentence = code == TROUBLE_DEVICE_SILENT    ? "says nothing"
-                           : code == TROUBLE_DEVICE_OFFLINE ? "is off line: the broker lost it"
-                           : code == TROUBLE_BATTERY        ? "has a weak battery"
-                                                            : "sent several presses that were not accepted";
-    snprintf(text, sizeof text, "device %s of site %s %s", device->id, site->id, sentence);
-    engine_trouble(g, code, part, raised, text);
-}
-
 void engine_tick(struct engine *g)
 {
     int64_t now = g->ports.boottime_ms(g->ports.ctx);
     if (g->first_unapplied &&
         now - g->first_unapplied->submitted_boottime_ms >= (int64_t)g->conf->daemon.record_wait_ms)
-        apply_ahead(g);
+        engine_apply_ahead(g);
     answer_unrecorded(g, now);
     struct event e;
     while (board_next_deadline(g->board, engine_clock(g), &e)) {
@@ -471,171 +431,9 @@ void engine_tick(struct engine *g)
     }
     if (now >= g->next_scan_boottime_ms) {
         g->next_scan_boottime_ms = now + SCAN_EVERY_MS;
-        supervision_scan(&g->supervision, g->conf, now, report_device, g);
+        engine_scan_troubles(g, now);
     }
     engine_progress(g); /* a stuck commit shows itself only when it is asked for */
-}
-
-/* Start and stop. */
-
-struct replay {
-    struct engine *g;
-    int64_t last_clock_ms, last_at_ms, base_clock_ms, base_boottime_ms;
-    char boot_id[40];
-    char why[LIMIT_TEXT];
-};
-
-static void replay_snapshot(void *ctx, uint64_t seq, const void *bytes, size_t size)
-{
-    struct replay *r = ctx;
-    struct snapshot s;
-    if (!bytes || size < sizeof s)
-        return;
-    memcpy(&s, bytes, sizeof s);
-    if (!board_load(r->g->board, (const char *)bytes + sizeof s, size - sizeof s)) {
-        engine_say(r->g, LOG_WARNING, "", "the snapshot at event %llu is of another build; replaying everything",
-                   (unsigned long long)seq);
-        return;
-    }
-    r->last_clock_ms = s.clock_ms;
-    r->last_at_ms = s.at_ms;
-    r->base_clock_ms = s.clock_base_ms;
-    r->base_boottime_ms = s.boottime_base_ms;
-    memcpy(r->boot_id, s.boot_id, sizeof r->boot_id);
-    r->g->snapshot_seq = r->g->applied_seq = seq;
-}
-
-static bool replay_line(void *ctx, uint64_t seq, const char *line, size_t size)
-{
-    struct replay *r = ctx;
-    struct event e;
-    if (!event_decode(line, size, &e, r->why))
-        return false;
-    if (e.type == EVENT_DAEMON_STARTED) {
-        r->base_clock_ms = e.clock_ms;
-        r->base_boottime_ms = e.daemon.boottime_ms;
-        memcpy(r->boot_id, e.daemon.boot_id, sizeof r->boot_id);
-    }
-    r->last_clock_ms = e.clock_ms;
-    r->last_at_ms = e.at_ms;
-    board_apply(r->g->board, &e);
-    r->g->applied_seq = seq;
-    return true;
-}
-
-/* The daemon's clock goes on: by the kernel's own clock within one boot; over a reboot by the wall clock, of which a
- * step back counts as nothing, so that it can never postpone. */
-static void resume_clock(struct engine *g, const struct replay *r)
-{
-    int64_t boottime = g->ports.boottime_ms(g->ports.ctx), wall = g->ports.wall_ms(g->ports.ctx);
-    int64_t clock = r->last_clock_ms + (r->last_at_ms && wall > r->last_at_ms ? wall - r->last_at_ms : 0);
-    if (r->boot_id[0] && strcmp(r->boot_id, g->boot_id) == 0 && boottime >= r->base_boottime_ms)
-        clock = r->base_clock_ms + boottime - r->base_boottime_ms;
-    g->clock_base_ms = clock > r->last_clock_ms ? clock : r->last_clock_ms;
-    if (g->clock_base_ms < 1)
-        g->clock_base_ms = 1; /* 0 means "no moment" */
-    g->boottime_base_ms = boottime;
-}
-
-static void submit_daemon_event(struct engine *g, enum event_type type)
-{
-    struct event e = {.type = type, .daemon = {.boottime_ms = g->ports.boottime_ms(g->ports.ctx)}};
-    snprintf(e.daemon.boot_id, sizeof e.daemon.boot_id, "%s", g->boot_id);
-    snprintf(e.daemon.version, sizeof e.daemon.version, "%s", g->version);
-    engine_submit(g, &(struct submission){.event = &e});
-}
-
-/* Troubles that were raised before the stop: devices are judged anew, everything else is reported anew by its part. */
-static void resume_troubles(struct engine *g)
-{
-    static const struct {
-        enum trouble_code code;
-        size_t flag;
-    } flags[] = {{TROUBLE_DEVICE_SILENT, offsetof(struct supervised, silent)},
-                 {TROUBLE_DEVICE_OFFLINE, offsetof(struct supervised, offline)},
-                 {TROUBLE_BATTERY, offsetof(struct supervised, battery_low)},
-                 {TROUBLE_DEVICE_SUSPECT, offsetof(struct supervised, suspect)}};
-    for (const struct trouble *t = NULL; (t = board_next_trouble(g->board, t));) {
-        char site[LIMIT_ID * 2];
-        snprintf(site, sizeof site, "%s", t->part);
-        char *slash = strchr(site, '/');
-        const struct conf_device *device = NULL;
-        if (slash) {
-            *slash = '\0';
-            device = conf_device(g->conf, site, slash + 1);
-        }
-        for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-            if (device && flags[i].code == t->code)
-                *((bool *)((char *)&g->supervision.rows[device->index] + flags[i].flag)) = true;
-    }
-}
-
-bool engine_start(struct engine *g, const char *boot_id, const char *version, char error[LIMIT_TEXT])
-{
-    struct replay r = {.g = g};
-    snprintf(g->boot_id, sizeof g->boot_id, "%s", boot_id);
-    snprintf(g->version, sizeof g->version, "%s", version);
-    if (!journal_replay(g->journal, replay_snapshot, replay_line, &r, error)) {
-        if (r.why[0])
-            snprintf(error, LIMIT_TEXT, "event %llu cannot be read: %.180s",
-                     (unsigned long long)g->applied_seq + 1, r.why);
-        return false;
-    }
-    resume_clock(g, &r);
-    resume_troubles(g);
-    g->capacity_told = board_counts(g->board).capacity_lost;
-    if (board_trouble(g->board, TROUBLE_JOURNAL, "journal"))
-        g->journal_reported = JOURNAL_DEGRADED; /* before the stop: over with the first commit */
-    g->submitted_seq = g->applied_seq;
-    g->progress = journal_poll(g->journal);
-    g->next_scan_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + SCAN_EVERY_MS;
-    g->started = true;
-    submit_daemon_event(g, EVENT_DAEMON_STARTED);
-    engine_effects(g);
-    engine_batch_end(g);
-    return true;
-}
-
-void engine_stop(struct engine *g)
-{
-    submit_daemon_event(g, EVENT_DAEMON_STOPPED);
-    apply_ahead(g);
-    put_snapshot(g);
-    journal_kick(g->journal);
-    g->started = false;
-}
-
-void engine_set_conf(struct engine *g, const struct conf *conf)
-{
-    struct supervision fresh;
-    int64_t now = g->ports.boottime_ms(g->ports.ctx);
-    bool ok = supervision_init(&fresh, conf->device_count, now);
-    assert(ok);
-    for (uint32_t i = 0; i < conf->device_count; i++) {
-        const struct conf_device *device = conf_device_at(conf, i);
-        const struct conf_device *before = conf_device(g->conf, conf_device_site(conf, i)->id, device->id);
-        if (before)
-            fresh.rows[i] = g->supervision.rows[before->index];
-    }
-    for (uint32_t i = 0; i < g->conf->device_count; i++) { /* what is gone is no trouble any more */
-        const struct conf_device *device = conf_device_at(g->conf, i);
-        const char *site = conf_device_site(g->conf, i)->id;
-        struct supervised *row = &g->supervision.rows[i];
-        if (conf_device(conf, site, device->id))
-            continue;
-        const enum trouble_code codes[] = {TROUBLE_DEVICE_SILENT, TROUBLE_DEVICE_OFFLINE, TROUBLE_BATTERY,
-                                           TROUBLE_DEVICE_SUSPECT};
-        const bool raised[] = {row->silent, row->offline, row->battery_low, row->suspect};
-        for (unsigned k = 0; k < 4; k++)
-            if (raised[k])
-                report_device(g, device, codes[k], false);
-    }
-    supervision_finish(&g->supervision);
-    g->supervision = fresh;
-    engine_new_endpoints(g, conf);
-    g->conf = conf;
-    submit_daemon_event(g, EVENT_CONF_LOADED);
-    engine_batch_end(g);
 }
 
 /* Questions. */

@@ -1,4 +1,4 @@
-/* What comes in: messages, deeds, results, troubles → events. Nothing here changes the board. */
+/* What comes in: messages, deeds, results → events. Nothing here changes the board. */
 #include "core/id.h"
 #include "engine_private.h"
 #include <stdio.h>
@@ -318,24 +318,10 @@ void engine_result(struct engine *g, const struct engine_result *r)
     if (r->final && r->outcome != OUTCOME_RECEIVED && d)
         d->sending_version = d->sending_presses = 0; /* nobody tries any more: the next change does */
     bool odd = r->outcome == OUTCOME_UNCONFIRMED || r->outcome == OUTCOME_REFUSED;
-    if (odd || r->outcome == OUTCOME_RECEIVED)
+    if ((odd || r->outcome == OUTCOME_RECEIVED) && conf_endpoint(g->conf, r->endpoint))
         engine_trouble(g, TROUBLE_ENDPOINT_ANSWER, r->endpoint, odd,
                        "it answers, but does not confirm what it is told or refuses it: it may not be what it should be");
     if (r->acknowledged_by)
         acknowledged_by_endpoint(g, a, r);
-    engine_batch_end(g);
-}
-
-void engine_trouble(struct engine *g, enum trouble_code code, const char *part, bool raised, const char *text)
-{
-    const struct trouble *known = board_trouble(g->board, code, part);
-    if ((known != NULL) == raised && (!raised || strncmp(known->text, text, LIMIT_TEXT - 1) == 0))
-        return;
-    struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED, .trouble = {.code = code}};
-    snprintf(e.trouble.part, sizeof e.trouble.part, "%s", part);
-    snprintf(e.trouble.text, sizeof e.trouble.text, "%s", text);
-    engine_say(g, raised ? LOG_WARNING : LOG_INFO, "", "trouble %s: %s: %s", raised ? "raised" : "cleared",
-               trouble_code_str(code), text);
-    engine_submit(g, &(struct submission){.event = &e});
     engine_batch_end(g);
 }

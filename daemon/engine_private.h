@@ -1,5 +1,5 @@
-/* engine_private.h - the inside of the engine, for engine.c (submit, commit, apply), engine_intake.c (what comes in)
- * and engine_out.c (what goes out). */
+/* engine_private.h - the inside of the engine, for engine.c (submit, commit, apply), engine_intake.c (what comes in),
+ * engine_trouble.c (what is not as it should be) and engine_out.c (what goes out). */
 #ifndef TOCSIN_ENGINE_PRIVATE_H
 #define TOCSIN_ENGINE_PRIVATE_H
 
@@ -67,6 +67,7 @@ struct engine {
     int64_t refused_window_boottime_ms;
     unsigned refused_in_window;
     bool started, in_effects;
+    bool conf_is_new; /* troubles of what is not configured any more are still to be cleared */
     char body[LIMIT_BODY];
 };
 
@@ -89,6 +90,15 @@ const char *engine_case(struct engine *, const char *site, enum alarm_class, enu
 bool engine_recorded(const struct engine *, uint64_t seq);
 void engine_say(const struct engine *, int level, const char *alarm, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* engine_trouble.c */
+void engine_resume_troubles(struct engine *); /* what was raised before the start */
+void engine_scan_troubles(struct engine *, int64_t now_boottime_ms);
+
+void engine_apply_ahead(struct engine *); /* what the journal has not committed in time */
+
+/* engine_start.c */
+void engine_snapshot(struct engine *);
 
 /* engine_out.c */
 void engine_effects(struct engine *);

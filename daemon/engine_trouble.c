@@ -1,0 +1,115 @@
+/* What is not as it should be: raised and cleared as events, each once. */
+#include "engine_private.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+void engine_trouble(struct engine *g, enum trouble_code code, const char *part, bool raised, const char *text)
+{
+    const struct trouble *known = board_trouble(g->board, code, part);
+    if ((known != NULL) == raised && (!raised || strncmp(known->text, text, LIMIT_TEXT - 1) == 0))
+        return;
+    struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED, .trouble = {.code = code}};
+    snprintf(e.trouble.part, sizeof e.trouble.part, "%s", part);
+    snprintf(e.trouble.text, sizeof e.trouble.text, "%s", text);
+    engine_say(g, raised ? LOG_WARNING : LOG_INFO, "", "trouble %s: %s: %s", raised ? "raised" : "cleared",
+               trouble_code_str(code), text);
+    engine_submit(g, &(struct submission){.event = &e});
+    engine_batch_end(g);
+}
+
+static void report_device(void *ctx, const struct conf_device *device, enum trouble_code code, bool raised)
+{
+    struct engine *g = ctx;
+    const struct conf_site *site = conf_device_site(g->conf, device->index);
+    char part[LIMIT_ID * 2], text[LIMIT_TEXT];
+    snprintf(part, sizeof part, "%s/%s", site->id, device->id);
+    const char *sentence = code == TROUBLE_DEVICE_SILENT    ? "says nothing"
+                           : code == TROUBLE_DEVICE_OFFLINE ? "is off line: the broker lost it"
+                           : code == TROUBLE_BATTERY        ? "has a weak battery"
+                                                            : "sent several presses that were not accepted";
+    snprintf(text, sizeof text, "device %s of site %s %s", device->id, site->id, sentence);
+    engine_trouble(g, code, part, raised, text);
+}
+
+/* The troubles of devices, and where supervision notes them. */
+static const struct {
+    enum trouble_code code;
+    size_t flag;
+} device_troubles[] = {{TROUBLE_DEVICE_SILENT, offsetof(struct supervised, silent)},
+                       {TROUBLE_DEVICE_OFFLINE, offsetof(struct supervised, offline)},
+                       {TROUBLE_BATTERY, offsetof(struct supervised, battery_low)},
+                       {TROUBLE_DEVICE_SUSPECT, offsetof(struct supervised, suspect)}};
+
+static bool *device_flag(struct engine *g, const struct conf_device *device, enum trouble_code code)
+{
+    for (size_t i = 0; i < sizeof device_troubles / sizeof *device_troubles; i++)
+        if (device_troubles[i].code == code)
+            return (bool *)((char *)&g->supervision.rows[device->index] + device_troubles[i].flag);
+    return NULL;
+}
+
+static const struct conf_device *device_of(const struct engine *g, const char *part)
+{
+    char site[LIMIT_ID * 2];
+    snprintf(site, sizeof site, "%s", part);
+    char *slash = strchr(site, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    return conf_device(g->conf, site, slash + 1);
+}
+
+/* Devices are judged anew, from what they were before; everything else is reported anew by its part. */
+void engine_resume_troubles(struct engine *g)
+{
+    for (const struct trouble *t = NULL; (t = board_next_trouble(g->board, t));) {
+        const struct conf_device *device = device_of(g, t->part);
+        bool *flag = device ? device_flag(g, device, t->code) : NULL;
+        if (flag)
+            *flag = true;
+    }
+    if (board_trouble(g->board, TROUBLE_JOURNAL, "journal"))
+        g->journal_reported = JOURNAL_DEGRADED; /* over with the first commit */
+    g->conf_is_new = true;
+}
+
+/* Is the part that it is about still there to report that it is over? */
+static bool has_part(struct engine *g, const struct trouble *t)
+{
+    switch (t->code) {
+    case TROUBLE_ENDPOINT:
+    case TROUBLE_ENDPOINT_ANSWER:
+        return conf_endpoint(g->conf, t->part) != NULL;
+    case TROUBLE_DEVICE_SILENT:
+    case TROUBLE_DEVICE_OFFLINE:
+    case TROUBLE_BATTERY:
+    case TROUBLE_DEVICE_SUSPECT:
+        return device_of(g, t->part) != NULL;
+    case TROUBLE_PLAN_EXHAUSTED:
+        return board_alarm(g->board, t->part) && board_alarm(g->board, t->part)->exhausted;
+    case TROUBLE_BROKER:
+    case TROUBLE_BROKER_SESSION:
+    case TROUBLE_SUBSCRIPTION:
+    case TROUBLE_DISK:
+    case TROUBLE_JOURNAL:
+    case TROUBLE_CLOCK:
+    case TROUBLE_CONF:
+    case TROUBLE_CAPACITY:
+    case TROUBLE_CODE_COUNT:
+        break;
+    }
+    return true;
+}
+
+/* Once a second. After a start or a reload also what is gone, as soon as all that was raised is on the board. */
+void engine_scan_troubles(struct engine *g, int64_t now_boottime_ms)
+{
+    supervision_scan(&g->supervision, g->conf, now_boottime_ms, report_device, g);
+    if (!g->conf_is_new || g->first_unapplied)
+        return;
+    g->conf_is_new = false;
+    for (const struct trouble *t = NULL; (t = board_next_trouble(g->board, t));)
+        if (!has_part(g, t))
+            engine_trouble(g, t->code, t->part, false, "it is not there any more");
+}
