@@ -292,6 +292,19 @@ void check_board(struct world *w, const char *when)
         fail(w, "%s the board is not the one that the record gives", when);
 }
 
+/* A trouble ends: none is shown of a part that is no more. */
+static void check_troubles(struct world *w)
+{
+    struct board *b = engine_board(w->engine);
+    for (const struct trouble *t = NULL; (t = board_next_trouble(b, t));) {
+        bool endpoint = t->code == TROUBLE_ENDPOINT || t->code == TROUBLE_ENDPOINT_ANSWER;
+        const struct alarm *a = t->code == TROUBLE_PLAN_EXHAUSTED ? board_alarm(b, t->part) : NULL;
+        if ((endpoint && !conf_endpoint(w->confs[w->conf], t->part)) || t->code == TROUBLE_JOURNAL ||
+            (t->code == TROUBLE_PLAN_EXHAUSTED && !(a && a->exhausted)))
+            fail(w, "the trouble %s of %s is shown for ever", trouble_code_str(t->code), t->part);
+    }
+}
+
 /* Faults have ended long ago: everything must be done. */
 void check_settled(struct world *w, bool after_closing)
 {
@@ -309,8 +322,7 @@ void check_settled(struct world *w, bool after_closing)
         if (after_closing && a->state != ALARM_CLOSED)
             fail(w, "%s was closed and is %s", a->id, alarm_state_str(a->state));
     }
-    if (board_trouble(engine_board(w->engine), TROUBLE_JOURNAL, "journal"))
-        fail(w, "the journal's trouble is still shown");
+    check_troubles(w);
     devices_settled(w);
     model_settled(w);
     if (w->deeds_waiting)
