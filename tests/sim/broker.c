@@ -1,4 +1,5 @@
-/* Between devices and the daemon: messages are lost, doubled, late and in another order; the broker forgets. */
+/* Between devices and the daemon: messages are lost, doubled, late and in another order; the broker forgets.
+ */
 #include "sim.h"
 #include <string.h>
 
@@ -56,7 +57,9 @@ void broker_from_device(struct world *w, const struct letter *given)
         in_ms = dice_between(&w->dice, 100, dice_chance(&w->dice, 2000) ? 90000 : 5000);
     plan_in(w, not_too_late(w, in_ms), arrive, 0, 0, l);
     if (faulty(w, FAULT_MESSAGE, w->rates.twice))
-        plan_in(w, not_too_late(w, in_ms) + dice_between(&w->dice, 0, dice_chance(&w->dice, 3000) ? 20000 : 30), arrive, 0, 0, l);
+        plan_in(w,
+                not_too_late(w, in_ms) + dice_between(&w->dice, 0, dice_chance(&w->dice, 3000) ? 20000 : 30),
+                arrive, 0, 0, l);
 }
 
 /* The daemon subscribes anew: what the broker kept, what was retained, and what was never acknowledged. */

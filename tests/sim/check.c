@@ -1,4 +1,5 @@
-/* What must hold after each step, looked at from inside; and that the record alone gives the board that lives. */
+/* What must hold after each step, looked at from inside; and that the record alone gives the board that
+ * lives. */
 #include "codec/event_json.h"
 #include "sim.h"
 #include <jansson.h>
@@ -18,7 +19,8 @@ static void check_deadline(struct world *w, const struct alarm *a)
         has = a->mode == MODE_TEST ? due[DEADLINE_TEST] : due[DEADLINE_ANSWER];
         break;
     case ALARM_ACKNOWLEDGED:
-        has = a->mode == MODE_TEST ? due[DEADLINE_TEST] : due[DEADLINE_COMING] || a->plan.coming_timeout_s == 0;
+        has =
+            a->mode == MODE_TEST ? due[DEADLINE_TEST] : due[DEADLINE_COMING] || a->plan.coming_timeout_s == 0;
         break;
     case ALARM_COMING:
     case ALARM_ON_SCENE:
@@ -54,7 +56,8 @@ static void check_deliveries(struct world *w, const struct alarm *a)
         if (d->step <= a->step && d->wanted_version == 0 && a->state != ALARM_CLOSED)
             fail(w, "%s: %s was never asked for, its step has come", a->id, d->endpoint);
         if (owes && d->sending_version && there && !endpoints_trying(w, a->id, number))
-            fail(w, "%s: %s is thought to be on its way to %s, but nobody tries", a->id, d->endpoint, d->endpoint);
+            fail(w, "%s: %s is thought to be on its way to %s, but nobody tries", a->id, d->endpoint,
+                 d->endpoint);
         bool gathers = a->gather_due_clock_ms && a->gather_due_clock_ms >= w->now_ms + w->clock_now_ms - 10;
         if (owes && !d->sending_version && there && !gathers && !a->fresh && w->clock_known)
             fail(w, "%s: %s is owed something, and nothing will bring it", a->id, d->endpoint);
@@ -79,7 +82,8 @@ static void check_presses(struct world *w, const struct alarm *a)
         for (const struct press *q = board_press(engine_board(w->engine), p->next); q;
              q = board_press(engine_board(w->engine), q->next))
             if (p->n == q->n && strcmp(p->device, q->device) == 0 && strcmp(p->epoch, q->epoch) == 0)
-                fail(w, "%s holds the press %s %s %llu twice", a->id, p->device, p->epoch, (unsigned long long)p->n);
+                fail(w, "%s holds the press %s %s %llu twice", a->id, p->device, p->epoch,
+                     (unsigned long long)p->n);
     }
     if (count != a->press_count)
         fail(w, "%s says %u presses and lists %u", a->id, a->press_count, count);
@@ -89,8 +93,8 @@ static void check_presses(struct world *w, const struct alarm *a)
 static void check_alone(struct world *w, const struct alarm *a)
 {
     for (struct alarm *b = NULL; (b = board_next_alarm(engine_board(w->engine), b));)
-        if (b != a && a->state != ALARM_CLOSED && b->state != ALARM_CLOSED && a->class == b->class && a->mode == b->mode &&
-            strcmp(a->site, b->site) == 0)
+        if (b != a && a->state != ALARM_CLOSED && b->state != ALARM_CLOSED && a->class == b->class &&
+            a->mode == b->mode && strcmp(a->site, b->site) == 0)
             fail(w, "%s and %s are one case", a->id, b->id);
 }
 
@@ -120,7 +124,8 @@ void check_step(struct world *w)
             check_presses(w, a);
         }
         if (open != board_counts(engine_board(w->engine)).alarms_open)
-            fail(w, "the board counts %u open alarms and has %u", board_counts(engine_board(w->engine)).alarms_open, open);
+            fail(w, "the board counts %u open alarms and has %u",
+                 board_counts(engine_board(w->engine)).alarms_open, open);
         uint32_t kept = board_counts(engine_board(w->engine)).alarms_kept;
         if (kept < w->kept_before)
             mark(w, MARK_forgotten);
@@ -164,10 +169,11 @@ static void check_device_receipt(struct world *w, const char *site, const char *
         return;
     const struct truth *t = &w->truths[number];
     if (strcmp(stage, "refused") == 0 ? t->refused_seq == 0 : t->seq == 0)
-        fail(w, "%s/%s was answered \"%s\" for %s %llu, which the journal does not have so", site, device, stage, epoch,
-             (unsigned long long)n);
+        fail(w, "%s/%s was answered \"%s\" for %s %llu, which the journal does not have so", site, device,
+             stage, epoch, (unsigned long long)n);
     if (alarm && !stage_recorded(w, alarm, stage))
-        fail(w, "%s/%s was told \"%s\" about %s, which the journal does not have", site, device, stage, alarm);
+        fail(w, "%s/%s was told \"%s\" about %s, which the journal does not have", site, device, stage,
+             alarm);
 }
 
 static void check_site_state(struct world *w, json_t *root)
@@ -216,21 +222,22 @@ static void put(struct text *t, const char *format, ...)
 
 static void describe_alarm(struct text *t, struct board *b, const struct alarm *a)
 {
-    put(t, "%s %s %d %d %s %s v%u j%u s%u r%u a%x x%d c%u ", a->id, a->site, a->class, a->mode, kind_str(a->kind),
-        alarm_state_str(a->state), a->version, a->joined_version, a->step, a->rounds, a->acked, a->exhausted, a->cancels);
+    put(t, "%s %s %d %d %s %s v%u j%u s%u r%u a%x x%d c%u ", a->id, a->site, a->class, a->mode,
+        kind_str(a->kind), alarm_state_str(a->state), a->version, a->joined_version, a->step, a->rounds,
+        a->acked, a->exhausted, a->cancels);
     for (unsigned k = 0; k < DEADLINE_COUNT; k++)
         put(t, "%lld ", (long long)a->due_clock_ms[k]);
-    put(t, "%s %s %s %s %s %lld %llu\n", change_str(a->change), a->acknowledged_by, a->coming_by, a->on_scene_by,
-        a->closed_by, (long long)a->opened_at_ms, (unsigned long long)a->last_seq);
+    put(t, "%s %s %s %s %s %lld %llu\n", change_str(a->change), a->acknowledged_by, a->coming_by,
+        a->on_scene_by, a->closed_by, (long long)a->opened_at_ms, (unsigned long long)a->last_seq);
     for (unsigned i = 0; i < a->delivery_count; i++) {
         const struct delivery *d = &a->deliveries[i];
         enum delivery_state state = d->state == DELIVERY_SENT ? DELIVERY_PENDING : d->state;
-        put(t, "  %s %d w%u t%u/%u %s %u\n", d->endpoint, d->step, d->wanted_version, d->told_version, d->told_presses,
-            delivery_state_str(state), d->attempts);
+        put(t, "  %s %d w%u t%u/%u %s %u\n", d->endpoint, d->step, d->wanted_version, d->told_version,
+            d->told_presses, delivery_state_str(state), d->attempts);
     }
     for (const struct press *p = board_press(b, a->press_first); p; p = board_press(b, p->next))
-        put(t, "  %s %s %llu %s %x %llu\n", p->device, p->epoch, (unsigned long long)p->n, kind_str(p->kind), p->oddities,
-            (unsigned long long)p->seq);
+        put(t, "  %s %s %llu %s %x %llu\n", p->device, p->epoch, (unsigned long long)p->n, kind_str(p->kind),
+            p->oddities, (unsigned long long)p->seq);
 }
 
 static int by_text(const void *a, const void *b)

@@ -11,13 +11,15 @@ const unsigned char device_key[32] = "a key that everybody here knows";
 const char *const endpoint_names[ENDPOINTS] = {"police", "bureau", "guard", "night"};
 
 static const char head[] =
-    "daemon: {name: sim, state_dir: ., journal_key_file: journal.key, http_listen: '127.0.0.1:0', record_wait_ms: 50, "
+    "daemon: {name: sim, state_dir: ., journal_key_file: journal.key, http_listen: '127.0.0.1:0', "
+    "record_wait_ms: 50, "
     "gather_ms: %u, test_close_s: 30, stale_press_s: 60}\n"
     "broker: {address: 127.0.0.1, port: 1883, client_id: tocsin}\n"
     "accounts: [{id: desk, name: D, role: police, token_hashes: ['sha256:%064x']}]\n"
     "endpoints:\n"
     "  - {id: police, name: P, role: police, urls: ['http://127.0.0.1:9/p']}\n"
-    "  - {id: bureau, name: B, role: bureau, urls: ['http://127.0.0.1:9/b'], tests: true, drills: true, troubles: true}\n"
+    "  - {id: bureau, name: B, role: bureau, urls: ['http://127.0.0.1:9/b'], tests: true, drills: true, "
+    "troubles: true}\n"
     "  - {id: night, name: N, role: police, urls: ['http://127.0.0.1:9/n'], confirm: echo}\n"
     "%s"
     "plans:\n%s";
@@ -28,29 +30,38 @@ static const char guard[] =
 /* The school, the campus, the small one; in three versions. */
 static const char *const plans[CONFS] = {
     "  - {id: school, steps: [{answer_timeout_s: 15, endpoints: [police, bureau]}, {answer_timeout_s: 20, "
-    "endpoints: [guard]}, {answer_timeout_s: 25, endpoints: [night]}], acks_needed: [police], coming_timeout_s: 40}\n"
+    "endpoints: [guard]}, {answer_timeout_s: 25, endpoints: [night]}], acks_needed: [police], "
+    "coming_timeout_s: 40}\n"
     "  - {id: campus, steps: [{answer_timeout_s: 10, endpoints: [police, night]}, {answer_timeout_s: 10, "
     "endpoints: [bureau, guard]}], acks_needed: [police, bureau], coming_timeout_s: 0}\n"
     "  - {id: small, steps: [{answer_timeout_s: 30, endpoints: [night, bureau]}], acks_needed: [police], "
     "coming_timeout_s: 30}\n",
     "  - {id: school, steps: [{answer_timeout_s: 25, endpoints: [police]}, {answer_timeout_s: 5, "
     "endpoints: [bureau]}], acks_needed: [police], coming_timeout_s: 20}\n"
-    "  - {id: campus, steps: [{answer_timeout_s: 40, endpoints: [night, police, bureau]}], acks_needed: [police], "
+    "  - {id: campus, steps: [{answer_timeout_s: 40, endpoints: [night, police, bureau]}], acks_needed: "
+    "[police], "
     "coming_timeout_s: 15}\n"
-    "  - {id: small, steps: [{answer_timeout_s: 12, endpoints: [bureau]}, {answer_timeout_s: 12, endpoints: [night]}], "
+    "  - {id: small, steps: [{answer_timeout_s: 12, endpoints: [bureau]}, {answer_timeout_s: 12, endpoints: "
+    "[night]}], "
     "acks_needed: [bureau], coming_timeout_s: 30}\n",
-    "  - {id: school, steps: [{answer_timeout_s: 8, endpoints: [guard]}, {answer_timeout_s: 8, endpoints: [police, "
+    "  - {id: school, steps: [{answer_timeout_s: 8, endpoints: [guard]}, {answer_timeout_s: 8, endpoints: "
+    "[police, "
     "bureau, night]}], acks_needed: [police], coming_timeout_s: 25}\n"
-    "  - {id: campus, steps: [{answer_timeout_s: 20, endpoints: [police]}, {answer_timeout_s: 20, endpoints: [night]}, "
+    "  - {id: campus, steps: [{answer_timeout_s: 20, endpoints: [police]}, {answer_timeout_s: 20, endpoints: "
+    "[night]}, "
     "{answer_timeout_s: 20, endpoints: [bureau, guard]}], acks_needed: [police], coming_timeout_s: 60}\n"
-    "  - {id: small, steps: [{answer_timeout_s: 18, endpoints: [police, guard, night, bureau]}], acks_needed: [police, "
+    "  - {id: small, steps: [{answer_timeout_s: 18, endpoints: [police, guard, night, bureau]}], "
+    "acks_needed: [police, "
     "guard], coming_timeout_s: 0}\n",
 };
 
 static const char site[] =
-    "  - id: s%d\n    name: Site %d\n    address: A\n    plan: %s\n    keys_file: keys\n    zones: [{id: z1, name: Z1}, "
-    "{id: z2, name: Z2}]\n    devices: [{id: d1, zone: z1, silent_after_s: 20}, {id: d2, zone: z2, silent_after_s: 0, "
-    "kind: panic%s}, {id: d3, zone: z1, silent_after_s: 0}, {id: d4, silent_after_s: 0, puback: after_commit}, {id: odd, "
+    "  - id: s%d\n    name: Site %d\n    address: A\n    plan: %s\n    keys_file: keys\n    zones: [{id: z1, "
+    "name: Z1}, "
+    "{id: z2, name: Z2}]\n    devices: [{id: d1, zone: z1, silent_after_s: 20}, {id: d2, zone: z2, "
+    "silent_after_s: 0, "
+    "kind: panic%s}, {id: d3, zone: z1, silent_after_s: 0}, {id: d4, silent_after_s: 0, puback: "
+    "after_commit}, {id: odd, "
     "zone: z2, silent_after_s: 0, kind: intrusion}, {id: stolen, silent_after_s: 0, disabled: true}]\n";
 
 static void write_file(const char *folder, const char *name, const char *text)
@@ -68,7 +79,8 @@ static struct conf *load(const char *folder, int number)
     static const char *const plan_of[SITES] = {"school", "campus", "small"};
     static const unsigned gather_ms[CONFS] = {100, 500, 0};
     char text[8192], path[300];
-    int size = snprintf(text, sizeof text, head, gather_ms[number], 1, number == 1 ? "" : guard, plans[number]);
+    int size =
+        snprintf(text, sizeof text, head, gather_ms[number], 1, number == 1 ? "" : guard, plans[number]);
     size += snprintf(text + size, sizeof text - (size_t)size, "sites:\n");
     for (int i = 0; i < SITES; i++)
         size += snprintf(text + size, sizeof text - (size_t)size, site, i + 1, i + 1, plan_of[i],

@@ -22,9 +22,10 @@ void daemon_perhaps_die(struct world *w, enum mark m)
     if (!faulty(w, FAULT_DEATH, w->starting ? per_10000 * 4 : per_10000))
         return;
     mark(w, w->starting ? MARK_die_while_starting : m);
-    daemon_die(w, w->starting ? "while starting" : m == MARK_die_before_commit ? "before the commit"
-                                               : m == MARK_die_after_commit  ? "after the commit"
-                                                                             : "in the middle of it");
+    daemon_die(w, w->starting                   ? "while starting"
+                  : m == MARK_die_before_commit ? "before the commit"
+                  : m == MARK_die_after_commit  ? "after the commit"
+                                                : "in the middle of it");
 }
 
 /* Takes the dead daemon away. Nothing of it reaches the disk any more. */
@@ -42,7 +43,8 @@ void daemon_bury(struct world *w)
     endpoints_forget(w);
     model_died(w);
     w->deeds_waiting = 0;
-    int64_t pause_ms = dice_chance(&w->dice, 8000) ? dice_between(&w->dice, 20, 2000) : dice_between(&w->dice, 2000, 60000);
+    int64_t pause_ms =
+        dice_chance(&w->dice, 8000) ? dice_between(&w->dice, 20, 2000) : dice_between(&w->dice, 2000, 60000);
     plan_in(w, w->calm ? 500 : pause_ms, start, 0, 0, NULL);
 }
 
@@ -119,11 +121,13 @@ static void port_applied(void *ctx, const struct event *e, const char *line, siz
         return;
     if (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_ANSWER)
         mark(w, a->exhausted ? MARK_exhausted : MARK_escalated);
-    if (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_COMING && a->change == CHANGE_REOPENED)
+    if (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_COMING &&
+        a->change == CHANGE_REOPENED)
         mark(w, MARK_reopened_by_time);
     if (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_TEST && a->state == ALARM_CLOSED)
         mark(w, MARK_test_closed_itself);
-    if (e->type == EVENT_DELIVERY_RESULT && a->change == CHANGE_ESCALATED && e->delivery.outcome == OUTCOME_REFUSED)
+    if (e->type == EVENT_DELIVERY_RESULT && a->change == CHANGE_ESCALATED &&
+        e->delivery.outcome == OUTCOME_REFUSED)
         mark(w, MARK_refused_by_all);
     if (e->type == EVENT_PRESS_RECEIVED && a->change == CHANGE_REOPENED)
         mark(w, MARK_reopened_by_press);
@@ -201,8 +205,8 @@ void daemon_after(struct world *w)
 
 /* Start. */
 
-/* How far a start may be from the time that really passed: within one boot not at all; over a reboot as far as somebody
- * has set the wall clock meanwhile. Told to the model before the daemon starts. */
+/* How far a start may be from the time that really passed: within one boot not at all; over a reboot as far
+ * as somebody has set the wall clock meanwhile. Told to the model before the daemon starts. */
 static void expect_clock(struct world *w)
 {
     uint64_t size = w->disk.count;
@@ -245,15 +249,25 @@ static void note_overdue(struct world *w)
     if (w->disk.count > 0)
         clock_ms = w->facts[w->disk.count - 1].clock_ms;
     for (struct alarm *a = NULL; (a = board_next_alarm(engine_board(w->engine), a));)
-        if (a->due_clock_ms[DEADLINE_ANSWER] && a->due_clock_ms[DEADLINE_ANSWER] < clock_ms + w->now_ms - w->down_since_ms)
+        if (a->due_clock_ms[DEADLINE_ANSWER] &&
+            a->due_clock_ms[DEADLINE_ANSWER] < clock_ms + w->now_ms - w->down_since_ms)
             mark(w, MARK_overdue_at_start);
 }
 
 static void start(struct world *w, const struct happening *h)
 {
     char error[LIMIT_TEXT] = "", boot[16];
-    const struct engine_ports ports = {w,          port_wall,    port_boottime, port_tell, port_cancel, port_publish,
-                                       port_release, port_wake_at, port_applied,  port_log,  port_random};
+    const struct engine_ports ports = {w,
+                                       port_wall,
+                                       port_boottime,
+                                       port_tell,
+                                       port_cancel,
+                                       port_publish,
+                                       port_release,
+                                       port_wake_at,
+                                       port_applied,
+                                       port_log,
+                                       port_random};
     if (w->up)
         return; /* calm has started it already */
     assert(!w->engine && !w->journal);
@@ -350,7 +364,9 @@ static void reboot(struct world *w)
 
 static void disk_changes(struct world *w, const struct happening *h)
 {
-    w->disk.mood = faulty(w, FAULT_DISK, 4000) ? (enum disk_mood)dice_between(&w->dice, DISK_FAILING, DISK_SLOW) : DISK_GOOD;
+    w->disk.mood = faulty(w, FAULT_DISK, 4000)
+                       ? (enum disk_mood)dice_between(&w->dice, DISK_FAILING, DISK_SLOW)
+                       : DISK_GOOD;
     say(w, "disk      is %s now", (const char *[]){"good", "failing", "full", "slow"}[w->disk.mood]);
     if (!w->calm)
         plan_in(w, dice_between(&w->dice, 1000, 40000), disk_changes, 0, 0, NULL);

@@ -24,11 +24,13 @@ static uint64_t device_ms(const struct world *w)
 
 static int truth_of_waiting(struct world *w, struct device *d, const struct button_waiting *p)
 {
-    static const enum mode modes[] = {[BUTTON_REAL] = MODE_REAL, [BUTTON_DRILL] = MODE_DRILL, [BUTTON_TEST] = MODE_TEST};
+    static const enum mode modes[] = {
+        [BUTTON_REAL] = MODE_REAL, [BUTTON_DRILL] = MODE_DRILL, [BUTTON_TEST] = MODE_TEST};
     int known = truth_find(w, d->site, d->id, p->epoch, p->n);
     if (known >= 0)
         return known;
-    struct truth t = {.n = p->n, .mode = modes[p->mode], .alarms = true, .by_button = true, .may_refuse = d->may_refuse};
+    struct truth t = {
+        .n = p->n, .mode = modes[p->mode], .alarms = true, .by_button = true, .may_refuse = d->may_refuse};
     snprintf(t.site, sizeof t.site, "%s", d->site);
     snprintf(t.device, sizeof t.device, "%s", d->id);
     snprintf(t.epoch, sizeof t.epoch, "%s", p->epoch);
@@ -181,7 +183,8 @@ void devices_press(struct world *w, int number, const char *kind, enum mode mode
     if (d->off)
         return;
     uint64_t n = button_press(&d->button, kind, modes[mode], device_ms(w));
-    say(w, "button    %s/%s is pressed: %s %s (%llu)", d->site, d->id, mode_str(mode), kind, (unsigned long long)n);
+    say(w, "button    %s/%s is pressed: %s %s (%llu)", d->site, d->id, mode_str(mode), kind,
+        (unsigned long long)n);
     for (unsigned i = 0; i < d->button.waiting_count; i++)
         truth_of_waiting(w, d, &d->button.waiting[i]);
     look(d);
@@ -189,7 +192,8 @@ void devices_press(struct world *w, int number, const char *kind, enum mode mode
 
 static void press(struct world *w, const struct happening *h)
 {
-    static const char *const kinds[] = {"panic", "panic", "panic", "attack", "fire", "medical", "intrusion", "generic"};
+    static const char *const kinds[] = {"panic", "panic",   "panic",     "attack",
+                                        "fire",  "medical", "intrusion", "generic"};
     if (w->calm)
         return;
     uint32_t which = dice_below(&w->dice, BUTTONS), kind = dice_below(&w->dice, sizeof kinds / sizeof *kinds);
@@ -210,7 +214,8 @@ static void storm(struct world *w, const struct happening *h)
         return;
     say(w, "people    press everywhere");
     for (int i = 0; i < 60; i++)
-        plan_in(w, dice_between(&w->dice, 0, 20000), press_in_storm, 0, (int)dice_below(&w->dice, BUTTONS), NULL);
+        plan_in(w, dice_between(&w->dice, 0, 20000), press_in_storm, 0, (int)dice_below(&w->dice, BUTTONS),
+                NULL);
 }
 
 void devices_init(struct world *w)
@@ -222,7 +227,8 @@ void devices_init(struct world *w)
         snprintf(d->site, sizeof d->site, "s%d", i / DEVICES_A_SITE + 1);
         snprintf(d->id, sizeof d->id, "d%d", i % DEVICES_A_SITE + 1);
         d->skew_ms = dice_chance(&w->dice, 2000) ? dice_between(&w->dice, -1000000, 1000000) : 0;
-        d->may_refuse = strcmp(d->site, "s2") == 0 && strcmp(d->id, "d2") == 0; /* disabled in one configuration */
+        d->may_refuse =
+            strcmp(d->site, "s2") == 0 && strcmp(d->id, "d2") == 0; /* disabled in one configuration */
         plan_in(w, dice_between(&w->dice, 0, 5000), power_on, 0, 0, d);
         d->off = true;
     }
@@ -244,7 +250,7 @@ void devices_settled(struct world *w)
     for (int i = 0; i < BUTTONS; i++) {
         const struct device *d = &w->devices[i];
         if (!d->off && button_waiting(&d->button))
-            fail(w, "button %s/%s still has no receipt for %s %llu", d->site, d->id, d->button.waiting[0].epoch,
-                 (unsigned long long)d->button.waiting[0].n);
+            fail(w, "button %s/%s still has no receipt for %s %llu", d->site, d->id,
+                 d->button.waiting[0].epoch, (unsigned long long)d->button.waiting[0].n);
     }
 }

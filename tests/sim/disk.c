@@ -1,5 +1,5 @@
-/* A store around the one in memory that fails as disks do: a commit may be there although it failed, a crash may come
- * before or after it, the newest snapshot may be gone. What it says OK to stays for ever. */
+/* A store around the one in memory that fails as disks do: a commit may be there although it failed, a crash
+ * may come before or after it, the newest snapshot may be gone. What it says OK to stays for ever. */
 #include "sim.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +21,13 @@ static void disk_close(struct store *s)
 
 static bool fails(struct disk *d)
 {
-    static const uint32_t extra[] = {[DISK_GOOD] = 0, [DISK_FAILING] = 6000, [DISK_FULL] = 10000, [DISK_SLOW] = 0};
+    static const uint32_t extra[] = {
+        [DISK_GOOD] = 0, [DISK_FAILING] = 6000, [DISK_FULL] = 10000, [DISK_SLOW] = 0};
     return faulty(d->world, FAULT_DISK, d->world->rates.commit_fails + extra[d->mood]);
 }
 
-static enum store_answer disk_append(struct store *s, const struct store_head *expected, const struct store_batch *b,
-                                     char error[LIMIT_TEXT])
+static enum store_answer disk_append(struct store *s, const struct store_head *expected,
+                                     const struct store_batch *b, char error[LIMIT_TEXT])
 {
     struct disk *d = (struct disk *)s;
     struct world *w = d->world;
@@ -54,7 +55,8 @@ static enum store_answer disk_append(struct store *s, const struct store_head *e
     return d->mood == DISK_FULL ? STORE_FULL : STORE_FAILED;
 }
 
-static bool disk_read(struct store *s, uint64_t from_seq, store_line_fn *line, void *ctx, char error[LIMIT_TEXT])
+static bool disk_read(struct store *s, uint64_t from_seq, store_line_fn *line, void *ctx,
+                      char error[LIMIT_TEXT])
 {
     struct disk *d = (struct disk *)s;
     return d->memory->read(d->memory, from_seq, line, ctx, error);

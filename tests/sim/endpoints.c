@@ -1,5 +1,6 @@
-/* The dispatcher after the contract of daemon/io/dispatch_http.h, and the endpoints behind it: good, slow, dead, reset
- * after they have read it, answering nonsense, refusing, acknowledging, a different thing each time. */
+/* The dispatcher after the contract of daemon/io/dispatch_http.h, and the endpoints behind it: good, slow,
+ * dead, reset after they have read it, answering nonsense, refusing, acknowledging, a different thing each
+ * time. */
 #include "sim.h"
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,17 @@
 #define AGAIN_MS 30000
 #define RESULT_MS 200 /* a last result reaches the board within record_wait_ms and a turn of the loop */
 
-enum mood { MOOD_GOOD, MOOD_SLOW, MOOD_DEAD, MOOD_RESET, MOOD_LYING, MOOD_REFUSING, MOOD_ACKNOWLEDGING, MOOD_FLAPPING, MOOD_COUNT };
+enum mood {
+    MOOD_GOOD,
+    MOOD_SLOW,
+    MOOD_DEAD,
+    MOOD_RESET,
+    MOOD_LYING,
+    MOOD_REFUSING,
+    MOOD_ACKNOWLEDGING,
+    MOOD_FLAPPING,
+    MOOD_COUNT
+};
 
 struct endpoint {
     enum mood mood;
@@ -147,11 +158,12 @@ void endpoints_tell(struct world *w, struct engine_telling *e)
         fail(w, "an endpoint that never was is told: %s", e->endpoint);
     if (!configured(w, number)) { /* as main.c does it */
         mark(w, MARK_endpoint_gone);
-        engine_result(w->engine, &(struct engine_result){.id = t->id,
-                                                         .endpoint = endpoint_names[number],
-                                                         .attempt = 1,
-                                                         .outcome = OUTCOME_FAILED,
-                                                         .text = "this endpoint is not in the configuration any more"});
+        engine_result(w->engine,
+                      &(struct engine_result){.id = t->id,
+                                              .endpoint = endpoint_names[number],
+                                              .attempt = 1,
+                                              .outcome = OUTCOME_FAILED,
+                                              .text = "this endpoint is not in the configuration any more"});
         return;
     }
     say(w, "daemon    tells %s: %s", endpoint_names[number], t->id);
@@ -172,8 +184,8 @@ void endpoints_forget(struct world *w)
     w->tellings = NULL;
 }
 
-/* True when the dispatcher has something of this alarm for this endpoint, under way or waiting for its next attempt, or
- * has just reported its end. */
+/* True when the dispatcher has something of this alarm for this endpoint, under way or waiting for its next
+ * attempt, or has just reported its end. */
 bool endpoints_trying(struct world *w, const char *alarm, int endpoint)
 {
     struct telling **link = &w->tellings;
@@ -194,7 +206,8 @@ bool endpoints_trying(struct world *w, const char *alarm, int endpoint)
 
 static void change_mood(struct world *w, const struct happening *h)
 {
-    static const char *const names[] = {"good", "slow", "dead", "reset", "lying", "refusing", "acknowledging", "flapping"};
+    static const char *const names[] = {"good",  "slow",     "dead",          "reset",
+                                        "lying", "refusing", "acknowledging", "flapping"};
     struct endpoint *e = &w->endpoints[h->a];
     if (w->calm)
         return;
@@ -204,7 +217,8 @@ static void change_mood(struct world *w, const struct happening *h)
     say(w, "endpoint  %s is %s now", endpoint_names[h->a], names[e->mood]);
     plan_in(w, dice_between(&w->dice, 2000, 60000), change_mood, 0, h->a, NULL);
     if (w->up && !w->stopping && configured(w, h->a) && was_dead != (e->mood == MOOD_DEAD))
-        engine_trouble(w->engine, TROUBLE_ENDPOINT, endpoint_names[h->a], !was_dead, "the endpoint does not answer");
+        engine_trouble(w->engine, TROUBLE_ENDPOINT, endpoint_names[h->a], !was_dead,
+                       "the endpoint does not answer");
 }
 
 void endpoints_init(struct world *w)

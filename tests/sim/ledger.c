@@ -9,7 +9,8 @@ int truth_find(struct world *w, const char *site, const char *device, const char
 {
     for (int i = w->truth_count - 1; i >= 0; i--) {
         const struct truth *t = &w->truths[i];
-        if (t->n == n && strcmp(t->epoch, epoch) == 0 && strcmp(t->device, device) == 0 && strcmp(t->site, site) == 0)
+        if (t->n == n && strcmp(t->epoch, epoch) == 0 && strcmp(t->device, device) == 0 &&
+            strcmp(t->site, site) == 0)
             return i;
     }
     return -1;
@@ -51,14 +52,15 @@ static void keep_press(struct world *w, const struct event *e, struct fact *f)
     f->truth = truth_of(w, e);
     if (f->truth < 0) {
         if (e->press.has_identity)
-            fail(w, "event %llu accepts %s/%s %s %llu, which nobody pressed", (unsigned long long)e->seq, e->press.site,
-                 e->press.device, e->press.epoch, (unsigned long long)e->press.n);
+            fail(w, "event %llu accepts %s/%s %s %llu, which nobody pressed", (unsigned long long)e->seq,
+                 e->press.site, e->press.device, e->press.epoch, (unsigned long long)e->press.n);
         mark(w, MARK_press_without_identity);
         return;
     }
     struct truth *t = &w->truths[f->truth];
     if (!t->alarms && t->kind != KIND_CANCEL)
-        fail(w, "event %llu accepts a press of %s/%s that is not genuine", (unsigned long long)e->seq, t->site, t->device);
+        fail(w, "event %llu accepts a press of %s/%s that is not genuine", (unsigned long long)e->seq,
+             t->site, t->device);
     if (t->mode != e->press.mode)
         fail(w, "event %llu takes a %s press for a %s one", (unsigned long long)e->seq, mode_str(t->mode),
              mode_str(e->press.mode));
@@ -75,8 +77,8 @@ static void keep_press(struct world *w, const struct event *e, struct fact *f)
     if (t->kind == KIND_CANCEL)
         mark(w, MARK_press_cancel);
     for (const struct worry *y = w->worries; y; y = y->next)
-        if (y->closing && strcmp(y->site, t->site) == 0 && y->class == kind_class(t->kind) && y->mode == t->mode &&
-            strcmp(y->id, t->alarm) != 0)
+        if (y->closing && strcmp(y->site, t->site) == 0 && y->class == kind_class(t->kind) &&
+            y->mode == t->mode && strcmp(y->id, t->alarm) != 0)
             mark(w, MARK_press_after_closing);
 }
 
@@ -100,7 +102,8 @@ static void keep_refusal(struct world *w, const struct event *e, struct fact *f)
     t->refused_seq = e->seq;
 }
 
-/* The daemon's clock goes on over every start as time really passed, but for what was done to the wall clock. */
+/* The daemon's clock goes on over every start as time really passed, but for what was done to the wall clock.
+ */
 static void keep_start(struct world *w, const struct event *e, struct fact *f)
 {
     int64_t ahead_ms = e->clock_ms - w->up_since_ms;
@@ -116,7 +119,8 @@ void ledger_keep(struct world *w, uint64_t seq, const char *line, size_t size)
     struct event e;
     char why[LIMIT_TEXT];
     if (seq != w->disk.count + 1)
-        fail(w, "the journal got event %llu after %llu", (unsigned long long)seq, (unsigned long long)w->disk.count);
+        fail(w, "the journal got event %llu after %llu", (unsigned long long)seq,
+             (unsigned long long)w->disk.count);
     if (!event_decode(line, size, &e, why))
         fail(w, "the journal got an event that cannot be read: %s", why);
     if (seq > w->fact_size) {

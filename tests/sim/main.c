@@ -16,8 +16,9 @@ static const char *const mark_names[MARK_COUNT] = {
 #include "marks.def"
 #undef MARK
 };
-static const char *const fault_names[FAULT_COUNT] = {"death",  "reboot",   "clock",  "disk",     "message", "broker",
-                                                     "button", "endpoint", "reload", "stranger", "storm",   "people"};
+static const char *const fault_names[FAULT_COUNT] = {"death",   "reboot",   "clock",  "disk",
+                                                     "message", "broker",   "button", "endpoint",
+                                                     "reload",  "stranger", "storm",  "people"};
 
 struct options {
     uint64_t first, count;
@@ -53,8 +54,9 @@ static bool run(uint64_t seed, unsigned without, bool trace, char *why, size_t s
     }
     alarm(0);
     snprintf(why, size, "at %lld.%03lld s: %s", (long long)(w->now_ms / 1000), (long long)(w->now_ms % 1000),
-             number == SIGALRM ? "the daemon's code does not come back"
-             : number == SIGABRT ? "an assertion failed" : "a crash in the daemon's code");
+             number == SIGALRM   ? "the daemon's code does not come back"
+             : number == SIGABRT ? "an assertion failed"
+                                 : "a crash in the daemon's code");
     return false; /* the world is left as it is: nothing in it can be trusted */
 }
 
@@ -132,8 +134,10 @@ static int finish(const struct options *o, const struct sum *sum, double seconds
     double per_minute = seconds > 0 ? (double)sum->seeds * 60 / seconds : 0;
     unsigned missing = 0;
     if (o->json) {
-        printf("{\"seeds\":%llu,\"failures\":%llu,\"seeds_per_minute\":%.0f,\"happenings\":%llu,\"first_failure\":",
-               (unsigned long long)sum->seeds, (unsigned long long)sum->failures, per_minute, (unsigned long long)happened);
+        printf("{\"seeds\":%llu,\"failures\":%llu,\"seeds_per_minute\":%.0f,\"happenings\":%llu,\"first_"
+               "failure\":",
+               (unsigned long long)sum->seeds, (unsigned long long)sum->failures, per_minute,
+               (unsigned long long)happened);
         printf(sum->failures ? "%llu" : "null", (unsigned long long)sum->first_failure);
         printf(",\"marks_missing\":[");
         missing = marks_missing(stdout, "\"", ",");
@@ -141,8 +145,9 @@ static int finish(const struct options *o, const struct sum *sum, double seconds
     } else if (!o->one) {
         for (int i = 0; i < MARK_COUNT; i++)
             printf("%12llu  %s\n", (unsigned long long)marks[i], mark_names[i]);
-        printf("%llu seeds, %llu failures, %.0f seeds a minute, %llu happenings\n", (unsigned long long)sum->seeds,
-               (unsigned long long)sum->failures, per_minute, (unsigned long long)happened);
+        printf("%llu seeds, %llu failures, %.0f seeds a minute, %llu happenings\n",
+               (unsigned long long)sum->seeds, (unsigned long long)sum->failures, per_minute,
+               (unsigned long long)happened);
         printf("never met: ");
         missing = marks_missing(stdout, "", " ");
         printf("%s\n", missing ? "" : "nothing");
@@ -166,29 +171,52 @@ static void usage(FILE *to)
     fputs("usage: run [--seeds N] [--first S] [--file FILE] [--stop] [--shrink] [--json]\n"
           "       run --seed S [--trace] [--without FAULT]...\n\n"
           "--stop: end at the first failure. --shrink: find out which faults a failure needs.\n"
-          "faults: death reboot clock disk message broker button endpoint reload stranger storm people\n", to);
+          "faults: death reboot clock disk message broker button endpoint reload stranger storm people\n",
+          to);
 }
 
 static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option long_options[] = {
-        {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'},   {"seed", 1, NULL, 's'},  {"trace", 0, NULL, 't'},
-        {"json", 0, NULL, 'j'},  {"without", 1, NULL, 'w'}, {"stop", 0, NULL, 'x'},  {"shrink", 0, NULL, 'k'},
+        {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'},   {"seed", 1, NULL, 's'}, {"trace", 0, NULL, 't'},
+        {"json", 0, NULL, 'j'},  {"without", 1, NULL, 'w'}, {"stop", 0, NULL, 'x'}, {"shrink", 0, NULL, 'k'},
         {"file", 1, NULL, 'i'},  {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
     *o = (struct options){.first = 1, .count = 300};
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
         switch (c) {
-        case 'n': o->count = strtoull(optarg, NULL, 10); break;
-        case 'f': o->first = strtoull(optarg, NULL, 10); break;
-        case 's': o->first = strtoull(optarg, NULL, 10); o->one = true; break;
-        case 't': o->trace = true; break;
-        case 'j': o->json = true; break;
-        case 'w': o->without |= fault_of(optarg); break;
-        case 'x': o->stop = true; break;
-        case 'k': o->shrink = true; break;
-        case 'i': o->seeds_file = optarg; break;
-        case 'h': usage(stdout); exit(0);
-        default: return false;
+        case 'n':
+            o->count = strtoull(optarg, NULL, 10);
+            break;
+        case 'f':
+            o->first = strtoull(optarg, NULL, 10);
+            break;
+        case 's':
+            o->first = strtoull(optarg, NULL, 10);
+            o->one = true;
+            break;
+        case 't':
+            o->trace = true;
+            break;
+        case 'j':
+            o->json = true;
+            break;
+        case 'w':
+            o->without |= fault_of(optarg);
+            break;
+        case 'x':
+            o->stop = true;
+            break;
+        case 'k':
+            o->shrink = true;
+            break;
+        case 'i':
+            o->seeds_file = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            return false;
         }
     if (o->one)
         o->count = 1;
@@ -219,7 +247,8 @@ int main(int argc, char **argv)
         if (!run_one(&o, o.first + i, &sum) && o.stop)
             break;
     clock_gettime(CLOCK_MONOTONIC, &to);
-    int code = finish(&o, &sum, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+    int code =
+        finish(&o, &sum, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
     for (int i = 0; i < CONFS; i++)
         conf_destroy(confs[i]);
     return code;

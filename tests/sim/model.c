@@ -1,10 +1,13 @@
-/* Who must have been told of which press by when: a second description, written without looking at the core's. It knows
- * what people pressed, what people answered, the plans, and what arrived at the endpoints; it never asks the daemon.
+/* Who must have been told of which press by when: a second description, written without looking at the
+ * core's. It knows what people pressed, what people answered, the plans, and what arrived at the endpoints;
+ * it never asks the daemon.
  *
- *  - a press that reaches the daemon is sent to every endpoint of its plan's first step within a second, unless that
- *    endpoint still owes its answer to an earlier telling of the alarm;
- *  - while nobody answers, the endpoints of each further step are told within a second of their moment, not before;
- *  - a press is only told to endpoints of its plan that want its mode, as a press of its own site, class and mode;
+ *  - a press that reaches the daemon is sent to every endpoint of its plan's first step within a second,
+ * unless that endpoint still owes its answer to an earlier telling of the alarm;
+ *  - while nobody answers, the endpoints of each further step are told within a second of their moment, not
+ * before;
+ *  - a press is only told to endpoints of its plan that want its mode, as a press of its own site, class and
+ * mode;
  *  - one webhook-id is one content;
  *  - in the end every endpoint that was due has received every press. */
 #include "core/id.h"
@@ -13,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROMPT_MS 150   /* for a case's first press: record_wait_ms, and some turns of the loop */
-#define GATHER_MS 1200  /* for those that follow */
+#define PROMPT_MS 150     /* for a case's first press: record_wait_ms, and some turns of the loop */
+#define GATHER_MS 1200    /* for those that follow */
 #define FORGET_MS 3500000 /* the last word about a closed alarm is tried for an hour */
-#define LATE_MS 1100    /* an escalation may be late by a second and a turn of the loop */
+#define LATE_MS 1100      /* an escalation may be late by a second and a turn of the loop */
 
 struct content { /* of a webhook-id */
     struct content *next;
@@ -76,7 +79,8 @@ static struct worry *open_case(struct world *w, const struct truth *t, bool *cer
     struct worry *found = NULL;
     *certain = true;
     for (struct worry *y = w->worries; y; y = y->next) {
-        if (y->closed || strcmp(y->site, t->site) != 0 || y->class != kind_class(t->kind) || y->mode != t->mode)
+        if (y->closed || strcmp(y->site, t->site) != 0 || y->class != kind_class(t->kind) ||
+            y->mode != t->mode)
             continue;
         if (y->closing || y->mode == MODE_TEST)
             *certain = false;
@@ -142,7 +146,8 @@ void model_taken(struct world *w, int truth)
         y = w->worries;
     }
     if (!certain)
-        model_nameless(w, t->site, kind_class(t->kind)); /* it joins, or opens a case that the model does not know */
+        model_nameless(w, t->site,
+                       kind_class(t->kind)); /* it joins, or opens a case that the model does not know */
     if (y && certain)
         plan_in(w, y->opener == truth ? PROMPT_MS : GATHER_MS, check_prompt, w->life, truth, y);
 }
@@ -200,8 +205,9 @@ void model_restarted(struct world *w, int64_t early_ms, int64_t late_ms)
 
 /* What endpoints are told. */
 
-static uint64_t check_presses(struct world *w, int endpoint, const char *alarm, const char *site, enum alarm_class class, enum mode mode,
-                              json_t *presses, bool recorded, bool arrives, bool *news)
+static uint64_t check_presses(struct world *w, int endpoint, const char *alarm, const char *site,
+                              enum alarm_class class, enum mode mode, json_t *presses, bool recorded,
+                              bool arrives, bool *news)
 {
     uint64_t hash = 1469598103934665603u;
     for (size_t i = 0; i < json_array_size(presses); i++) {
@@ -216,7 +222,8 @@ static uint64_t check_presses(struct world *w, int endpoint, const char *alarm, 
             continue;
         int number = truth_find(w, site, device, epoch, n);
         if (number < 0)
-            fail(w, "%s is told of a press of %s/%s that nobody made", endpoint_names[endpoint], site, device);
+            fail(w, "%s is told of a press of %s/%s that nobody made", endpoint_names[endpoint], site,
+                 device);
         struct truth *t = &w->truths[number];
         if (t->mode != mode || kind_class(t->kind) != class || (!t->alarms && t->kind != KIND_CANCEL))
             fail(w, "%s is told of a %s %s press as of a %s one", endpoint_names[endpoint], mode_str(t->mode),
@@ -249,13 +256,15 @@ static void check_head(struct world *w, json_t *journal)
     w->judged_head = size;
 }
 
-/* Whoever takes equal ids for equal contents misses nothing. `news`: it names a press that this endpoint has never received. */
+/* Whoever takes equal ids for equal contents misses nothing. `news`: it names a press that this endpoint has
+ * never received. */
 static void check_same(struct world *w, const char *id, const char *type, uint64_t presses, bool news)
 {
     for (struct content *c = w->contents; c; c = c->next)
         if (strcmp(c->id, id) == 0) {
-            bool renamed = strcmp(c->type, type) != 0 && strcmp(type, "alarm.opened") != 0 &&
-                           strcmp(c->type, "alarm.opened") != 0; /* that it had been told was never recorded */
+            bool renamed =
+                strcmp(c->type, type) != 0 && strcmp(type, "alarm.opened") != 0 &&
+                strcmp(c->type, "alarm.opened") != 0; /* that it had been told was never recorded */
             if (renamed || (c->presses != presses && news))
                 fail(w, "the webhook-id %s had another content before (%s, now %s)", id, c->type, type);
             return;
@@ -302,8 +311,9 @@ void model_told(struct world *w, int endpoint, const char *id, const char *body,
         fail(w, "%s is told of a %s", endpoint_names[endpoint], mode_str(mode));
     bool news = false;
     const char *id_of_alarm = json_string_value(json_object_get(alarm, "id"));
-    uint64_t presses = check_presses(w, endpoint, id_of_alarm, site, class, mode, json_object_get(data, "presses"),
-                                     json_is_true(json_object_get(data, "recorded")), arrives, &news);
+    uint64_t presses =
+        check_presses(w, endpoint, id_of_alarm, site, class, mode, json_object_get(data, "presses"),
+                      json_is_true(json_object_get(data, "recorded")), arrives, &news);
     if (arrives)
         check_same(w, id, type, presses, news);
     if (first)
@@ -336,7 +346,8 @@ static void watch(struct world *w, struct worry *y)
         if (must_ms < w->conf_since_ms)
             must_ms = w->conf_since_ms; /* the endpoint may have just come back to the configuration */
         if (somebody && !y->told_ms[k + 1] && w->now_ms > must_ms + LATE_MS)
-            fail(w, "step %u of %s was due %lld ms ago and nobody was told", k + 2, y->id, (long long)(w->now_ms - must_ms));
+            fail(w, "step %u of %s was due %lld ms ago and nobody was told", k + 2, y->id,
+                 (long long)(w->now_ms - must_ms));
         if (!y->told_ms[k + 1])
             return;
     }
@@ -347,7 +358,8 @@ void model_watch(struct world *w)
     if (!w->up || w->stopping)
         return;
     for (struct worry *y = w->worries; y; y = y->next)
-        if (!y->touched && !y->refused && y->mode != MODE_TEST && (y->told_ms[0] || strcmp(w->truths[y->opener].alarm, y->id) == 0))
+        if (!y->touched && !y->refused && y->mode != MODE_TEST &&
+            (y->told_ms[0] || strcmp(w->truths[y->opener].alarm, y->id) == 0))
             watch(w, y);
 }
 
@@ -364,8 +376,9 @@ void model_settled(struct world *w)
         if (y && y->closed && y->may_be_early_ms > FORGET_MS)
             continue; /* after a reboot with a wrong clock the last word about it was given up too soon */
         for (int e = 0; y && e < ENDPOINTS; e++)
-            if (step_of(y, e) == 0 && !(t->heard & 1u << e) && conf_endpoint(w->confs[w->conf], endpoint_names[e]))
-                fail(w, "%s never received the press %s/%s %s %llu", endpoint_names[e], t->site, t->device, t->epoch,
-                     (unsigned long long)t->n);
+            if (step_of(y, e) == 0 && !(t->heard & 1u << e) &&
+                conf_endpoint(w->confs[w->conf], endpoint_names[e]))
+                fail(w, "%s never received the press %s/%s %s %llu", endpoint_names[e], t->site, t->device,
+                     t->epoch, (unsigned long long)t->n);
     }
 }

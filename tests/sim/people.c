@@ -45,7 +45,8 @@ static void check_closing(struct act *a, uint64_t seq)
     if (!a->names_version || a->view.life != w->life || !press_counts(w, a->view.alarm, seq, &count))
         return;
     if (count > a->view.presses)
-        fail(w, "%s closed %s having seen %u of its %u presses", a->by, a->view.alarm, a->view.presses, count);
+        fail(w, "%s closed %s having seen %u of its %u presses", a->by, a->view.alarm, a->view.presses,
+             count);
 }
 
 static void answered(void *ctx, enum engine_answer answer, const char *who, uint64_t seq)
@@ -93,8 +94,8 @@ static void do_it(struct world *w, const struct happening *h)
         return;
     memcpy(deed.alarm, a->view.alarm, sizeof deed.alarm);
     snprintf(deed.by, sizeof deed.by, "%s", a->by);
-    say(w, "person    %s as %s: %s %s (saw version %u, %u presses)", a->by, role_str(a->role), event_type_str(a->type),
-        a->view.alarm, deed.seen_version, a->view.presses);
+    say(w, "person    %s as %s: %s %s (saw version %u, %u presses)", a->by, role_str(a->role),
+        event_type_str(a->type), a->view.alarm, deed.seen_version, a->view.presses);
     w->closings += a->type == EVENT_CLOSED;
     w->deeds_waiting++;
     a->asked_ms = w->now_ms;
@@ -104,8 +105,9 @@ static void do_it(struct world *w, const struct happening *h)
 
 static struct act *act_on(struct world *w, const struct alarm *alarm)
 {
-    static const enum event_type types[] = {EVENT_ACKNOWLEDGED, EVENT_ACKNOWLEDGED, EVENT_COMING, EVENT_ON_SCENE,
-                                            EVENT_CLOSED,       EVENT_CLOSED,       EVENT_NOTE_ADDED};
+    static const enum event_type types[] = {EVENT_ACKNOWLEDGED, EVENT_ACKNOWLEDGED, EVENT_COMING,
+                                            EVENT_ON_SCENE,     EVENT_CLOSED,       EVENT_CLOSED,
+                                            EVENT_NOTE_ADDED};
     static const enum role roles[] = {ROLE_POLICE, ROLE_POLICE, ROLE_BUREAU, ROLE_GUARD, ROLE_ADMIN};
     struct act *a = world_take(w, sizeof *a);
     *a = (struct act){.world = w,
@@ -137,7 +139,8 @@ static void look(struct world *w, const struct happening *h)
     if (!alarm)
         return;
     struct act *a = act_on(w, alarm);
-    int64_t think_ms = dice_chance(&w->dice, 7000) ? dice_between(&w->dice, 0, 300) : dice_between(&w->dice, 300, 20000);
+    int64_t think_ms =
+        dice_chance(&w->dice, 7000) ? dice_between(&w->dice, 0, 300) : dice_between(&w->dice, 300, 20000);
     plan_in(w, think_ms, do_it, 0, 0, a);
     if (dice_chance(&w->dice, 2000)) { /* a colleague does the same */
         struct act *b = world_take(w, sizeof *b);

@@ -1,12 +1,12 @@
-/* sim.h - one simulated world: the real engine, core, codecs and journal between simulated clocks, disk, broker,
- * buttons, endpoints and people. One seed is one history, byte for byte.
+/* sim.h - one simulated world: the real engine, core, codecs and journal between simulated clocks, disk,
+ * broker, buttons, endpoints and people. One seed is one history, byte for byte.
  *
  *     struct world *w = world_create(seed, confs, options);
  *     bool good = world_run(w);       // false: w->failure says what was wrong, and when
  *     world_destroy(w);
  *
- * Everything that happens stands in the agenda; nothing runs beside it. `now_ms` is the time that really passes; the
- * daemon only sees clocks made from it. */
+ * Everything that happens stands in the agenda; nothing runs beside it. `now_ms` is the time that really
+ * passes; the daemon only sees clocks made from it. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -30,7 +30,8 @@ enum mark {
     MARK_COUNT
 };
 
-/* What may go wrong in this history; each seed draws its own. A part can be switched off to shrink a failure. */
+/* What may go wrong in this history; each seed draws its own. A part can be switched off to shrink a failure.
+ */
 enum fault {
     FAULT_DEATH,    /* kill -9 between any two steps, also inside a commit */
     FAULT_REBOOT,   /* a new boot, the kernel's clock begins anew */
@@ -66,14 +67,16 @@ struct truth {
     uint64_t n;
     enum kind kind;
     enum mode mode;
-    bool alarms;      /* genuine, of a known device, no cancel: it must alarm once it has reached the daemon */
-    bool may_refuse;  /* the daemon may show it to the desk only: its device was disabled, it was retained or is old */
-    bool by_button;   /* somebody repeats it until it is answered */
+    bool alarms;     /* genuine, of a known device, no cancel: it must alarm once it has reached the daemon */
+    bool may_refuse; /* the daemon may show it to the desk only: its device was disabled, it was retained or
+                        is old */
+    bool by_button;  /* somebody repeats it until it is answered */
     int64_t made_ms, taken_ms; /* taken: handed to the daemon in its present life, 0 = not */
     uint64_t seq, refused_seq; /* in the journal, 0 = not */
-    char alarm[LIMIT_ALARM_ID], told_alarm[LIMIT_ALARM_ID]; /* of the record; that endpoints were told, in this life */
-    unsigned heard;          /* bit set of endpoints that have received it */
-    unsigned attempted;      /* bit set of endpoints to which it was sent in this life */
+    char alarm[LIMIT_ALARM_ID],
+        told_alarm[LIMIT_ALARM_ID]; /* of the record; that endpoints were told, in this life */
+    unsigned heard;                 /* bit set of endpoints that have received it */
+    unsigned attempted;             /* bit set of endpoints to which it was sent in this life */
     bool unrecorded_told;
 };
 
@@ -116,9 +119,9 @@ struct worry { /* an alarm as the model follows it; see model.c */
     int opener;       /* truth */
     int64_t opened_ms, told_ms[LIMIT_STEPS];
     int64_t may_be_early_ms, may_be_late_ms; /* what the wall clock did over a reboot */
-    unsigned heard; /* bit set of endpoints that have received anything about it */
-    bool touched, closing, closed; /* somebody answered; asked to close; closed */
-    bool refused;                  /* an endpoint refused: the next step may be early */
+    unsigned heard;                          /* bit set of endpoints that have received anything about it */
+    bool touched, closing, closed;           /* somebody answered; asked to close; closed */
+    bool refused;                            /* an endpoint refused: the next step may be early */
 };
 
 struct rates {
@@ -134,7 +137,7 @@ struct disk {
     struct store *memory;
     struct world *world;
     enum disk_mood mood;
-    bool dead; /* of a daemon that is no more: nothing is written */
+    bool dead;      /* of a daemon that is no more: nothing is written */
     uint64_t count; /* lines it holds */
 };
 
@@ -150,7 +153,8 @@ struct world {
     int64_t now_ms, storm_ms; /* storm_ms: when the faults end */
     int64_t wall_offset_ms, boot_at_ms;
     int64_t clock_now_ms; /* the daemon's clock before time, as it stamps */
-    int64_t clock_ahead_ms, clock_low_ms, clock_high_ms; /* the daemon's clock before time: is, must be at the next start */
+    int64_t clock_ahead_ms, clock_low_ms,
+        clock_high_ms; /* the daemon's clock before time: is, must be at the next start */
     unsigned boot;
     struct happening *agenda;
     size_t agenda_count, agenda_size;
@@ -183,13 +187,13 @@ struct world {
     int queue_count;
     struct letter *held[64]; /* their PUBACK waits */
     int held_count;
-    uint64_t closings; /* how often somebody asked to close anything */
+    uint64_t closings;      /* how often somebody asked to close anything */
     struct letter *kept[8]; /* retained presses */
     int kept_count;
     struct device *devices; /* [BUTTONS] */
     struct telling *tellings;
     struct endpoint *endpoints; /* [ENDPOINTS] */
-    struct content *contents; /* of each webhook-id */
+    struct content *contents;   /* of each webhook-id */
     int deeds_waiting;
     uint32_t kept_before; /* closed alarms on the board, at the last step */
     uint64_t stranger_presses, counter;
@@ -199,8 +203,8 @@ struct world {
 };
 
 /* main.c, world.c */
-struct world *world_create(uint64_t seed, struct conf **confs, const unsigned char key[64],
-                           uint64_t *marks, unsigned without, bool trace);
+struct world *world_create(uint64_t seed, struct conf **confs, const unsigned char key[64], uint64_t *marks,
+                           unsigned without, bool trace);
 bool world_run(struct world *);
 void world_destroy(struct world *);
 void *world_take(struct world *, size_t size); /* zeroed, until the end of the history */
@@ -210,7 +214,8 @@ void plan_in(struct world *, int64_t in_ms, happen_fn *, uint32_t life, int a, v
 void say(struct world *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void fail(struct world *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void mark(struct world *, enum mark);
-bool faulty(struct world *, enum fault, uint32_t per_10000); /* a throw that only counts while faults are on */
+bool faulty(struct world *, enum fault,
+            uint32_t per_10000); /* a throw that only counts while faults are on */
 
 /* confs.c */
 bool confs_load(struct conf *confs[CONFS], unsigned char key[64]);
@@ -275,7 +280,8 @@ void check_board(struct world *, const char *when);
 void check_settled(struct world *, bool after_closing);
 void model_nameless(struct world *, const char *site, enum alarm_class);
 void model_taken(struct world *, int truth);
-void model_told(struct world *, int endpoint, const char *id, const char *body, size_t size, bool first, bool arrives);
+void model_told(struct world *, int endpoint, const char *id, const char *body, size_t size, bool first,
+                bool arrives);
 void model_deed(struct world *, const char *alarm, enum event_type, bool done);
 void model_refused(struct world *, const char *alarm);
 void model_died(struct world *);

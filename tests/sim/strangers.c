@@ -1,4 +1,5 @@
-/* Presses that do not come from a well-behaved button: odd, retained, forged, replayed, of nobody's device. */
+/* Presses that do not come from a well-behaved button: odd, retained, forged, replayed, of nobody's device.
+ */
 #include "codec/press_json.h"
 #include "codec/time_text.h"
 #include "sim.h"
@@ -6,7 +7,7 @@
 #include <string.h>
 
 struct raw {
-    const char *site; /* NULL: any */
+    const char *site;                  /* NULL: any */
     const char *device, *epoch, *rest; /* rest: further members, beginning with a comma */
     uint64_t n;
     enum kind kind;
@@ -22,9 +23,10 @@ static struct letter *letter_of(struct world *w, const struct raw *r)
     if (r->site)
         snprintf(site, sizeof site, "%s", r->site);
     snprintf(topic, sizeof topic, "tocsin/v1/%s/%s/press", site, r->device);
-    int size = snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"n\":%llu%s%s}", r->epoch, (unsigned long long)r->n,
-                        r->mode == MODE_DRILL ? ",\"drill\":true" : "", r->rest);
-    struct truth t = {.n = r->n, .kind = r->kind, .mode = r->mode, .alarms = r->alarms, .may_refuse = r->may_refuse};
+    int size = snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"n\":%llu%s%s}", r->epoch,
+                        (unsigned long long)r->n, r->mode == MODE_DRILL ? ",\"drill\":true" : "", r->rest);
+    struct truth t = {
+        .n = r->n, .kind = r->kind, .mode = r->mode, .alarms = r->alarms, .may_refuse = r->may_refuse};
     snprintf(t.site, sizeof t.site, "%s", site);
     snprintf(t.device, sizeof t.device, "%s", r->device);
     snprintf(t.epoch, sizeof t.epoch, "%s", r->epoch);
@@ -53,47 +55,84 @@ static void send(struct world *w, const char *what, const struct raw *r)
 
 static void forged(struct world *w)
 {
-    static const char *const rest[] = {"", ",\"sig\":\"AAAA\"",
-                                       ",\"kind\":\"panic\",\"sig\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\""};
-    send(w, "a forgery", &(struct raw){.device = "d3", .epoch = "forged", .n = fresh_number(w), .qos = 1,
-                                       .rest = rest[dice_below(&w->dice, 3)], .kind = KIND_PANIC});
+    static const char *const rest[] = {
+        "", ",\"sig\":\"AAAA\"",
+        ",\"kind\":\"panic\",\"sig\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\""};
+    send(w, "a forgery",
+         &(struct raw){.device = "d3",
+                       .epoch = "forged",
+                       .n = fresh_number(w),
+                       .qos = 1,
+                       .rest = rest[dice_below(&w->dice, 3)],
+                       .kind = KIND_PANIC});
 }
 
 static void nobodys(struct world *w)
 {
     bool stolen = dice_chance(&w->dice, 5000);
-    send(w, "nobody's", &(struct raw){.device = stolen ? "stolen" : "ghost", .epoch = "e", .n = fresh_number(w),
-                                      .rest = ",\"kind\":\"attack\"", .kind = KIND_ATTACK, .qos = 1});
+    send(w, "nobody's",
+         &(struct raw){.device = stolen ? "stolen" : "ghost",
+                       .epoch = "e",
+                       .n = fresh_number(w),
+                       .rest = ",\"kind\":\"attack\"",
+                       .kind = KIND_ATTACK,
+                       .qos = 1});
 }
 
 static void odd(struct world *w)
 {
-    static const char *const rest[] = {",\"kind\":\"zombies\"", ",\"extra\":[1,2,{}],\"kind\":7", ",\"battery\":-3",
+    static const char *const rest[] = {",\"kind\":\"zombies\"", ",\"extra\":[1,2,{}],\"kind\":7",
+                                       ",\"battery\":-3",
                                        ",\"at\":\"1970-01-01T00:00:00Z\",\"kind\":\"panic\""};
     static const enum kind kinds[] = {KIND_GENERIC, KIND_GENERIC, KIND_INTRUSION, KIND_PANIC};
     uint32_t which = dice_below(&w->dice, 4);
-    send(w, "odd", &(struct raw){.device = "odd", .epoch = "o", .n = fresh_number(w), .rest = rest[which],
-                                 .kind = kinds[which], .alarms = true, .qos = (int)dice_below(&w->dice, 2)});
+    send(w, "odd",
+         &(struct raw){.device = "odd",
+                       .epoch = "o",
+                       .n = fresh_number(w),
+                       .rest = rest[which],
+                       .kind = kinds[which],
+                       .alarms = true,
+                       .qos = (int)dice_below(&w->dice, 2)});
 }
 
 /* A device that counts from 1 again without saying so. */
 static void counter_back(struct world *w)
 {
     uint64_t n = ++w->counter < 6 ? 5000 + w->counter : w->counter;
-    send(w, "counts", &(struct raw){.site = "s1", .device = "odd", .epoch = "b", .n = n, .rest = "",
-                                    .kind = KIND_INTRUSION, .alarms = true, .qos = 1});
+    send(w, "counts",
+         &(struct raw){.site = "s1",
+                       .device = "odd",
+                       .epoch = "b",
+                       .n = n,
+                       .rest = "",
+                       .kind = KIND_INTRUSION,
+                       .alarms = true,
+                       .qos = 1});
 }
 
 static void cancel(struct world *w)
 {
-    send(w, "cancel", &(struct raw){.device = "odd", .epoch = "o", .n = fresh_number(w), .rest = ",\"kind\":\"cancel\"",
-                                    .kind = KIND_CANCEL, .qos = 1});
+    send(w, "cancel",
+         &(struct raw){.device = "odd",
+                       .epoch = "o",
+                       .n = fresh_number(w),
+                       .rest = ",\"kind\":\"cancel\"",
+                       .kind = KIND_CANCEL,
+                       .qos = 1});
 }
 
 static void drill(struct world *w)
 {
-    send(w, "drill", &(struct raw){.device = "odd", .epoch = "o", .n = fresh_number(w), .rest = "",
-                                   .kind = KIND_INTRUSION, .mode = MODE_DRILL, .alarms = true, .qos = 1});
+    send(w, "drill",
+         &(struct raw){.device = "odd",
+                       .epoch = "o",
+                       .n = fresh_number(w),
+                       .rest = "",
+                       .kind = KIND_INTRUSION,
+                       .mode = MODE_DRILL,
+                       .alarms = true,
+                       .qos = 1});
 }
 
 /* Signed long ago, kept by somebody, sent now. When it comes as the first of its epoch nobody can know. */
@@ -108,8 +147,16 @@ static void replayed(struct world *w)
     press_sign(device_key, site, "d3", "k", n, "panic", MODE_REAL, NULL, signature);
     sodium_bin2base64(base64, sizeof base64, signature, sizeof signature, sodium_base64_VARIANT_ORIGINAL);
     snprintf(rest, sizeof rest, ",\"kind\":\"panic\",\"sig\":\"%s\"", base64);
-    send(w, "replays", &(struct raw){.site = site, .device = "d3", .epoch = "k", .n = n, .rest = rest, .kind = KIND_PANIC,
-                                     .alarms = true, .may_refuse = true, .qos = 1});
+    send(w, "replays",
+         &(struct raw){.site = site,
+                       .device = "d3",
+                       .epoch = "k",
+                       .n = n,
+                       .rest = rest,
+                       .kind = KIND_PANIC,
+                       .alarms = true,
+                       .may_refuse = true,
+                       .qos = 1});
 }
 
 /* A press that somebody left in the broker: of now, of long ago, or of nobody knows when. */
@@ -123,8 +170,14 @@ static void retained(struct world *w)
     if (age < 2)
         snprintf(rest, sizeof rest, ",\"at\":\"%s\"", at);
     bool clock_moves = w->rates.on[FAULT_CLOCK];
-    struct raw r = {.device = "odd", .epoch = "r", .n = fresh_number(w), .rest = rest, .kind = KIND_INTRUSION, .qos = 1,
-                    .alarms = age == 0 || (age == 1 && clock_moves), .may_refuse = true};
+    struct raw r = {.device = "odd",
+                    .epoch = "r",
+                    .n = fresh_number(w),
+                    .rest = rest,
+                    .kind = KIND_INTRUSION,
+                    .qos = 1,
+                    .alarms = age == 0 || (age == 1 && clock_moves),
+                    .may_refuse = true};
     struct letter *l = letter_of(w, &r);
     l->retained = true;
     say(w, "stranger  leaves a retained press: %s %s", l->topic, l->payload);
@@ -140,13 +193,15 @@ struct nameless {
 static void nameless_alarmed(struct world *w, const struct happening *h)
 {
     const struct nameless *n = h->thing;
-    if (w->closings == n->closings && !board_open_alarm(engine_board(w->engine), n->site, CLASS_SECURITY, MODE_REAL))
+    if (w->closings == n->closings &&
+        !board_open_alarm(engine_board(w->engine), n->site, CLASS_SECURITY, MODE_REAL))
         fail(w, "a press without identity of %s alarmed nobody", n->site);
 }
 
 static void nameless_arrives(struct world *w, const struct happening *h)
 {
-    static const char *const payloads[] = {"", "{\"kind\":\"panic\"}", "\xff\xfe not json {{{", "[[[[[[[[[[[[[[[[[[[[", "17"};
+    static const char *const payloads[] = {"", "{\"kind\":\"panic\"}", "\xff\xfe not json {{{",
+                                           "[[[[[[[[[[[[[[[[[[[[", "17"};
     const struct nameless *n = h->thing;
     uint32_t which = dice_below(&w->dice, 5);
     char topic[64];
@@ -158,8 +213,10 @@ static void nameless_arrives(struct world *w, const struct happening *h)
         mark(w, MARK_press_garbage);
     model_nameless(w, n->site, CLASS_SECURITY);
     plan_in(w, 1000, nameless_alarmed, w->life, 0, h->thing);
-    engine_message(w->engine, &(struct engine_message){
-                                  .topic = topic, .payload = payloads[which], .size = strlen(payloads[which]), .qos = 1});
+    engine_message(w->engine, &(struct engine_message){.topic = topic,
+                                                       .payload = payloads[which],
+                                                       .size = strlen(payloads[which]),
+                                                       .qos = 1});
     engine_batch_end(w->engine);
 }
 
@@ -173,8 +230,8 @@ static void nameless(struct world *w)
 
 static void stranger(struct world *w, const struct happening *h)
 {
-    static void (*const deeds[])(struct world *) = {forged, nobodys, odd,      counter_back, cancel,
-                                                        drill,  retained, nameless, replayed};
+    static void (*const deeds[])(struct world *) = {forged, nobodys,  odd,      counter_back, cancel,
+                                                    drill,  retained, nameless, replayed};
     if (w->calm)
         return;
     uint32_t which = dice_below(&w->dice, sizeof deeds / sizeof *deeds);

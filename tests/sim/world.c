@@ -1,4 +1,5 @@
-/* The agenda, the memory of one history, and its course: a storm of faults, then calm, in which all must be settled. */
+/* The agenda, the memory of one history, and its course: a storm of faults, then calm, in which all must be
+ * settled. */
 #include "sim.h"
 #include <assert.h>
 #include <stdarg.h>
@@ -6,7 +7,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES (128 * 1024)
-#define ANSWER_AFTER_MS 5000  /* of calm: people answer what is open, in every second history */
+#define ANSWER_AFTER_MS 5000   /* of calm: people answer what is open, in every second history */
 #define SETTLED_AFTER_MS 45000 /* a retry comes every 30 s and takes up to 6 s */
 
 struct chunk {
@@ -75,7 +76,8 @@ void mark(struct world *w, enum mark m)
 
 bool faulty(struct world *w, enum fault fault, uint32_t per_10000)
 {
-    bool thrown = dice_chance(&w->dice, per_10000); /* thrown in any case: parts are switched off without moving the rest */
+    bool thrown = dice_chance(
+        &w->dice, per_10000); /* thrown in any case: parts are switched off without moving the rest */
     return thrown && w->rates.on[fault] && !w->calm;
 }
 
@@ -93,7 +95,8 @@ void plan_at(struct world *w, int64_t at_ms, happen_fn *happen, uint32_t life, i
         w->agenda = realloc(w->agenda, w->agenda_size * sizeof *w->agenda);
         assert(w->agenda);
     }
-    struct happening h = {.at_ms = at_ms, .order = ++w->orders, .happen = happen, .life = life, .a = a, .thing = thing};
+    struct happening h = {
+        .at_ms = at_ms, .order = ++w->orders, .happen = happen, .life = life, .a = a, .thing = thing};
     size_t i = w->agenda_count++;
     for (; i > 0 && sooner(&h, &w->agenda[(i - 1) / 2]); i = (i - 1) / 2)
         w->agenda[i] = w->agenda[(i - 1) / 2];
@@ -198,8 +201,8 @@ static void draw_rates(struct world *w, unsigned without)
     r->people_every_ms = dice_between(&w->dice, 2000, 30000);
 }
 
-struct world *world_create(uint64_t seed, struct conf **confs, const unsigned char key[64],
-                           uint64_t *marks, unsigned without, bool trace)
+struct world *world_create(uint64_t seed, struct conf **confs, const unsigned char key[64], uint64_t *marks,
+                           unsigned without, bool trace)
 {
     struct world *w = calloc(1, sizeof *w);
     assert(w);
