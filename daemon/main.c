@@ -1,5 +1,4 @@
 /* main.c - builds the parts, starts them in order, stops them in reverse; knows everyone, decides nothing. */
-#include "conf/secrets.h"
 #include "engine.h"
 #include "io/api.h"
 #include "io/clock.h"
@@ -376,31 +375,12 @@ static bool fail(const char *what, const char *why)
     return false;
 }
 
-static bool open_record(struct house *h)
+static bool take_lock(struct house *h)
 {
     char error[LIMIT_TEXT], path[4096];
-    unsigned char key[SECRET_JOURNAL_KEY];
     snprintf(path, sizeof path, "%s/tocsind.lock", h->conf->daemon.state_dir);
     h->lock = lock_take(path, error);
-    if (h->lock < 0)
-        return fail(path, error);
-    if (!secret_journal_key(h->conf->daemon.journal_key_file, key, error))
-        return fail(h->conf->daemon.journal_key_file, error);
-    snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
-    h->store = store_sqlite_create(path);
-    h->journal = journal_create(&(struct journal_options){.store = h->store,
-                                                          .origin = h->conf->daemon.name,
-                                                          .secret_key = key,
-                                                          .threaded = true,
-                                                          .slow_ms = 2000,
-                                                          .wake = wake_loop,
-                                                          .ctx = h},
-                                error);
-    sodium_memzero(key, sizeof key);
-    if (!h->journal)
-        return fail(path, error);
-    h->history = history_create(&h->loop, path);
-    return h->history != NULL || fail(path, "no memory to read the record");
+    return h->lock >= 0 || fail(path, error);
 }
 
 static void open_handles(struct house *h)
@@ -419,23 +399,8 @@ static void open_handles(struct house *h)
     h->committed.data = h;
 }
 
-static bool open_engine(struct house *h)
+static bool open_connections(struct house *h)
 {
-    char error[LIMIT_TEXT], boot_id[40];
-    const struct engine_ports ports = {.ctx = h,
-                                       .wall_ms = port_wall,
-                                       .boottime_ms = port_boottime,
-                                       .tell = port_tell,
-                                       .cancel = port_cancel,
-                                       .publish = port_publish,
-                                       .release = port_release,
-                                       .wake_at = port_wake_at,
-                                       .applied = port_applied,
-                                       .log = port_log,
-                                       .random = port_random};
-    h->engine = engine_create(&ports, h->journal, h->conf);
-    if (!h->engine)
-        return fail("engine", "no memory");
     h->dispatch = dispatch_create(
         &h->loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint, .ctx = h});
     h->mqtt = mqtt_create(&h->loop, &(struct mqtt_options){.broker = &h->conf->broker,
@@ -447,10 +412,57 @@ static bool open_engine(struct house *h)
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);
     set_late_devices(h);
-    clock_boot_id(boot_id);
-    if (!engine_start(h->engine, boot_id, TOCSIN_VERSION, error))
-        return fail("journal", error);
     return true;
+}
+
+/* A running engine on the journal that `store` holds. False: nothing is left of it, and `error` says why. */
+static bool start_engine(struct house *h, struct store *store, char error[LIMIT_TEXT])
+{
+    const struct engine_ports ports = {.ctx = h,
+                                       .wall_ms = port_wall,
+                                       .boottime_ms = port_boottime,
+                                       .tell = port_tell,
+                                       .cancel = port_cancel,
+                                       .publish = port_publish,
+                                       .release = port_release,
+                                       .wake_at = port_wake_at,
+                                       .applied = port_applied,
+                                       .log = port_log,
+                                       .random = port_random};
+    char boot_id[40];
+    clock_boot_id(boot_id);
+    h->store = store;
+    h->journal = journal_create(&(struct journal_options){.store = h->store,
+                                                          .origin = h->conf->daemon.name,
+                                                          .secret_key = h->conf->daemon.journal_key,
+                                                          .threaded = true,
+                                                          .slow_ms = 2000,
+                                                          .wake = wake_loop,
+                                                          .ctx = h},
+                                error);
+    h->engine = h->journal ? engine_create(&ports, h->journal, h->conf) : NULL;
+    if (h->engine && engine_start(h->engine, boot_id, TOCSIN_VERSION, error))
+        return true;
+    engine_destroy(h->engine);
+    if (h->journal)
+        journal_destroy(h->journal);
+    store_destroy(h->store);
+    return false;
+}
+
+/* A journal that cannot be used costs the record, loudly; never the alarm (design, promise 3). */
+static bool open_engine(struct house *h)
+{
+    char error[LIMIT_TEXT], reason[LIMIT_TEXT], path[4096];
+    snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
+    h->history = history_create(&h->loop, path);
+    if (!h->history)
+        return fail(path, "no memory to read the record");
+    if (start_engine(h, store_sqlite_create(path), error))
+        return true;
+    snprintf(reason, sizeof reason, "%.200s; restart the daemon then", error);
+    log_format(LOG_LEVEL_ERROR, "running WITHOUT A RECORD: %s", reason);
+    return start_engine(h, store_none_create(reason), error) || fail("journal", error);
 }
 
 static bool open_api(struct house *h)
@@ -477,7 +489,7 @@ static bool open_api(struct house *h)
 static int run(struct house *h)
 {
     open_handles(h);
-    if (!open_record(h) || !open_engine(h) || !open_api(h))
+    if (!take_lock(h) || !open_connections(h) || !open_engine(h) || !open_api(h))
         return EXIT_FAILURE;
     h->health = health_create(&h->loop, h->conf, on_health, h);
     h->service = service_create(&h->loop);

@@ -98,6 +98,8 @@ struct store {
 
 struct store *store_memory_create(void);
 struct store *store_sqlite_create(const char *file);
+/* Takes nothing and says why: for running without a record when the journal cannot be used. */
+struct store *store_none_create(const char *reason);
 void store_destroy(struct store *); /* closed or not; NULL is fine */
 
 #endif

@@ -97,3 +97,27 @@ def test_a_full_disk(tmp_path):
             house.check()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_journal_that_cannot_be_used_at_start(make_house):
+    """The daemon runs without a record rather than not at all; once the journal is back, a restart records again."""
+    house = make_house(unchecked=True)
+    house.stop()
+    journal = house.state_dir / "journal.db"
+    kept = journal.read_bytes()
+    for beside in ("journal.db-wal", "journal.db-shm"):
+        (house.state_dir / beside).unlink(missing_ok=True)
+    journal.write_bytes(b"\0" * 4096 + os.urandom(8192))
+    house.restart(ready=False)
+    room = house.button()
+    house.wait_for(lambda: "connected" in house.broker.log() and house.ask("GET", "/readyz", None).status_code == 503, "it runs")
+    press = room.press()
+    both_are_told(house, press, recorded=False)
+    house.trouble("journal")
+    assert not press.receipts(), "a yes without a record"
+    house.stop()
+    journal.write_bytes(kept)
+    house.restart()
+    room.again(press)
+    press.receipt("recorded")
+    house.check()
