@@ -44,7 +44,7 @@ struct house {
     struct service *service;
     int64_t drain_until_boottime_ms;
     unsigned parts_running;
-    bool stopping, reloading;
+    bool stopping, reloading, reload_again;
 };
 
 /* The engine's ports. */
@@ -249,6 +249,8 @@ static void set_late_devices(struct house *h)
     free(names);
 }
 
+static void reload(struct house *h);
+
 static void read_conf(uv_work_t *work)
 {
     struct reload *r = work->data;
@@ -289,15 +291,16 @@ static void exchange_conf(uv_work_t *work, int status)
     conf_problems_finish(&r->problems);
     free(r);
     service_reloaded(h->service);
+    if (h->reload_again)
+        reload(h);
 }
 
 static void reload(struct house *h)
 {
-    struct reload *r = calloc(1, sizeof *r);
-    if (!r || h->reloading || h->stopping) {
-        free(r);
+    h->reload_again = h->reloading; /* the file may have changed after it was read */
+    struct reload *r = h->reloading || h->stopping ? NULL : calloc(1, sizeof *r);
+    if (!r)
         return;
-    }
     service_reloading(h->service);
     h->reloading = true;
     r->work.data = r;

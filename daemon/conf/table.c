@@ -270,8 +270,8 @@ static const struct conf_table table_account = {
          .maximum = 200, .help = "What people call it."},
         {"role", CONF_CHOICE, AT(conf_account, role), .required = true, .name = role_name,
          .maximum = ROLE_VIEWER,
-         .help = "police, bureau and guard answer alarms; admin sees everything and answers "
-                 "nothing; viewer sees."},
+         .help = "police, bureau and guard answer alarms; admin sees everything, and may "
+                 "answer and close, too; viewer sees."},
         {"token_hashes", CONF_TEXTS, MANY(conf_account, token_hashes, token_hash_count),
          .required = true, .minimum = 1, .maximum = 8,
          .help = "\"sha256:\" and the hexadecimal SHA-256 of its bearer token, as tocsin "
