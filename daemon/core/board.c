@@ -195,6 +195,23 @@ static bool heard(const struct memory_epoch *k, uint64_t n)
     return n <= k->highest && k->highest - n < 64 && k->window >> (k->highest - n) & 1;
 }
 
+/* A counter far behind: what the window has forgotten may still be on the board. */
+static bool on_board(const struct board *b, const char *site, const char *device, const char *epoch, uint64_t n,
+                     char *alarm)
+{
+    for (uint32_t i = 0; i < b->alarm_pool.touched; i++) {
+        const struct alarm *a = &b->alarms[i];
+        if (!a->in_use || a->state == ALARM_CLOSED || strcmp(a->site, site) != 0)
+            continue; /* a closed case does not silence a device that counts from the start again */
+        for (const struct press *p = board_press(b, a->press_first); p; p = board_press(b, p->next))
+            if (p->n == n && strcmp(p->device, device) == 0 && strcmp(p->epoch, epoch) == 0) {
+                memcpy(alarm, a->id, LIMIT_ALARM_ID);
+                return true;
+            }
+    }
+    return false;
+}
+
 enum seen board_seen(const struct board *b, const char *site, const char *device, const char *epoch, uint64_t n,
                      char *alarm)
 {
@@ -215,6 +232,8 @@ enum seen board_seen(const struct board *b, const char *site, const char *device
             seen = k->highest - n < 64 ? SEEN_OVERTAKEN : SEEN_COUNTER_BACK;
         known = true; /* an epoch stands twice when its counter was set back: the later one counts */
     }
+    if (seen == SEEN_COUNTER_BACK && on_board(b, site, device, epoch, n, alarm))
+        return SEEN_BEFORE;
     return seen;
 }
 
