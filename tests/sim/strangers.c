@@ -102,11 +102,11 @@ static void counter_back(struct world *w)
     uint64_t n = ++w->counter < 6 ? 5000 + w->counter : w->counter;
     send(w, "counts",
          &(struct raw){.site = "s1",
-                       .device = "odd",
+                       .device = "d2",
                        .epoch = "b",
                        .n = n,
-                       .rest = "",
-                       .kind = KIND_INTRUSION,
+                       .rest = ",\"kind\":\"panic\"",
+                       .kind = KIND_PANIC,
                        .alarms = true,
                        .qos = 1});
 }
