@@ -373,7 +373,7 @@ void model_settled(struct world *w)
             fail(w, "the press %s/%s %s %llu never reached the journal", t->site, t->device, t->epoch,
                  (unsigned long long)t->n);
         const struct worry *y = t->seq ? worry_of(w, t->alarm) : NULL;
-        if (y && y->closed && y->may_be_early_ms > FORGET_MS)
+        if (y && (y->closing || y->mode == MODE_TEST) && y->may_be_early_ms > FORGET_MS)
             continue; /* after a reboot with a wrong clock the last word about it was given up too soon */
         for (int e = 0; y && e < ENDPOINTS; e++)
             if (step_of(y, e) == 0 && !(t->heard & 1u << e) &&
