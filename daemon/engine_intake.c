@@ -121,7 +121,7 @@ static bool joins(struct engine *g, const struct arrival *a)
 }
 
 /* Identity, signature, freshness. REFUSAL_NONE: the press counts. A signed press that was overtaken by a later one may
- * have been held back by somebody: it can join an open case, and open none. */
+ * have been held back by somebody: without a fresh time it can join an open case, and open none. */
 static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, const void *payload, size_t size)
 {
     struct press_fields *f = &a->fields;
@@ -144,12 +144,13 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
     }
     if (*seen == SEEN_BEFORE)
         return REFUSAL_NONE;
-    if (a->device->key && (*seen == SEEN_COUNTER_BACK || (*seen == SEEN_OVERTAKEN && !joins(g, a))))
+    int64_t age_ms = a->now_ms - f->claimed_ms;
+    bool fresh = f->claimed_ms != 0 && age_ms <= (int64_t)g->conf->daemon.stale_press_s * 1000;
+    if (a->device->key && (*seen == SEEN_COUNTER_BACK || (*seen == SEEN_OVERTAKEN && !fresh && !joins(g, a))))
         return REFUSAL_REPLAYED;
     if (*seen == SEEN_COUNTER_BACK)
         f->oddities |= ODD_COUNTER_BACK;
-    int64_t age_ms = a->now_ms - f->claimed_ms;
-    if (a->retained && (f->claimed_ms == 0 || age_ms > (int64_t)g->conf->daemon.stale_press_s * 1000))
+    if (a->retained && !fresh)
         return REFUSAL_STALE_RETAINED;
     if (f->claimed_ms != 0 && (age_ms > CLOCK_SKEW_MS || age_ms < -CLOCK_SKEW_MS))
         f->oddities |= ODD_CLOCK_SKEW;

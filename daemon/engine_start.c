@@ -116,6 +116,8 @@ bool engine_start(struct engine *g, const char *boot_id, const char *version, ch
     g->next_scan_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + SCAN_EVERY_MS;
     g->started = true;
     submit_daemon_event(g, EVENT_DAEMON_STARTED);
+    engine_trouble(g, TROUBLE_CONF, "configuration", false, "the configuration was read at the start");
+    engine_trouble(g, TROUBLE_BROKER_SESSION, "broker", false, "the daemon was started anew");
     engine_effects(g);
     engine_batch_end(g);
     return true;
