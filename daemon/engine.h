@@ -25,7 +25,6 @@ struct engine_telling { /* one delivery, ready to be sent */
     unsigned give_up_s;
     char *take_body;
     size_t body_size;
-    uint64_t cookie;
 };
 
 struct engine_ports {
@@ -73,7 +72,6 @@ struct engine_deed {
 };
 
 struct engine_result { /* what came of one attempt; see dispatch_http.h */
-    uint64_t cookie;
     const char *id, *endpoint;
     uint32_t attempt, duration_ms;
     enum delivery_outcome outcome;
@@ -84,7 +82,7 @@ struct engine_result { /* what came of one attempt; see dispatch_http.h */
 
 struct engine_counts {
     uint64_t presses, duplicates, refused, heartbeats, unknown_topics, events, receipts, tellings, unrecorded;
-    uint64_t press_to_commit_us_sum, commits;
+    uint64_t commits;
 };
 
 struct engine *engine_create(const struct engine_ports *, struct journal *, const struct conf *); /* conf: not owned */
