@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define ANSWER_BYTES (256u << 20) /* of one answer: far above any page the daemon gives */
-#define SILENCE_S 25              /* the feed pings every 10 s */
+#define SILENCE_S 10              /* the feed pings every 2 s */
 #define TOKEN_BYTES 512
 
 struct answer {

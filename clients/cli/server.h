@@ -29,7 +29,7 @@ int server_get_text(struct server *, const char *path, char **out, size_t *size)
 /* `body` is taken. `problem` (or NULL) gets a problem+json answer. */
 int server_post(struct server *, const char *path, json_t *take_body, json_t **out, json_t **problem);
 
-/* A feed: `take` gets its bytes until it returns false, the feed ends, or nothing came for 25 s. RESULT_OK:
+/* A feed: `take` gets its bytes until it returns false, the feed ends, or nothing came for 10 s. RESULT_OK:
  * `take` ended it. RESULT_UNREACHABLE: `why` says how it ended. Everything else was complained about. */
 int server_follow(struct server *, const char *path, const char *last_event_id,
                   bool (*take)(void *ctx, const char *bytes, size_t size), void *ctx, char why[256]);

@@ -521,7 +521,7 @@ struct web *web_create(uv_loop_t *loop, const struct web_options *options, char 
     }
     web->loop = loop;
     web->options = *options;
-    web->options.ping_ms = options->ping_ms ? options->ping_ms : 10000;
+    web->options.ping_ms = options->ping_ms ? options->ping_ms : 2000;
     web->options.read_timeout_ms = options->read_timeout_ms ? options->read_timeout_ms : 30000;
     web->options.answer_timeout_ms = options->answer_timeout_ms ? options->answer_timeout_ms : 15000;
     web->pinged_ms = web_now_ms();

@@ -47,7 +47,7 @@ struct web_options {
     const char *tls_certificate_file, *tls_key_file;     /* both or none */
     void (*on_request)(void *ctx, struct web_request *); /* must lead to exactly one web_answer or web_feed */
     void *ctx;
-    unsigned ping_ms, read_timeout_ms, answer_timeout_ms; /* 0 = 10,000, 30,000, 15,000 */
+    unsigned ping_ms, read_timeout_ms, answer_timeout_ms; /* 0 = 2,000, 30,000, 15,000 */
 };
 
 struct web *web_create(uv_loop_t *, const struct web_options *,
