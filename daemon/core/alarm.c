@@ -64,8 +64,11 @@ static void note_change(struct alarm *a, enum change change, const struct event 
 /* The one place where the state is set. */
 static void enter(struct alarm *a, enum alarm_state state, const struct event *e)
 {
+    assert(state < ALARM_STATE_COUNT);
     a->state = state;
     memset(a->due_clock_ms, 0, sizeof a->due_clock_ms);
+    if (state != ALARM_OPEN)
+        a->exhausted = false;
     switch (state) {
     case ALARM_OPEN:
         if (a->mode == MODE_TEST)
@@ -74,21 +77,17 @@ static void enter(struct alarm *a, enum alarm_state state, const struct event *e
             a->due_clock_ms[DEADLINE_ANSWER] = e->clock_ms + (int64_t)a->plan.answer_timeout_s[a->step] * 1000;
         break;
     case ALARM_ACKNOWLEDGED:
-        a->exhausted = false;
         if (a->plan.coming_timeout_s > 0)
             a->due_clock_ms[DEADLINE_COMING] = e->clock_ms + (int64_t)a->plan.coming_timeout_s * 1000;
         break;
-    case ALARM_COMING:
-    case ALARM_ON_SCENE:
-        a->exhausted = false;
-        break;
     case ALARM_CLOSED:
-        a->exhausted = false;
         a->closed_clock_ms = e->clock_ms;
         a->due_clock_ms[DEADLINE_FORGET] = e->clock_ms + FORGET_AFTER_MS;
         break;
+    case ALARM_COMING:
+    case ALARM_ON_SCENE:
     case ALARM_STATE_COUNT:
-        assert(false);
+        break;
     }
     if (a->mode == MODE_TEST && state != ALARM_OPEN && state != ALARM_CLOSED)
         a->due_clock_ms[DEADLINE_TEST] = a->opened_clock_ms + (int64_t)a->plan.answer_timeout_s[0] * 1000;

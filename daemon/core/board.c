@@ -301,8 +301,7 @@ static void forget_closed(struct board *b, int64_t clock_ms, bool at_any_age)
     for (uint32_t i = 0; i < b->closed_count; i++) {
         struct alarm *a = &b->alarms[b->closed[i]];
         bool old = at_any_age || clock_ms - a->closed_clock_ms >= CLOSED_KEPT_MS;
-        if (a->state != ALARM_CLOSED)
-            continue; /* a press opened it again */
+        assert(a->state == ALARM_CLOSED);
         if (old && !alarm_owes_any(a))
             alarm_remove(b, a);
         else

@@ -74,23 +74,22 @@ int64_t board_due(const struct board *b)
 
 bool board_next_deadline(struct board *b, int64_t clock_ms, struct event *out)
 {
-    while (b->heap_size > 0 && key(b, 0) <= clock_ms) {
-        struct alarm *a = &b->alarms[b->heap[0]];
-        for (unsigned k = 0; k < DEADLINE_COUNT; k++) {
-            if (a->due_clock_ms[k] == 0 || a->deadline_posted & 1u << k || a->due_clock_ms[k] > clock_ms)
-                continue;
-            a->deadline_posted |= (uint8_t)(1u << k);
-            board_due_update(b, a);
-            memset(out, 0, sizeof *out);
-            out->type = EVENT_DEADLINE_PASSED;
-            memcpy(out->alarm, a->id, sizeof out->alarm);
-            out->deadline.kind = (enum deadline_kind)k;
-            out->deadline.step = a->step;
-            return true;
-        }
-        return false; /* only a gathered delivery is due: board_take_effects() sees to it */
+    if (b->heap_size == 0 || key(b, 0) > clock_ms)
+        return false;
+    struct alarm *a = &b->alarms[b->heap[0]];
+    for (unsigned k = 0; k < DEADLINE_COUNT; k++) {
+        if (a->due_clock_ms[k] == 0 || a->deadline_posted & 1u << k || a->due_clock_ms[k] > clock_ms)
+            continue;
+        a->deadline_posted |= (uint8_t)(1u << k);
+        board_due_update(b, a);
+        memset(out, 0, sizeof *out);
+        out->type = EVENT_DEADLINE_PASSED;
+        memcpy(out->alarm, a->id, sizeof out->alarm);
+        out->deadline.kind = (enum deadline_kind)k;
+        out->deadline.step = a->step;
+        return true;
     }
-    return false;
+    return false; /* only a gathered delivery is due: board_take_effects() sees to it */
 }
 
 /* Everything goes at once, but for one thing: presses that follow closely upon the last telling gather for a while. */

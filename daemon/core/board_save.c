@@ -113,28 +113,33 @@ static void rebuild(struct board *b)
                          table_hash(trouble_code_str(b->troubles[i].code), b->troubles[i].part, NULL), i);
 }
 
+/* Of this build, whole and undamaged? Then the pools have their sizes. */
+static bool usable(struct board *b, struct part parts[PARTS], const struct header *h, const void *bytes, size_t size)
+{
+    for (unsigned i = 0; i < PARTS; i++) {
+        if (h->sizes[i] != parts[i].size || h->counts[i] > parts[i].limit)
+            return false;
+        parts[i].pool->touched = h->counts[i];
+    }
+    struct header mine;
+    size_t body;
+    header_of(b, &mine, &body);
+    if (memcmp(h->magic, mine.magic, sizeof h->magic) != 0 || size != sizeof *h + body)
+        return false;
+    unsigned char hash[32];
+    crypto_hash_sha256(hash, (const unsigned char *)bytes + sizeof *h, body);
+    return memcmp(hash, h->hash, sizeof hash) == 0;
+}
+
 bool board_load(struct board *b, const void *bytes, size_t size)
 {
-    struct header h, mine;
-    size_t body;
+    struct header h;
     if (size < sizeof h)
         return false;
     memcpy(&h, bytes, sizeof h);
     struct part parts[PARTS];
     parts_of(b, parts);
-    for (unsigned i = 0; i < PARTS; i++) {
-        if (h.sizes[i] != parts[i].size || h.counts[i] > parts[i].limit)
-            return false;
-        parts[i].pool->touched = h.counts[i];
-    }
-    header_of(b, &mine, &body);
-    unsigned char hash[32];
-    bool usable = memcmp(h.magic, mine.magic, sizeof h.magic) == 0 && size == sizeof h + body;
-    if (usable) {
-        crypto_hash_sha256(hash, (const unsigned char *)bytes + sizeof h, body);
-        usable = memcmp(hash, h.hash, sizeof hash) == 0;
-    }
-    if (!usable) {
+    if (!usable(b, parts, &h, bytes, size)) {
         for (unsigned i = 0; i < PARTS; i++)
             parts[i].pool->touched = 0;
         return false;

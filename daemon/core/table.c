@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool table_create(struct table *t, uint32_t items)
 {
@@ -19,11 +18,6 @@ void table_destroy(struct table *t)
 {
     free(t->buckets);
     free(t->links);
-}
-
-void table_clear(struct table *t)
-{
-    memset(t->buckets, 0, ((size_t)t->mask + 1) * sizeof *t->buckets);
 }
 
 void table_insert(struct table *t, uint64_t hash, uint32_t item)

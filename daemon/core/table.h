@@ -20,7 +20,6 @@ struct table { /* all zero is empty: links are stored as number + 1 */
 };
 bool table_create(struct table *, uint32_t items);
 void table_destroy(struct table *);
-void table_clear(struct table *);
 void table_insert(struct table *, uint64_t hash, uint32_t item);
 void table_remove(struct table *, uint64_t hash, uint32_t item);
 uint32_t table_first(const struct table *, uint64_t hash);

@@ -246,6 +246,86 @@ static void test_last_word_ends(void **unused)
     assert_false(alarm_owes_any(&a));
 }
 
+static void test_a_test_that_was_acknowledged_still_closes_itself(void **unused)
+{
+    struct alarm a = {0};
+    struct event e = press_event(KIND_PANIC), acked = deed_event(EVENT_ACKNOWLEDGED, ROLE_POLICE);
+    e.press.mode = MODE_TEST;
+    alarm_open(&a, &e);
+    struct event answer = deadline_event(DEADLINE_ANSWER, 0);
+    assert_int_equal(alarm_step(&a, &answer), STEP_UNCHANGED); /* a test is not escalated */
+    assert_int_equal(alarm_step(&a, &acked), STEP_CHANGED);
+    assert_int_equal(a.due_clock_ms[DEADLINE_TEST], 5000 + 30000);
+    e = deadline_event(DEADLINE_TEST, 0);
+    assert_int_equal(alarm_step(&a, &e), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_CLOSED);
+}
+
+static void test_a_plan_may_ask_nobody_to_come(void **unused)
+{
+    struct alarm a = {0};
+    struct event e = press_event(KIND_PANIC), acked = deed_event(EVENT_ACKNOWLEDGED, ROLE_POLICE);
+    e.press.plan.coming_timeout_s = 0;
+    alarm_open(&a, &e);
+    alarm_step(&a, &acked);
+    assert_int_equal(a.state, ALARM_ACKNOWLEDGED);
+    for (unsigned kind = 0; kind < DEADLINE_COUNT; kind++)
+        assert_int_equal(a.due_clock_ms[kind], 0);
+}
+
+/* Only a damaged record says so: the alarm still opens, is due, and stays within its bounds. */
+static void test_a_damaged_plan_is_an_alarm_still(void **unused)
+{
+    struct alarm none = {0}, many = {0};
+    struct event e = press_event(KIND_PANIC);
+    e.press.plan.step_count = 0;
+    alarm_open(&none, &e);
+    assert_int_equal(none.due_clock_ms[DEADLINE_ANSWER], 5000 + 60000);
+    e = press_event(KIND_PANIC);
+    e.press.plan.endpoint_count = UINT8_MAX;
+    alarm_open(&many, &e);
+    assert_int_equal(many.delivery_count, LIMIT_PLAN_ENDPOINTS);
+}
+
+static void test_what_does_not_concern_an_alarm_changes_nothing(void **unused)
+{
+    static const enum event_type others[] = {EVENT_DAEMON_STARTED, EVENT_DAEMON_STOPPED,  EVENT_PRESS_REFUSED,
+                                             EVENT_TROUBLE_RAISED, EVENT_TROUBLE_CLEARED, EVENT_CONF_LOADED,
+                                             EVENT_JOURNAL_GAP,    EVENT_TYPE_COUNT};
+    struct alarm a;
+    for (unsigned state = 0; state < ALARM_STATE_COUNT; state++) {
+        in_state(&a, (enum alarm_state)state);
+        const uint32_t version = a.version;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+            struct event e = deed_event(others[i], ROLE_POLICE);
+            assert_int_equal(alarm_step(&a, &e), STEP_UNCHANGED);
+        }
+        struct event stranger = result_event("nobody", OUTCOME_RECEIVED, 1);
+        assert_int_equal(alarm_step(&a, &stranger), STEP_UNCHANGED);
+        struct event forget = deadline_event(DEADLINE_FORGET, 0), none = deadline_event(DEADLINE_COUNT, 0);
+        assert_int_equal(alarm_step(&a, &forget), STEP_UNCHANGED);
+        assert_int_equal(alarm_step(&a, &none), STEP_UNCHANGED);
+        struct event note = deed_event(EVENT_NOTE_ADDED, ROLE_POLICE);
+        assert_int_equal(alarm_step(&a, &note), STEP_CHANGED); /* it is shown, and nobody is told for it */
+        assert_int_equal(a.version, version);
+        assert_int_equal(a.state, state);
+    }
+}
+
+static void test_stage_shown_to_a_button(void **unused)
+{
+    static const char *const stages[] = {"recorded", "acknowledged", "coming", "on_scene", "closed"};
+    struct alarm a;
+    for (unsigned state = 0; state < ALARM_STATE_COUNT; state++) {
+        in_state(&a, (enum alarm_state)state);
+        assert_string_equal(alarm_stage(&a), stages[state]);
+    }
+    in_state(&a, ALARM_OPEN);
+    struct event bureau = result_event("bureau", OUTCOME_RECEIVED, 1);
+    alarm_step(&a, &bureau); /* the second of the plan: one is enough */
+    assert_string_equal(alarm_stage(&a), "delivered");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +336,11 @@ int main(void)
         cmocka_unit_test(test_delivery_states),
         cmocka_unit_test(test_only_a_test_closes_itself),
         cmocka_unit_test(test_last_word_ends),
+        cmocka_unit_test(test_a_test_that_was_acknowledged_still_closes_itself),
+        cmocka_unit_test(test_a_plan_may_ask_nobody_to_come),
+        cmocka_unit_test(test_a_damaged_plan_is_an_alarm_still),
+        cmocka_unit_test(test_what_does_not_concern_an_alarm_changes_nothing),
+        cmocka_unit_test(test_stage_shown_to_a_button),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
