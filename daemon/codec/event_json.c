@@ -120,37 +120,16 @@ static const struct field gap_fields[] = {
     {NULL},
 };
 
-static const struct field *fields_of(enum event_type type)
-{
-    switch (type) {
-    case EVENT_DAEMON_STARTED:
-    case EVENT_DAEMON_STOPPED:
-    case EVENT_CONF_LOADED:
-        return daemon_fields;
-    case EVENT_PRESS_RECEIVED:
-    case EVENT_PRESS_REFUSED:
-        return press_fields;
-    case EVENT_DEADLINE_PASSED:
-        return deadline_fields;
-    case EVENT_DELIVERY_RESULT:
-        return delivery_fields;
-    case EVENT_ACKNOWLEDGED:
-    case EVENT_COMING:
-    case EVENT_ON_SCENE:
-    case EVENT_CLOSED:
-    case EVENT_NOTE_ADDED:
-        return deed_fields;
-    case EVENT_TROUBLE_RAISED:
-    case EVENT_TROUBLE_CLEARED:
-        return trouble_fields;
-    case EVENT_JOURNAL_GAP:
-        return gap_fields;
-    case EVENT_TYPE_COUNT:
-        break;
-    }
-    assert(!"an event without a type");
-    return NULL;
-}
+static const struct field *const fields_of[EVENT_TYPE_COUNT] = {
+    [EVENT_DAEMON_STARTED] = daemon_fields,    [EVENT_DAEMON_STOPPED] = daemon_fields,
+    [EVENT_CONF_LOADED] = daemon_fields,       [EVENT_PRESS_RECEIVED] = press_fields,
+    [EVENT_PRESS_REFUSED] = press_fields,      [EVENT_DEADLINE_PASSED] = deadline_fields,
+    [EVENT_DELIVERY_RESULT] = delivery_fields, [EVENT_ACKNOWLEDGED] = deed_fields,
+    [EVENT_COMING] = deed_fields,              [EVENT_ON_SCENE] = deed_fields,
+    [EVENT_CLOSED] = deed_fields,              [EVENT_NOTE_ADDED] = deed_fields,
+    [EVENT_TROUBLE_RAISED] = trouble_fields,   [EVENT_TROUBLE_CLEARED] = trouble_fields,
+    [EVENT_JOURNAL_GAP] = gap_fields,
+};
 
 union number {
     bool flag;
@@ -310,7 +289,7 @@ size_t event_encode(const struct event *e, char *line, size_t capacity)
     json_out_init(&o, line, capacity);
     json_open(&o, NULL, '{');
     encode_fields(&o, head_fields, e);
-    encode_fields(&o, fields_of(e->type), e);
+    encode_fields(&o, fields_of[e->type], e);
     json_close(&o, '}');
     return json_out_ok(&o) ? o.size : 0;
 }
@@ -475,7 +454,7 @@ bool event_decode(const char *line, size_t size, struct event *out, char why[LIM
         return false;
     }
     bool good = decode_fields(object, head_fields, out, why);
-    good = good && decode_fields(object, fields_of(out->type), out, why);
+    good = good && decode_fields(object, fields_of[out->type], out, why);
     json_decref(object);
     return good;
 }

@@ -302,6 +302,72 @@ static void test_what_is_no_longer_configured(void **state)
     world_destroy(w);
 }
 
+static struct json_out o;
+static char members[4096];
+
+static const char *members_of(struct world *w)
+{
+    json_out_init(&o, members, sizeof members);
+    json_open(&o, NULL, '{');
+    alarm_json_members(&o, NULL, board_alarm(w->board, ALARM));
+    json_close(&o, '}');
+    assert_true(json_out_ok(&o));
+    return members;
+}
+
+static void test_what_a_desk_is_told_besides(void **state)
+{
+    struct world *w = world_create();
+    school.has_position = false;
+    press(w, "room-204", "204", 17, KIND_PANIC);
+    assert_null(strstr(members_of(w), "latitude")); /* a place that nobody measured is not at 0, 0 */
+    assert_null(strstr(members_of(w), "cancels"));
+    press(w, "room-204", "204", 18, KIND_CANCEL);
+    assert_non_null(strstr(members_of(w), "\"press_count\":2,\"cancels\":1}"));
+    for (unsigned step = 0; step < 2; step++) {
+        struct event e = {.type = EVENT_DEADLINE_PASSED, .deadline = {DEADLINE_ANSWER, step}};
+        assert_null(strstr(members_of(w), "exhausted"));
+        apply(w, &e);
+    }
+    assert_non_null(strstr(members_of(w), "\"exhausted\":true"));
+    world_destroy(w);
+    school.has_position = true;
+}
+
+static void test_presses_of_an_alarm_in_parts(void **state)
+{
+    struct world *w = world_create();
+    for (unsigned n = 1; n <= 5; n++) {
+        struct event e = press_of("room-204", "204", n, KIND_PANIC);
+        e.press.oddities = n == 3 ? ODD_RETAINED | ODD_EMPTY : 0;
+        apply(w, &e);
+    }
+    json_out_init(&o, members, sizeof members);
+    json_open(&o, NULL, '{');
+    alarm_json_presses(&o, NULL, w->board, board_alarm(w->board, ALARM), 2, 2);
+    json_close(&o, '}');
+    json_t *object = json_loadb(members, o.size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *list = json_object_get(object, "presses"), *first = json_array_get(list, 0);
+    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(json_integer_value(json_object_get(first, "n")), 3);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 1), "n")), 4);
+    json_t *odd = json_object_get(first, "odd");
+    assert_int_equal(json_array_size(odd), 2);
+    assert_string_equal(json_string_value(json_array_get(odd, 0)), "empty");
+    assert_string_equal(json_string_value(json_array_get(odd, 1)), "retained");
+    json_decref(object);
+    world_destroy(w);
+}
+
+static void test_what_does_not_fit_is_no_body(void **state)
+{
+    struct world *w = world_create();
+    char body[40];
+    press(w, "room-204", "204", 17, KIND_PANIC);
+    assert_int_equal(site_state_body(body, sizeof body, NULL, w->board, "school-1", T0), 0);
+    world_destroy(w);
+}
+
 #define N47 "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
 
 /* Whatever an administrator wrote and however long the names are: 200 presses fit, and none is left out. */
@@ -351,6 +417,9 @@ int main(void)
         cmocka_unit_test(test_state_of_several),
         cmocka_unit_test(test_first_word),
         cmocka_unit_test(test_what_is_no_longer_configured),
+        cmocka_unit_test(test_what_a_desk_is_told_besides),
+        cmocka_unit_test(test_presses_of_an_alarm_in_parts),
+        cmocka_unit_test(test_what_does_not_fit_is_no_body),
         cmocka_unit_test(test_largest_body_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,6 +279,11 @@ static void test_known_lines(void **state)
                         "\"seen\":4}");
 }
 
+#define HEAD "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.000Z\",\"clock\":1,\"type\":"
+#define PRESS                                                                                                \
+    HEAD "\"press_received\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\","     \
+         "\"mode\":\"real\""
+
 static void test_defaults(void **state)
 {
     static const char press[] =
@@ -293,6 +298,15 @@ static void test_defaults(void **state)
     assert_int_equal(e.press.plan.step_count, 0);
     assert_int_equal(e.press.claimed_ms, 0);
     assert_string_equal(e.alarm, "");
+}
+
+static void test_what_a_newer_version_wrote(void **state)
+{
+    static const char press[] = PRESS ",\"odd\":[\"smells\",7,\"retained\",[]]}";
+    struct event e;
+    char why[LIMIT_TEXT];
+    assert_true(event_decode(press, sizeof press - 1, &e, why));
+    assert_int_equal(e.press.oddities, ODD_RETAINED); /* what is not known is passed over */
 }
 
 static void test_largest_line_fits(void **state)
@@ -334,10 +348,9 @@ static void test_largest_line_fits(void **state)
     assert_int_equal(strlen(back.press.raw), 255);
 }
 
-#define HEAD "{\"seq\":1,\"at\":\"2026-11-23T08:00:00.000Z\",\"clock\":1,\"type\":"
-#define PRESS                                                                                                \
-    HEAD "\"press_received\",\"site\":\"s\",\"device\":\"d\",\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\","     \
-         "\"mode\":\"real\""
+#define DELIVERY                                                                                             \
+    HEAD "\"delivery_result\",\"endpoint\":\"e\",\"version\":1,\"presses\":1,\"attempt\":1,"                  \
+         "\"outcome\":\"failed\",\"ms\":1,\"text\":\"\","
 #define X48 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static void test_refused(void **state)
@@ -346,6 +359,7 @@ static void test_refused(void **state)
         const char *line, *named; /* what the sentence must name */
     } table[] = {
         {"", "JSON"},
+        {"]}", "JSON"}, /* more is closed than was opened */
         {"[]", "JSON"},
         {"{}", "seq"},
         {"{\"seq\":1", "JSON"},
@@ -357,7 +371,10 @@ static void test_refused(void **state)
         {"{\"seq\":1,\"at\":\"yesterday\"}", "at"},
         {"{\"seq\":1,\"at\":5}", "at"},
         {HEAD "\"tea_served\"}", "type"},
+        {HEAD "\"closed\",\"by\":\"x\",\"role\":7,\"disposition\":\"real\"}", "role"},
         {HEAD "7}", "type"},
+        {DELIVERY "\"status\":65536}", "status"},
+        {DELIVERY "\"status\":0,\"recorded\":1}", "recorded"},
         {HEAD "\"closed\",\"alarm\":\"" X48 "\"}", "alarm"},
         {HEAD "\"closed\",\"by\":\"x\",\"role\":\"police\"}", "disposition"},
         {HEAD "\"closed\",\"by\":\"x\",\"role\":\"king\",\"disposition\":\"real\"}", "role"},
@@ -395,6 +412,44 @@ static void test_refused(void **state)
             fail_msg("taken: %s", table[i].line);
         if (!strstr(why, table[i].named))
             fail_msg("%s: the sentence is \"%s\"", table[i].line, why);
+    }
+}
+
+/* Each part of a plan, wrong or missing: a plan that was understood in part would tell the wrong people. */
+static void test_a_plan_is_whole_or_refused(void **state)
+{
+    enum { ID, ACKS, COMING, STEPS, PARTS };
+    static const char *const good[PARTS] = {"\"p\"", "[\"police\"]", "0",
+                                            "[{\"answer_timeout_s\":1,\"endpoints\":[]}]"};
+    static const char *const wrong[][PARTS] = {
+        {[ID] = "7"},
+        {[ID] = "\"" X48 "\""},
+        {[ACKS] = "\"police\""},
+        {[ACKS] = "[7]"},
+        {[COMING] = "\"0\""},
+        {[COMING] = "-1"},
+        {[COMING] = "4294967296"},
+        {[STEPS] = "{}"},
+        {[STEPS] = "[7]"},
+        {[STEPS] = "[{\"answer_timeout_s\":1}]"},
+        {[STEPS] = "[{\"answer_timeout_s\":1,\"endpoints\":[7]}]"},
+        {[STEPS] = "[{\"answer_timeout_s\":1,\"endpoints\":[{\"id\":\"e\"}]}]"},
+        {[STEPS] = "[{\"answer_timeout_s\":1,\"endpoints\":[{\"id\":\"e\",\"role\":\"king\"}]}]"},
+        {[STEPS] = "[{\"answer_timeout_s\":1,\"endpoints\":[{\"role\":\"police\"}]}]"},
+    };
+    for (size_t i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
+        const bool is_good = i == sizeof wrong / sizeof *wrong;
+        const char *part[PARTS];
+        for (unsigned k = 0; k < PARTS; k++)
+            part[k] = is_good || !wrong[i][k] ? good[k] : wrong[i][k];
+        char line[LIMIT_LINE], why[LIMIT_TEXT] = "";
+        struct event e;
+        int size = snprintf(line, sizeof line,
+                            PRESS ",\"plan\":{\"id\":%s,\"acks_needed\":%s,\"coming_timeout_s\":%s,\"steps\":%s}}",
+                            part[ID], part[ACKS], part[COMING], part[STEPS]);
+        if (event_decode(line, (size_t)size, &e, why) != is_good)
+            fail_msg("%s: %s", line, why);
+        assert_true(is_good || strstr(why, "\"plan\" is wrong"));
     }
 }
 
@@ -505,7 +560,8 @@ int main(void)
         cmocka_unit_test(test_known_lines),           cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_largest_line_fits),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_plan_is_bounded),       cmocka_unit_test(test_damaged_lines),
-        cmocka_unit_test(test_print_speed),
+        cmocka_unit_test(test_print_speed),           cmocka_unit_test(test_a_plan_is_whole_or_refused),
+        cmocka_unit_test(test_what_a_newer_version_wrote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

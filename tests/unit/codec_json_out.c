@@ -192,6 +192,8 @@ static void test_cut(void **state)
     assert_int_equal(text_cut("教室", 6, 2), 0);
     assert_int_equal(text_cut("abc", 3, 2), 2);
     assert_int_equal(text_cut("\xF0\x9F\x94\x94z", 5, 3), 0);
+    assert_int_equal(text_char_size("", 0), 0);
+    assert_int_equal(text_cut("\x80\x80\x80", 3, 2), 2);
     assert_int_equal(text_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5);
 }
 
