@@ -4,12 +4,14 @@
 #include "io/clock.h"
 #include "io/dispatch_http.h"
 #include "io/health.h"
+#include "io/libraries.h"
 #include "io/log.h"
 #include "io/mqtt.h"
 #include "io/service.h"
 #include "journal/history.h"
 #include "journal/journal.h"
 #include "journal/lock.h"
+#include "memory.h"
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -236,12 +238,13 @@ struct reload {
 static void set_late_devices(struct house *h)
 {
     size_t count = 0;
-    char **names = calloc(h->conf->device_count + 1, sizeof *names);
-    for (uint32_t i = 0; names && i < h->conf->device_count; i++) {
+    char **names = memory_take((h->conf->device_count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < h->conf->device_count; i++) {
         const struct conf_device *device = conf_device_at(h->conf, i);
-        if (device->puback == CONF_PUBACK_AFTER_COMMIT &&
-            asprintf(&names[count], "%s/%s", conf_device_site(h->conf, i)->id, device->id) > 0)
-            count++;
+        if (device->puback != CONF_PUBACK_AFTER_COMMIT)
+            continue;
+        if (asprintf(&names[count++], "%s/%s", conf_device_site(h->conf, i)->id, device->id) < 0)
+            memory_end();
     }
     mqtt_set_late_devices(h->mqtt, (const char *const *)names, count);
     while (count > 0)
@@ -444,6 +447,8 @@ static bool start_engine(struct house *h, struct store *store, char error[LIMIT_
                                                           .ctx = h},
                                 error);
     h->engine = h->journal ? engine_create(&ports, h->journal, h->conf) : NULL;
+    if (h->journal && !h->engine)
+        memory_end();
     if (h->engine && engine_start(h->engine, boot_id, TOCSIN_VERSION, error))
         return true;
     engine_destroy(h->engine);
@@ -570,6 +575,7 @@ int main(int argc, char **argv)
         return 2;
     }
     settle_process();
+    libraries_need_memory();
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_ALL) != 0)
         return fail("start", "the random numbers of this system do not work") ? 0 : EXIT_FAILURE;
     struct conf_problems problems = {0};

@@ -1,6 +1,9 @@
 /* tocsin - the command-line tool. See command.h; the commands are in commands.c. */
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "memory.h"
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int print(void (*what)(FILE *))
@@ -70,6 +73,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    json_set_alloc_funcs(memory_take, free); /* it would drop letters of a text and go on */
     text_choose(NULL);
     terminal_init(false);
     return terminal_finish(run(argc, argv));

@@ -1,4 +1,5 @@
 #include "conf/arena.h"
+#include "memory.h"
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t size)
 {
     struct arena_chunk *chunk = calloc(1, sizeof *chunk + size);
     if (!chunk)
-        abort();
+        memory_end();
     chunk->size = size;
     chunk->next = a->chunk;
     a->chunk = chunk;
@@ -57,7 +58,7 @@ char *arena_format(struct arena *a, const char *format, ...)
     int size = vasprintf(&text, format, arguments);
     va_end(arguments);
     if (size < 0)
-        abort();
+        memory_end();
     char *copy = arena_text(a, text, (size_t)size);
     free(text);
     return copy;

@@ -1,6 +1,7 @@
 /* One pass of libyaml over a document, beside its table: finds what does not fit, and where a path stands. */
 #include "conf/source.h"
 #include "core/id.h"
+#include "memory.h"
 #include <assert.h>
 #include <string.h>
 #include <yaml.h>
@@ -286,6 +287,14 @@ static bool event_take(struct pass *pass, const yaml_event_t *event)
     return !pass->broken;
 }
 
+/* Without it a problem would be told of a wrong line: then rather nothing. */
+static void no_memory(struct pass *pass)
+{
+    if (pass->locate != WHERE_WHOLE)
+        memory_end();
+    FAULT(pass, 0, &(struct where){0}, NULL, "cannot be read (no memory)");
+}
+
 static void syntax_fault(struct pass *pass, const yaml_parser_t *parser)
 {
     size_t line = parser->problem_mark.line + 1;
@@ -299,16 +308,18 @@ static void syntax_fault(struct pass *pass, const yaml_parser_t *parser)
         hint = "; put a text that has \": \" in it in quotation marks, and indent keys of one mapping alike";
     else if (parser->problem && strstr(parser->problem, "did not find expected"))
         hint = "; look at the indentation and the quotation marks here and in the lines above";
-    FAULT(pass, (unsigned)line, &(struct where){0}, NULL, "this is not YAML: %s%s%s%s",
-          parser->context ? parser->context : "", parser->context ? ", " : "",
-          parser->problem ? parser->problem : "no memory", hint);
+    if (parser->problem)
+        FAULT(pass, (unsigned)line, &(struct where){0}, NULL, "this is not YAML: %s%s%s%s",
+              parser->context ? parser->context : "", parser->context ? ", " : "", parser->problem, hint);
+    else
+        no_memory(pass);
 }
 
 static void outline_pass(struct pass *pass)
 {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
-        FAULT(pass, 0, &(struct where){0}, NULL, "cannot be read (no memory)");
+        no_memory(pass);
         return;
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)pass->source->text, pass->source->size);

@@ -1,4 +1,5 @@
 #include "conf/problems.h"
+#include "memory.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static struct problem *problem_add(struct problems *p, const char *format, va_li
         return NULL;
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0)
-        abort();
+        memory_end();
     struct problem *new = &p->kept[p->count - 1];
     *new = (struct problem){
         .text = arena_text(&p->arena, text, strlen(text)), .order = (uint32_t)p->count, .key = ""};
@@ -88,7 +89,7 @@ void problems_tell(struct problems *p, struct conf_problems *out)
             snprintf(line, sizeof line, "%u:", one->line);
         if (asprintf(&out->lines[i], "%s:%s %s%s%s", one->file, line, one->key, *one->key ? ": " : "",
                      one->text) < 0)
-            abort();
+            memory_end();
     }
     out->count = p->count;
     arena_finish(&p->arena);

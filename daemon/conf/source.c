@@ -196,6 +196,10 @@ static bool source_load_cells(struct source *s, struct arena *arena, struct prob
     cyaml_schema_value_t schema = schema_mapping(s->table, arena, CYAML_FLAG_POINTER);
     cyaml_data_t *cells = NULL;
     cyaml_err_t error = cyaml_load_data((const uint8_t *)s->text, s->size, &config, &schema, &cells, NULL);
+    if (error == CYAML_ERR_OOM || error == CYAML_ERR_LIBYAML_PARSER_INIT || error == CYAML_ERR_LIBYAML_PARSER) {
+        problem_line(problems, s->path, 0, "", "cannot be read (no memory)"); /* it is YAML: outline_check() */
+        return false;
+    }
     if (error != CYAML_OK) {
         problem_line(problems, s->path, word.line, "", "%s; %s", cyaml_strerror(error), word.text);
         return false;

@@ -287,6 +287,8 @@ static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char
         assert(out);
         print_proof(out, seq, found.line, &head, &proof);
         fclose(out);
+    } else if (sqlite3_errcode(db) == SQLITE_NOMEM) {
+        sqlite_file_error(db, SQLITE_NOMEM, error);
     } else {
         snprintf(error, LIMIT_TEXT,
                  "entry %" PRIu64 " or a hash its proof needs is missing: tocsin journal verify tells more",

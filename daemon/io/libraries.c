@@ -1,0 +1,48 @@
+#include "io/libraries.h"
+#include "memory.h"
+#include <MQTTAsync.h>
+#include <assert.h>
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sqlite3_mem_methods sqlite_usual;
+
+static void *sqlite_take(int size)
+{
+    void *memory = sqlite_usual.xMalloc(size);
+    if (!memory)
+        memory_end();
+    return memory;
+}
+
+static void *sqlite_resize(void *old, int size)
+{
+    void *memory = sqlite_usual.xRealloc(old, size);
+    if (!memory)
+        memory_end();
+    return memory;
+}
+
+/* Paho has no other way to say it. The call comes with its locks held. */
+static void paho_says(enum MQTTASYNC_TRACE_LEVELS level, char *text)
+{
+    if (strstr(text, "emory allocation error"))
+        memory_end();
+}
+
+void libraries_need_memory(void)
+{
+    json_set_alloc_funcs(memory_take, free);
+
+    int code = sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_usual);
+    sqlite3_mem_methods ours = sqlite_usual;
+    ours.xMalloc = sqlite_take;
+    ours.xRealloc = sqlite_resize;
+    code = code == SQLITE_OK ? sqlite3_config(SQLITE_CONFIG_MALLOC, &ours) : code;
+    assert(code == SQLITE_OK); /* it was used before */
+
+    MQTTAsync_setTraceCallback(paho_says);
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+}
