@@ -1,0 +1,147 @@
+// Calls to the daemon. Every failure is an ApiError: the daemon's own words (RFC 9457), or that it was not reached.
+
+import type { Alarm, Deed, Device, Endpoint, PastAlarm, Problem, Session, Site, SiteGuide, Trouble } from './types';
+
+const ANSWER_WITHIN_MS = 8000;
+
+export class ApiError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+
+  /** The last word of `urn:tocsin:…`; "unreachable" when there was no answer. */
+  get word(): string {
+    return this.problem.type.replace('urn:tocsin:', '');
+  }
+}
+
+function unreachable(): ApiError {
+  return new ApiError({ type: 'urn:tocsin:unreachable', title: 'Unreachable', status: 0, detail: 'The daemon does not answer.' });
+}
+
+async function problemOf(answer: Response): Promise<ApiError> {
+  try {
+    return new ApiError((await answer.json()) as Problem);
+  } catch {
+    return new ApiError({ type: 'urn:tocsin:unknown', title: answer.statusText, status: answer.status, detail: `HTTP ${answer.status}` });
+  }
+}
+
+export class Api {
+  /** The session's token against forged requests; "" while nobody is signed in. */
+  csrf = '';
+  /** The daemon's clock less ours, in ms, as far as its whole seconds tell: countdowns are the daemon's. */
+  skewMs = 0;
+  /** Called when an answer says that nobody is signed in any more. */
+  onSignedOut: () => void = () => {};
+
+  async ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (method !== 'GET' && this.csrf) headers['X-CSRF-Token'] = this.csrf;
+    let answer: Response;
+    try {
+      answer = await fetch('/api/v1/' + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        credentials: 'same-origin',
+        signal: signal ?? AbortSignal.timeout(ANSWER_WITHIN_MS),
+      });
+    } catch {
+      throw unreachable();
+    }
+    this.learnClock(answer);
+    if (answer.ok) return answer;
+    if (answer.status === 401 && path !== 'session') this.onSignedOut();
+    throw await problemOf(answer);
+  }
+
+  private learnClock(answer: Response): void {
+    const date = Date.parse(answer.headers.get('Date') ?? '');
+    if (Number.isNaN(date)) return;
+    const skew = date + 500 - Date.now();
+    this.skewMs = Math.abs(skew) > 1500 ? skew : 0;
+  }
+
+  nowMs(): number {
+    return Date.now() + this.skewMs;
+  }
+
+  async json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.ask(method, path, body);
+    try {
+      return (await answer.json()) as T;
+    } catch {
+      throw unreachable();
+    }
+  }
+
+  // Who.
+  async signIn(account: string, password: string): Promise<Session> {
+    return this.began(await this.json<Session>('POST', 'session', { account, password }));
+  }
+
+  /** The session that the cookie stands for; an ApiError of status 401 when there is none. */
+  async session(): Promise<Session> {
+    return this.began(await this.json<Session>('GET', 'session'));
+  }
+
+  async signOut(everywhere: boolean): Promise<void> {
+    await this.ask('DELETE', everywhere ? 'session?everywhere=true' : 'session');
+    this.csrf = '';
+  }
+
+  private began(session: Session): Session {
+    this.csrf = session.csrf ?? '';
+    return session;
+  }
+
+  // What is.
+  async openAlarms(): Promise<Alarm[]> {
+    return (await this.json<{ alarms: Alarm[] }>('GET', 'alarms?state=open&limit=1000')).alarms;
+  }
+
+  /** Closed alarms that fit, the newest first. Empty members of the question are not asked. */
+  history(question: Record<string, string>, before?: number): Promise<{ alarms: PastAlarm[]; next: number | null; complete: boolean }> {
+    const query = new URLSearchParams(Object.entries(question).filter(([, value]) => value !== ''));
+    if (before) query.set('before', String(before));
+    return this.json('GET', `history?${query}`);
+  }
+
+  alarm(id: string): Promise<Alarm> {
+    return this.json('GET', `alarms/${encodeURIComponent(id)}`);
+  }
+
+  async sites(): Promise<Site[]> {
+    return (await this.json<{ sites: Site[] }>('GET', 'sites')).sites;
+  }
+
+  site(id: string): Promise<SiteGuide> {
+    return this.json('GET', `sites/${encodeURIComponent(id)}`);
+  }
+
+  async troubles(): Promise<Trouble[]> {
+    return (await this.json<{ troubles: Trouble[] }>('GET', 'troubles')).troubles;
+  }
+
+  async endpoints(): Promise<Endpoint[]> {
+    return (await this.json<{ endpoints: Endpoint[] }>('GET', 'endpoints')).endpoints;
+  }
+
+  async devices(site: string): Promise<Device[]> {
+    const devices: Device[] = [];
+    for (let after = ''; ; ) {
+      const page = await this.json<{ devices: Device[]; next: number | null }>(
+        'GET', `devices?site=${encodeURIComponent(site)}&limit=1000${after}`);
+      devices.push(...page.devices);
+      if (page.next === null) return devices;
+      after = `&after=${page.next}`;
+    }
+  }
+
+  // What a person does.
+  deed(id: string, deed: Deed, body: Record<string, unknown> = {}): Promise<{ seq: number; alarm?: Alarm }> {
+    return this.json('POST', `alarms/${encodeURIComponent(id)}/${deed}`, body);
+  }
+}

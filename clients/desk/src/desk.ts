@@ -1,0 +1,361 @@
+// What the page knows and does: the session, the board behind the feed, which alarm is looked at, what is being written.
+// Views read it and call it; it tells them when something changed.
+
+import { Api, ApiError } from './api';
+import * as boards from './board';
+import type { Board } from './board';
+import { Feed } from './feed';
+import { Sound } from './sound';
+import { preferredLanguage, sayIn, type Key, type Language, type Say } from './texts';
+import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Session, Site, SiteGuide } from './types';
+
+const ASK_AGAIN_MS = 300; // about one alarm
+const ASKS_AT_ONCE = 3;
+const LOOKED_AT_MS = 500; // an alarm shorter on the screen is not taken by a key: it may have been meant for another
+
+export interface Draft {
+  form: 'note' | 'close' | null;
+  note: string;
+  disposition: Disposition | null;
+}
+
+const NO_DRAFT: Draft = { form: null, note: '', disposition: null };
+
+export class Desk {
+  readonly api = new Api();
+  readonly sound = new Sound();
+  account: Session | null = null;
+  signedOutBecause: 'ended' | null = null;
+  starting = true;
+  language: Language = preferredLanguage();
+  say: Say = sayIn(this.language);
+  board: Board = boards.EMPTY;
+  sites: ReadonlyMap<string, Site> = new Map();
+  guides = new Map<string, SiteGuide>();
+  endpoints: ReadonlyMap<string, Endpoint> = new Map();
+  live = false;
+  lastLiveMs: number | null = null;
+  /** Alarms that came while something was being written; the page names them and does not jump. */
+  arrived: string[] = [];
+  dark = localStorage.getItem('dark') === 'yes';
+  keys = localStorage.getItem('keys') !== 'no';
+
+  private feed: Feed | null = null;
+  private chosen: string | null = null;
+  private chosenSinceMs = 0;
+  private shown: string | null = null;
+  private drafts = new Map<string, Draft>();
+  private messages = new Map<string, string>();
+  private sending = new Set<string>();
+  private muted = new Set<string>();
+  private asking = new Map<string, number>(); // alarm → when it may be asked for again
+  private views = new Set<() => void>();
+
+  constructor() {
+    this.api.onSignedOut = () => this.ended('ended');
+  }
+
+  // --- Telling the views.
+  subscribe(view: () => void): () => void {
+    this.views.add(view);
+    return () => this.views.delete(view);
+  }
+
+  private changed(): void {
+    this.noteShown();
+    this.sound.play(this.sounding());
+    for (const view of this.views) view();
+  }
+
+  private noteShown(): void {
+    const id = this.current()?.id ?? null;
+    if (id === this.shown) return;
+    this.shown = id;
+    this.chosenSinceMs = performance.now();
+  }
+
+  setLanguage(language: Language): void {
+    this.language = language;
+    this.say = sayIn(language);
+    localStorage.setItem('language', language);
+    this.changed();
+  }
+
+  setSwitch(name: 'dark' | 'keys', on: boolean): void {
+    this[name] = on;
+    localStorage.setItem(name, on ? 'yes' : 'no');
+    this.changed();
+  }
+
+  // --- Who.
+  async resume(): Promise<void> {
+    try {
+      await this.enter(await this.api.session());
+    } catch {
+      /* nobody is signed in, or nobody answers: the form says so when it is used */
+    }
+    this.starting = false;
+    this.changed();
+  }
+
+  async signIn(account: string, password: string): Promise<void> {
+    await this.enter(await this.api.signIn(account, password));
+    this.changed();
+  }
+
+  private async enter(session: Session): Promise<void> {
+    this.account = session;
+    this.signedOutBecause = null;
+    await this.readSurroundings();
+    this.feed = new Feed({
+      onConnected: () => void this.readBoard(),
+      onEvent: (event) => this.heard(event),
+      onLive: (live) => this.setLive(live),
+      onSignedOut: () => this.ended('ended'),
+    });
+    this.feed.start();
+  }
+
+  async signOut(everywhere = false): Promise<void> {
+    await this.api.signOut(everywhere).catch(() => {});
+    this.ended(null);
+  }
+
+  private ended(because: 'ended' | null): void {
+    if (!this.account) return;
+    this.feed?.stop();
+    this.feed = null;
+    this.account = null;
+    this.signedOutBecause = because;
+    this.board = boards.EMPTY;
+    this.live = false;
+    this.lastLiveMs = null;
+    this.chosen = null;
+    this.drafts.clear();
+    this.messages.clear();
+    this.changed();
+  }
+
+  // --- What is.
+  private async readSurroundings(): Promise<void> {
+    const [sites, endpoints] = await Promise.all([this.api.sites(), this.api.endpoints()]);
+    this.sites = new Map(sites.map((site) => [site.id, site]));
+    this.endpoints = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    for (const site of sites.slice(0, 1)) void this.readGuide(site.id).catch(() => {});
+  }
+
+  async readGuide(site: string): Promise<void> {
+    this.guides.set(site, await this.api.site(site));
+    this.changed();
+  }
+
+  /** Everything open, whenever the feed stands (again): what happens from now on comes over the feed. */
+  private async readBoard(): Promise<void> {
+    for (;;) {
+      try {
+        const [alarms, troubles] = await Promise.all([this.api.openAlarms(), this.api.troubles()]);
+        this.board = { ...boards.listed(this.board, alarms), troubles };
+        this.changed();
+        this.ask();
+        return;
+      } catch (error) {
+        if (!this.account || (error instanceof ApiError && error.problem.status === 401)) return;
+        await new Promise((done) => setTimeout(done, 1000));
+      }
+    }
+  }
+
+  private setLive(live: boolean): void {
+    if (!live) this.lastLiveMs = this.live ? Date.now() : this.lastLiveMs;
+    this.live = live;
+    this.changed();
+  }
+
+  private heard(event: JournalEvent): void {
+    const isNew = event.type === 'press_received' && !!event.alarm && !this.board.alarms.has(event.alarm);
+    this.board = boards.apply(this.board, event, this.sites);
+    if (isNew && event.alarm) this.arrive(event.alarm);
+    if (event.type === 'conf_loaded') void this.readSurroundings().then(() => this.changed());
+    this.changed();
+    this.ask();
+  }
+
+  /** A new alarm is looked at at once, unless somebody is writing or looks at one that is graver. */
+  private arrive(id: string): void {
+    if (this.writing()) this.arrived = [...this.arrived, id];
+    else this.chosen = null;
+    if (this.account?.may_answer && !location.hash.startsWith('#/replay')) location.hash = '#/';
+  }
+
+  /** Asks the daemon about the alarms that are stale, the one that is looked at first, never twice at once. */
+  private ask(): void {
+    const now = performance.now();
+    const current = this.current()?.id;
+    const stale = [...this.board.stale].sort((a, b) => Number(b === current) - Number(a === current));
+    for (const id of stale) {
+      const due = this.asking.get(id) ?? 0;
+      if (due > now || [...this.asking.values()].filter((at) => at === Infinity).length >= ASKS_AT_ONCE) continue;
+      void this.askOne(id);
+    }
+  }
+
+  private async askOne(id: string): Promise<void> {
+    this.asking.set(id, Infinity);
+    try {
+      const alarm = await this.api.alarm(id);
+      if (alarm.guide) this.guides.set(alarm.site.id, alarm.guide);
+      this.board = boards.told(this.board, alarm);
+    } catch (error) {
+      if (error instanceof ApiError && error.problem.status === 404) this.board = boards.without(this.board, id);
+    }
+    this.asking.set(id, performance.now() + ASK_AGAIN_MS);
+    setTimeout(() => this.ask(), ASK_AGAIN_MS + 5);
+    this.changed();
+    this.ask();
+  }
+
+  /** The site's own time zone; while it is not known, the browser's. */
+  zone(site: string | undefined): string | undefined {
+    return this.guides.get(site ?? '')?.time_zone;
+  }
+
+  /** The zone of what is about no site, where all sites whose zone is known agree. */
+  homeZone(): string | undefined {
+    const zones = new Set([...this.guides.values()].map((guide) => guide.time_zone));
+    return zones.size === 1 ? [...zones][0] : undefined;
+  }
+
+  // --- What is looked at.
+  openAlarms(): Alarm[] {
+    return boards.openAlarms(this.board);
+  }
+
+  current(): Alarm | null {
+    const chosen = this.chosen ? this.board.alarms.get(this.chosen) : undefined;
+    return chosen ?? this.openAlarms()[0] ?? null;
+  }
+
+  choose(id: string | null): void {
+    const leaving = this.current();
+    this.chosen = id;
+    this.arrived = this.arrived.filter((other) => other !== id && this.board.alarms.get(other)?.state === 'open');
+    if (leaving?.state === 'closed' && leaving.id !== id) this.board = boards.without(this.board, leaving.id);
+    this.changed();
+    this.ask();
+  }
+
+  chooseNext(by: 1 | -1): void {
+    const alarms = this.openAlarms();
+    const at = alarms.findIndex((alarm) => alarm.id === this.current()?.id);
+    const next = alarms[Math.min(Math.max(at + by, 0), alarms.length - 1)];
+    if (next) this.choose(next.id);
+  }
+
+  /** The next one that nobody has taken. */
+  chooseUntaken(): void {
+    const current = this.current()?.id;
+    const next = this.openAlarms().find((alarm) => alarm.state === 'open' && alarm.id !== current);
+    if (next) this.choose(next.id);
+  }
+
+  untakenBeside(id: string): number {
+    return this.openAlarms().filter((alarm) => alarm.state === 'open' && alarm.id !== id).length;
+  }
+
+  // --- Sound.
+  private sounding(): boards.Look | null {
+    if (!this.account?.may_answer) return null;
+    const first = this.openAlarms().find((alarm) => alarm.state === 'open' && !this.muted.has(alarm.id));
+    return first ? boards.look(first) : null;
+  }
+
+  get isSounding(): boards.Look | null {
+    return this.sounding();
+  }
+
+  mute(): void {
+    for (const alarm of this.openAlarms()) this.muted.add(alarm.id);
+    this.changed();
+  }
+
+  allowSound(): void {
+    if (!this.sound.allowed) this.sound.allow(() => {
+      this.sound.play(null);
+      this.changed();
+    });
+  }
+
+  // --- What is being written. Nothing of it is lost by Escape or by looking at another alarm.
+  draft(id: string): Draft {
+    return this.drafts.get(id) ?? NO_DRAFT;
+  }
+
+  write(id: string, change: Partial<Draft>): void {
+    this.drafts.set(id, { ...this.draft(id), ...change });
+    this.changed();
+  }
+
+  writing(): boolean {
+    const current = this.current();
+    return !!current && this.draft(current.id).form !== null;
+  }
+
+  // --- What a person does.
+  message(id: string): string | undefined {
+    return this.messages.get(id);
+  }
+
+  isSending(id: string): boolean {
+    return this.sending.has(id);
+  }
+
+  /** By a key: only what was long enough on the screen to have been meant. */
+  takeByKey(): void {
+    const alarm = this.current();
+    if (alarm?.state === 'open' && performance.now() - this.chosenSinceMs >= LOOKED_AT_MS) void this.act(alarm.id, 'acknowledge');
+  }
+
+  async act(id: string, deed: Deed, body: Record<string, unknown> = {}): Promise<boolean> {
+    if (this.sending.has(id) || !this.account?.may_answer) return false;
+    this.chosen = id;
+    this.sending.add(id);
+    this.messages.delete(id);
+    this.changed();
+    let done = false;
+    try {
+      const answer = await this.api.deed(id, deed, body);
+      done = true;
+      const known = this.board.alarms.get(id);
+      if (answer.alarm) this.board = boards.told(this.board, { ...known, ...answer.alarm });
+    } catch (error) {
+      this.messages.set(id, this.why(error));
+    }
+    this.sending.delete(id);
+    this.board = { ...this.board, stale: new Set(this.board.stale).add(id) };
+    this.changed();
+    this.ask();
+    return done;
+  }
+
+  async note(id: string): Promise<void> {
+    if (await this.act(id, 'notes', { text: this.draft(id).note })) this.write(id, NO_DRAFT);
+  }
+
+  async close(alarm: Alarm): Promise<void> {
+    const { disposition, note } = this.draft(alarm.id);
+    if (!disposition) return;
+    const body = { disposition, seen_version: alarm.version, ...(note ? { note } : {}) };
+    if (await this.act(alarm.id, 'close', body)) this.write(alarm.id, NO_DRAFT);
+  }
+
+  private why(error: unknown): string {
+    if (!(error instanceof ApiError)) return String(error);
+    const { by, state, detail } = error.problem;
+    const values = { by: by ?? '?', state: state ? this.say(`state.${state}`) : '?', detail };
+    const known: Record<string, Key> = {
+      already: 'fail.already', unseen: 'fail.unseen', impossible: 'fail.impossible',
+      unreachable: 'fail.unreachable', unrecorded: 'fail.unrecorded',
+    };
+    return this.say(known[error.word] ?? 'fail.other', values);
+  }
+}

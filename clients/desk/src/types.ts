@@ -1,0 +1,221 @@
+// What the daemon says: proto/openapi.yaml, as far as the page reads it.
+
+export type Kind = 'cancel' | 'intrusion' | 'medical' | 'generic' | 'panic' | 'fire' | 'attack';
+export type Mode = 'real' | 'drill' | 'test';
+export type State = 'open' | 'acknowledged' | 'coming' | 'on_scene' | 'closed';
+export type Disposition = 'real' | 'false' | 'accidental' | 'test' | 'drill' | 'duplicate';
+export type Role = 'police' | 'bureau' | 'guard' | 'admin' | 'viewer';
+export type Deed = 'acknowledge' | 'coming' | 'on-scene' | 'close' | 'notes';
+
+export interface Session {
+  account: string;
+  name: string;
+  role: Role;
+  sites: string[] | null; // null = all
+  may_answer: boolean;
+  may_read_journal: boolean;
+  csrf: string | null;
+  expires_at: string | null;
+}
+
+export interface Place {
+  id: string;
+  name?: string;
+}
+
+export interface Contact {
+  name?: string;
+  phone?: string;
+}
+
+export interface SiteHead extends Place {
+  address?: string;
+  latitude?: number;
+  longitude?: number;
+  contacts?: Contact[];
+}
+
+export interface Site extends SiteHead {
+  plan: string;
+  zones: Place[];
+  device_count: number;
+  alarms_open: number;
+}
+
+export interface Camera {
+  name: string;
+  url: string;
+}
+
+export interface SiteMap {
+  id: string;
+  name: string;
+  image: string;
+}
+
+export interface Zone extends Place {
+  map?: string;
+  x?: number; // percent of the map's width, from the left
+  y?: number; // percent of its height, from the top
+  cameras: Camera[];
+}
+
+/** A site with all that is needed to find it and to get in. */
+export interface SiteGuide extends SiteHead {
+  access?: string;
+  time_zone: string;
+  plan: string;
+  maps: SiteMap[];
+  cameras: Camera[];
+  zones: Zone[];
+}
+
+export interface Due {
+  what: 'answer' | 'coming' | 'test' | 'forget';
+  at: string;
+}
+
+export interface Press {
+  device: string;
+  epoch?: string;
+  n?: number;
+  kind: Kind;
+  zone?: Place;
+  at: string;
+}
+
+export type DeliveryState = 'waiting' | 'pending' | 'sent' | 'received' | 'unconfirmed' | 'refused' | 'failing';
+
+export interface Delivery {
+  endpoint: string;
+  name?: string;
+  role: string;
+  step: number;
+  state: DeliveryState;
+  version: number;
+  attempts: number;
+  since: string | null;
+  http_status?: number;
+}
+
+export interface Alarm {
+  id: string;
+  site: SiteHead;
+  class: string;
+  mode: Mode;
+  kind: Kind;
+  state: State;
+  version: number;
+  opened_at: string;
+  changed_at?: string;
+  opened_seq?: number;
+  recorded?: boolean;
+  step: number;
+  steps: number;
+  exhausted?: boolean;
+  step_due_at?: string | null;
+  due?: Due[];
+  cancels?: number;
+  press_count: number;
+  acknowledged_by?: string;
+  coming_by?: string;
+  on_scene_by?: string;
+  closed_by?: string;
+  disposition?: Disposition;
+  deliveries?: Delivery[];
+  presses?: Press[];
+  events?: JournalEvent[];
+  events_cut?: boolean;
+  notes?: { seq: number; text: string }[];
+  guide?: SiteGuide;
+}
+
+/** A closed alarm, as the history tells it. */
+export interface PastAlarm {
+  id: string;
+  site: Place;
+  mode: Mode;
+  kind: Kind;
+  disposition: Disposition;
+  opened_at: string;
+  opened_seq: number;
+  received_at?: string | null;
+  acknowledged_at?: string | null;
+  coming_at?: string | null;
+  on_scene_at?: string | null;
+  closed_at: string;
+  press_count: number;
+  closed_by?: string;
+}
+
+/** A journal line. Members beside the common ones depend on the type: proto/journal.md. */
+export interface JournalEvent {
+  seq: number;
+  at: string;
+  type: string;
+  alarm?: string;
+  site?: string;
+  device?: string;
+  zone?: string;
+  kind?: Kind;
+  mode?: Mode;
+  epoch?: string;
+  n?: number;
+  by?: string;
+  role?: string;
+  endpoint?: string;
+  outcome?: string;
+  status?: number;
+  ms?: number;
+  attempt?: number;
+  version?: number;
+  deadline?: string;
+  step?: number;
+  disposition?: Disposition;
+  refusal?: string;
+  code?: string;
+  part?: string;
+  text?: string;
+  plan?: { id: string; steps: { answer_timeout_s: number; endpoints: { id: string; role: string }[] }[] };
+}
+
+export interface Device {
+  site: string;
+  id: string;
+  zone?: Place;
+  kind: Kind;
+  disabled: boolean;
+  silent_after_s: number;
+  heard: boolean;
+  heard_at: string | null;
+  battery: number | null;
+  silent: boolean;
+  offline: boolean;
+}
+
+export interface Endpoint {
+  id: string;
+  name: string;
+  role: string;
+  state: 'up' | 'down' | 'unknown';
+  text: string | null;
+}
+
+export interface Trouble {
+  code: string;
+  part: string;
+  text: string;
+  at: string;
+  seq?: number;
+}
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  by?: string;
+  state?: State;
+  version?: number;
+  retry_after_s?: number;
+}

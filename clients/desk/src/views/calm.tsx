@@ -1,0 +1,56 @@
+// Nothing is open: says so, and what else may be of use.
+
+import type { Desk } from '../desk';
+import { clock, moment } from '../time';
+import { wordIn } from '../texts';
+
+export function Calm({ desk }: { desk: Desk }) {
+  return (
+    <div class="calm">
+      <section class="quiet">
+        <h1>{desk.say('calm.title')}</h1>
+        <p>{desk.say('calm.text')}</p>
+        {desk.account?.may_answer && <p><b>{desk.say('help.title')}</b> {desk.say('help.text')}</p>}
+      </section>
+      <Troubles desk={desk} />
+      <Log desk={desk} />
+    </div>
+  );
+}
+
+export function Troubles({ desk }: { desk: Desk }) {
+  return (
+    <section>
+      <h2>{desk.say('trouble.title')}</h2>
+      {desk.board.troubles.length === 0 && <p>{desk.say('trouble.none')}</p>}
+      <ul class="troubles">
+        {desk.board.troubles.map((trouble) => (
+          <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
+            <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{trouble.part}</bdi>{' '}
+            <time dateTime={trouble.at}>{moment(trouble.at, desk.language)}</time>
+            <br /><small><bdi>{trouble.text}</bdi></small>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** What came over the feed, the newest first. */
+export function Log({ desk }: { desk: Desk }) {
+  return (
+    <section>
+      <h2>{desk.say('log.title')}</h2>
+      {desk.board.log.length === 0 && <p>{desk.say('log.none')}</p>}
+      <ol class="log" reversed>
+        {[...desk.board.log].reverse().map((event) => (
+          <li key={event.seq} data-seq={event.seq}>
+            <time dateTime={event.at}>{clock(event.at, desk.language)}</time>{' '}
+            <b>{wordIn(desk.language, 'event', event.type)}</b>{' '}
+            <bdi>{[event.site, event.device ?? event.endpoint ?? event.part, event.by, event.outcome].filter(Boolean).join(' · ')}</bdi>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,36 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Desk } from '../desk';
+
+const TICK_MS = 250;
+const clocks = new Set<() => void>();
+setInterval(() => clocks.forEach((tick) => tick()), TICK_MS);
+
+function useAgain(): () => void {
+  const [, set] = useState(0);
+  return () => set((n) => n + 1);
+}
+
+/** Renders again whenever the desk changed. */
+export function useDesk(desk: Desk): void {
+  const again = useAgain();
+  useEffect(() => desk.subscribe(again), [desk]);
+}
+
+/** Renders again four times a second: for what counts. */
+export function useTicks(): void {
+  const again = useAgain();
+  useEffect(() => {
+    clocks.add(again);
+    return () => void clocks.delete(again);
+  }, []);
+}
+
+/** The part of the address behind "#", as words: "#/sites/school-1" is ["sites", "school-1"]. */
+export function useRoute(): string[] {
+  const again = useAgain();
+  useEffect(() => {
+    addEventListener('hashchange', again);
+    return () => removeEventListener('hashchange', again);
+  }, []);
+  return location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeURIComponent);
+}

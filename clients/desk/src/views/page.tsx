@@ -1,0 +1,144 @@
+// The frame around every view: who is signed in, whether it is live, what must not be overlooked, and the keys.
+
+import { useEffect } from 'preact/hooks';
+import { look } from '../board';
+import type { Desk } from '../desk';
+import { LANGUAGES, type Language } from '../texts';
+import { clock } from '../time';
+import { BoardView } from './board';
+import { HistoryView } from './history';
+import { useDesk, useRoute, useTicks } from './hooks';
+import { useKeys } from './keys';
+import { SignIn } from './sign_in';
+import { SitesView } from './sites';
+
+interface Props {
+  desk: Desk;
+}
+
+export function Page({ desk }: Props) {
+  useDesk(desk);
+  useKeys(desk);
+  const route = useRoute();
+  useEffect(() => {
+    document.documentElement.lang = desk.language;
+    document.documentElement.dataset.theme = desk.dark ? 'dark-room' : 'auto';
+  }, [desk.language, desk.dark]);
+  useTitle(desk);
+  if (desk.starting) return null;
+  if (!desk.account) return <SignIn desk={desk} />;
+  return (
+    <>
+      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
+        {desk.say('app.skip')}
+      </a>
+      <Head desk={desk} route={route} />
+      <Banners desk={desk} />
+      <main id="main" tabIndex={-1}>{view(desk, route)}</main>
+    </>
+  );
+}
+
+function view(desk: Desk, route: string[]) {
+  switch (route[0]) {
+    case 'sites': return <SitesView desk={desk} id={route[1]} />;
+    case 'history': return <HistoryView desk={desk} />;
+    default: return <BoardView desk={desk} />;
+  }
+}
+
+/** The tab says what is open, also when another one is in front. */
+function useTitle(desk: Desk): void {
+  const untaken = desk.account ? desk.openAlarms().filter((alarm) => alarm.state === 'open').length : 0;
+  const first = desk.openAlarms()[0];
+  const name = desk.say('app.name');
+  useEffect(() => {
+    document.title = untaken && first ? `(${untaken}) ${desk.say(`kind.${first.kind}`)} · ${name}` : name;
+  });
+}
+
+function Head({ desk, route }: Props & { route: string[] }) {
+  const pages = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history']] as const;
+  return (
+    <header>
+      <strong class="brand">{desk.say('app.name')}</strong>
+      <Live desk={desk} />
+      <nav aria-label={desk.say('nav.label')}>
+        {pages.map(([path, key]) => (
+          <a key={path} href={`#/${path}`} aria-current={(route[0] ?? '') === path ? 'page' : undefined}>{desk.say(key)}</a>
+        ))}
+      </nav>
+      <span class="grow" />
+      {desk.isSounding && (
+        <button class="sounding" onClick={() => desk.mute()}>
+          <span aria-hidden="true">🔊 </span>{desk.say('sound.mute')}
+        </button>
+      )}
+      <Switches desk={desk} />
+      <span class="who" title={desk.say('head.account')}><bdi>{desk.account?.name}</bdi></span>
+      <button onClick={() => void desk.signOut()}>{desk.say('signin.out')}</button>
+    </header>
+  );
+}
+
+export function Switches({ desk }: Props) {
+  return (
+    <>
+      <label class="switch">
+        <span class="unseen">{desk.say('head.language')}</span>
+        <select value={desk.language} onChange={(event) => desk.setLanguage(event.currentTarget.value as Language)}>
+          {LANGUAGES.map((language) => <option key={language} value={language}>{language === 'en' ? 'English' : '中文'}</option>)}
+        </select>
+      </label>
+      <Switch desk={desk} name="dark" />
+      <Switch desk={desk} name="keys" />
+    </>
+  );
+}
+
+function Switch({ desk, name }: Props & { name: 'dark' | 'keys' }) {
+  return (
+    <label class="switch">
+      <input type="checkbox" checked={desk[name]} onChange={(event) => desk.setSwitch(name, event.currentTarget.checked)} />
+      {desk.say(`head.${name}`)}
+    </label>
+  );
+}
+
+function Live({ desk }: Props) {
+  useTicks();
+  const zone = desk.homeZone();
+  return (
+    <span class={desk.live ? 'live' : 'live not'}>
+      <span aria-hidden="true">{desk.live ? '●' : '✖'} </span>
+      {desk.say(desk.live ? 'live.yes' : 'live.no')} <time>{clock(desk.api.nowMs(), desk.language, zone)}</time>
+    </span>
+  );
+}
+
+function Banners({ desk }: Props) {
+  const zone = desk.homeZone();
+  const lost = desk.lastLiveMs === null
+    ? desk.say('live.never')
+    : desk.say('live.lost', { time: clock(desk.lastLiveMs, desk.language, zone) });
+  return (
+    <>
+      <div role="alert">{!desk.live && <p class="banner lost">✖ {lost}</p>}</div>
+      {desk.account?.may_answer && !desk.sound.allowed && (
+        <button class="banner sound-off" onClick={() => desk.allowSound()}>🔇 {desk.say('sound.off')}</button>
+      )}
+      <div role="alert">
+        {desk.arrived.map((id) => {
+          const alarm = desk.board.alarms.get(id);
+          return alarm && (
+            <p key={id} class={`banner arrived ${look(alarm)}`}>
+              {alarm.mode !== 'real' && `${desk.say(`mode.${alarm.mode}`)} `}
+              {desk.say('list.newat', { kind: desk.say(`kind.${alarm.kind}`), site: alarm.site.name ?? alarm.site.id })}{' '}
+              <button onClick={() => desk.choose(id)}>{desk.say('list.go')}</button>
+            </p>
+          );
+        })}
+      </div>
+    </>
+  );
+}

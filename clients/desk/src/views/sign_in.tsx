@@ -1,0 +1,44 @@
+import { useState } from 'preact/hooks';
+import { ApiError } from '../api';
+import type { Desk } from '../desk';
+import { Switches } from './page';
+
+export function SignIn({ desk }: { desk: Desk }) {
+  const [failure, setFailure] = useState('');
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget as HTMLFormElement);
+    desk.allowSound();
+    setBusy(true);
+    setFailure('');
+    try {
+      await desk.signIn(String(data.get('account')).trim(), String(data.get('password')));
+    } catch (error) {
+      setFailure(why(desk, error));
+      setBusy(false);
+    }
+  };
+  return (
+    <main class="sign-in">
+      <form onSubmit={(event) => void submit(event)}>
+        <h1>{desk.say('signin.title')}</h1>
+        {desk.signedOutBecause && <p class="banner lost">{desk.say('signin.ended')}</p>}
+        <label>{desk.say('signin.account')}<input name="account" autocomplete="username" required autofocus /></label>
+        <label>{desk.say('signin.password')}
+          <input name="password" type="password" autocomplete="current-password" required /></label>
+        <button class="primary" disabled={busy}>{desk.say('signin.submit')}</button>
+        <p role="alert" class="failure">{failure}</p>
+        <div class="switches"><Switches desk={desk} /></div>
+      </form>
+    </main>
+  );
+}
+
+function why(desk: Desk, error: unknown): string {
+  if (!(error instanceof ApiError)) return String(error);
+  const { status, retry_after_s, detail } = error.problem;
+  if (status === 429) return desk.say('signin.wait', { seconds: retry_after_s ?? '…' });
+  if (status === 401) return desk.say('signin.wrong');
+  return status === 0 ? desk.say('live.never') : detail;
+}

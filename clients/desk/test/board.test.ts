@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { apply, EMPTY, inOrder, listed, look, openAlarms, places, told, without } from '../src/board';
+import type { Alarm, JournalEvent, Site } from '../src/types';
+
+const SITES = new Map<string, Site>([['school-1', {
+  id: 'school-1', name: 'School 1', plan: 'default', device_count: 2, alarms_open: 0, zones: [{ id: '101', name: 'Room 101' }],
+}]]);
+
+const press = (seq: number, more: Partial<JournalEvent> = {}): JournalEvent => ({
+  seq, at: '2026-11-24T03:00:00.000Z', type: 'press_received', alarm: 'a1', site: 'school-1', device: 'room-101', zone: '101',
+  epoch: 'e', n: seq, kind: 'panic', mode: 'real',
+  plan: { id: 'default', steps: [{ answer_timeout_s: 60, endpoints: [{ id: 'police', role: 'police' }] }] }, ...more,
+});
+
+const alarm = (id: string, more: Partial<Alarm> = {}): Alarm => ({
+  id, site: { id: 'school-1' }, class: 'security', mode: 'real', kind: 'panic', state: 'open', version: 1,
+  opened_at: '2026-11-24T03:00:00.000Z', step: 1, steps: 1, press_count: 1, ...more,
+});
+
+test('a press is on the board at once, with what its line says, and the daemon is to be asked', () => {
+  const board = apply(EMPTY, press(7), SITES);
+  const [shown] = openAlarms(board);
+  assert.equal(shown?.site.name, 'School 1');
+  assert.deepEqual(places(shown!), [{ id: '101', name: 'Room 101', count: 1 }]);
+  assert.equal(shown?.deliveries?.[0]?.endpoint, 'police');
+  assert.ok(board.stale.has('a1'));
+});
+
+test('the same press heard twice counts once, another one is another', () => {
+  let board = apply(EMPTY, press(7), SITES);
+  board = apply(board, press(7), SITES);
+  assert.equal(openAlarms(board)[0]?.press_count, 1);
+  board = apply(board, press(8, { n: 9 }), SITES);
+  assert.equal(openAlarms(board)[0]?.press_count, 2);
+});
+
+test('an answer older than what was heard does not end the asking', () => {
+  let board = apply(EMPTY, press(7), SITES);
+  board = apply(board, { seq: 9, at: '', type: 'acknowledged', alarm: 'a1', by: 'desk-1' }, SITES);
+  board = told(board, alarm('a1', { version: 1, events: [press(7)] }));
+  assert.ok(board.stale.has('a1'));
+  board = told(board, alarm('a1', { version: 2, state: 'acknowledged', events: [press(7), { ...press(9), type: 'acknowledged' }] }));
+  assert.ok(!board.stale.has('a1'));
+  assert.equal(openAlarms(board)[0]?.state, 'acknowledged');
+});
+
+test('an answer that was overtaken does not undo a newer one', () => {
+  const board = told(told(EMPTY, alarm('a1', { version: 3, state: 'coming' })), alarm('a1', { version: 2 }));
+  assert.equal(board.alarms.get('a1')?.state, 'coming');
+});
+
+test('a list replaces what it does not name, but not what was heard of meanwhile', () => {
+  let board = told(EMPTY, alarm('gone'));
+  board = apply(board, press(7), SITES);
+  board = listed(board, [alarm('there')]);
+  assert.deepEqual([...board.alarms.keys()].sort(), ['a1', 'there']);
+  assert.ok(board.stale.has('there'));
+  assert.equal(without(board, 'a1').stale.has('a1'), false);
+});
+
+test('what nobody has taken comes first, then the gravest, then the oldest; drills and tests last', () => {
+  const order = inOrder([
+    alarm('test', { mode: 'test', kind: 'attack' }), alarm('taken', { kind: 'attack', state: 'acknowledged' }),
+    alarm('young', { opened_at: '2026-11-24T03:00:01.000Z' }), alarm('old'), alarm('fire', { kind: 'fire' }),
+    alarm('drill', { mode: 'drill' }), alarm('door', { kind: 'intrusion' }),
+  ]);
+  assert.deepEqual(order.map((a) => a.id), ['fire', 'old', 'young', 'door', 'taken', 'drill', 'test']);
+});
+
+test('a drill never looks like the real thing', () => {
+  assert.equal(look({ kind: 'attack', mode: 'drill' }), 'drill');
+  assert.equal(look({ kind: 'attack', mode: 'test' }), 'test');
+  assert.equal(look({ kind: 'attack', mode: 'real' }), 'grave');
+  assert.equal(look({ kind: 'intrusion', mode: 'real' }), 'everyday');
+});
+
+test('troubles come and go', () => {
+  const raised = { seq: 3, at: '', type: 'trouble_raised', code: 'broker', part: 'broker', text: 'gone' };
+  let board = apply(apply(EMPTY, raised, SITES), raised, SITES);
+  assert.equal(board.troubles.length, 1);
+  board = apply(board, { ...raised, seq: 5, type: 'trouble_cleared' }, SITES);
+  assert.equal(board.troubles.length, 0);
+});
