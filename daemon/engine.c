@@ -401,6 +401,7 @@ void engine_batch_end(struct engine *g)
     if (g->progress.state == JOURNAL_DEGRADED)
         engine_effects(g); /* nobody waits for a dead disk */
     read_ahead(g);
+    board_make_ready(g->board);
     arrange_wake(g);
 }
 
@@ -456,6 +457,11 @@ struct engine_counts engine_counts(const struct engine *g)
 bool engine_ready(const struct engine *g)
 {
     return g->started && g->progress.state == JOURNAL_OK;
+}
+
+bool engine_awaits_commit(const struct engine *g)
+{
+    return g->first_unapplied != NULL;
 }
 
 struct journal_progress engine_journal(const struct engine *g)

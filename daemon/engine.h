@@ -105,6 +105,7 @@ struct board *engine_board(struct engine *);
 const struct conf *engine_conf(const struct engine *);
 struct engine_counts engine_counts(const struct engine *);
 bool engine_ready(const struct engine *); /* replayed, journal answers */
+bool engine_awaits_commit(const struct engine *); /* something is on its way into the journal and not yet applied */
 struct journal_progress engine_journal(const struct engine *);
 
 struct engine_device {

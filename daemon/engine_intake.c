@@ -222,6 +222,7 @@ void engine_message(struct engine *g, const struct engine_message *m)
         a.site = a.device ? conf_device_site(g->conf, a.device->index) : NULL;
     }
     if (known && strcmp(a.topic.verb, "press") == 0) {
+        journal_expect(g->journal); /* its writer wakes up while the press is looked at */
         on_press(g, m, &a);
         return;
     }

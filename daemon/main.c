@@ -8,6 +8,7 @@
 #include "io/log.h"
 #include "io/mqtt.h"
 #include "io/service.h"
+#include "io/vigil.h"
 #include "journal/history.h"
 #include "journal/journal.h"
 #include "journal/lock.h"
@@ -33,6 +34,7 @@ struct house {
     uv_signal_t signals[3];
     uv_async_t committed;
     uv_timer_t wake, drain, session_trouble;
+    struct vigil vigil;
     int64_t wake_boottime_ms;
     int lock;
     struct store *store;
@@ -142,6 +144,8 @@ static void on_committed(uv_async_t *async)
 {
     struct house *h = async->data;
     engine_progress(h->engine);
+    if (!engine_awaits_commit(h->engine))
+        vigil_end(&h->vigil);
 }
 
 static void wake_loop(void *ctx)
@@ -165,6 +169,8 @@ static void on_batch_end(void *ctx)
 {
     struct house *h = ctx;
     engine_batch_end(h->engine);
+    if (engine_awaits_commit(h->engine))
+        vigil_begin(&h->vigil);
 }
 
 static void on_session_told(uv_timer_t *timer)
@@ -331,7 +337,7 @@ static void part_stopped(void *ctx)
     health_destroy(h->health);
     service_destroy(h->service);
     uv_handle_t *own[] = {(uv_handle_t *)&h->committed, (uv_handle_t *)&h->wake, (uv_handle_t *)&h->drain,
-                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->signals[0],
+                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->vigil.idle, (uv_handle_t *)&h->signals[0],
                           (uv_handle_t *)&h->signals[1], (uv_handle_t *)&h->signals[2]};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         close_handle(own[i], NULL);
@@ -394,6 +400,7 @@ static void open_handles(struct house *h)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     uv_loop_init(&h->loop);
     uv_async_init(&h->loop, &h->committed, on_committed);
+    vigil_init(&h->vigil, &h->loop);
     uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble};
     for (size_t i = 0; i < 3; i++) {
         uv_timer_init(&h->loop, timers[i]);

@@ -496,6 +496,23 @@ void board_apply(struct board *b, const struct event *e)
     b->last_result = apply(b, e);
 }
 
+static void touch(void *items, uint32_t item, size_t size)
+{
+    volatile char *bytes = (char *)items + (size_t)item * size;
+    if (item == TABLE_NONE)
+        return;
+    for (size_t i = 0; i < size; i += 4096)
+        bytes[i] = bytes[i];
+    bytes[size - 1] = bytes[size - 1];
+}
+
+void board_make_ready(struct board *b)
+{
+    touch(b->alarms, pool_next(&b->alarm_pool), sizeof *b->alarms);
+    touch(b->presses, pool_next(&b->press_pool), sizeof *b->presses);
+    touch(b->memories, pool_next(&b->memory_pool), sizeof *b->memories);
+}
+
 void board_tell_again(struct board *b, const char *endpoint)
 {
     for (struct alarm *a = NULL; (a = board_next_alarm(b, a));) {

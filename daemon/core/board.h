@@ -49,6 +49,10 @@ void board_destroy(struct board *);
 
 void board_apply(struct board *, const struct event *);
 
+/* Touches the places that the next press will take, so that it does not wait for the kernel to find memory. Changes
+ * nothing. */
+void board_make_ready(struct board *);
+
 /* The result of the last event applied, for whoever asked for it. */
 enum step_result board_last_result(const struct board *);
 

@@ -73,15 +73,22 @@ void pool_destroy(struct pool *p)
     free(p->links);
 }
 
+uint32_t pool_next(const struct pool *p)
+{
+    if (p->free_first != TABLE_NONE)
+        return p->free_first;
+    return p->touched < p->capacity ? p->touched : TABLE_NONE;
+}
+
 uint32_t pool_take(struct pool *p)
 {
-    uint32_t item = p->free_first;
-    if (item != TABLE_NONE)
-        p->free_first = p->links[item];
-    else if (p->touched < p->capacity)
-        item = p->touched++;
-    else
+    uint32_t item = pool_next(p);
+    if (item == TABLE_NONE)
         return TABLE_NONE;
+    if (item == p->free_first)
+        p->free_first = p->links[item];
+    else
+        p->touched++;
     p->used++;
     return item;
 }

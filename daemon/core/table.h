@@ -34,7 +34,8 @@ struct pool {
 };
 bool pool_create(struct pool *, uint32_t capacity);
 void pool_destroy(struct pool *);
-uint32_t pool_take(struct pool *); /* TABLE_NONE: full */
+uint32_t pool_next(const struct pool *); /* what pool_take() would give */
+uint32_t pool_take(struct pool *);       /* TABLE_NONE: full */
 void pool_give(struct pool *, uint32_t item);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <uv.h>
 
 #define RING_FIRST 1024        /* entries; doubled up to LIMIT_BACKLOG when needed */
+#define EXPECT_US 200          /* an expected entry that is not there by then is not waited for awake */
 #define RETRY_MS 1000          /* between tries of a store that does not work */
 #define QUIET_MS 50            /* without work: time for housekeeping */
 #define HOUSEKEEPING_MS 10000  /* and again, as long as it stays quiet */
@@ -51,6 +53,7 @@ struct journal {
     uint64_t *erase; /* seqs whose note is to go */
     size_t erase_count;
     bool started, stopping, ended;
+    bool idle, expecting; /* the writer waits for work; it is waited for awake */
 };
 
 static uint64_t now_us(void)
@@ -295,12 +298,28 @@ static void keep_house(struct journal *j, bool idle)
         report_works(j, 0);
 }
 
+/* Under the mutex. What is expected comes within microseconds: falling asleep again would take longer. */
+static void await_expected(struct journal *j)
+{
+    for (uint64_t until = now_us() + EXPECT_US; !entries_wait(j) && !j->stopping && now_us() < until;) {
+        uv_mutex_unlock(&j->mutex);
+        sched_yield();
+        uv_mutex_lock(&j->mutex);
+    }
+    j->expecting = false;
+}
+
 /* Waits for work, at most this long. False: there was none. Under the mutex. */
 static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries)
 {
     uint64_t until = now_us() + wait_ms * 1000, now;
-    while (!j->stopping && (despite_entries || !entries_wait(j)) && (now = now_us()) < until)
+    while (!j->stopping && (despite_entries || !entries_wait(j)) && (now = now_us()) < until) {
+        j->idle = !despite_entries;
         uv_cond_timedwait(&j->work, &j->mutex, (until - now) * 1000);
+        j->idle = false;
+        if (j->expecting)
+            await_expected(j);
+    }
     return entries_wait(j);
 }
 
@@ -472,9 +491,19 @@ void journal_kick(struct journal *j)
         return;
     start(j);
     uv_mutex_lock(&j->mutex);
-    bool wait = entries_wait(j);
+    bool wait = entries_wait(j) && !j->expecting;
     uv_mutex_unlock(&j->mutex);
     if (wait) /* without the mutex, which the writer wants first of all */
+        uv_cond_signal(&j->work);
+}
+
+void journal_expect(struct journal *j)
+{
+    uv_mutex_lock(&j->mutex);
+    bool wake = j->idle && !j->expecting;
+    j->expecting = j->expecting || wake;
+    uv_mutex_unlock(&j->mutex);
+    if (wake)
         uv_cond_signal(&j->work);
 }
 

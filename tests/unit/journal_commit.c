@@ -214,6 +214,24 @@ static void test_many_small_commits(void **state)
     end(f);
 }
 
+/* Expected and there, there without being expected, expected in vain: whatever comes is committed. */
+static void test_expected_entries_come_through(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, 2000);
+    for (unsigned i = 0; i < 300; i++) {
+        if (i % 3 != 1)
+            journal_expect(f->journal);
+        if (i % 3 == 2)
+            continue;
+        append(f, 1);
+        journal_kick(f->journal);
+        await_committed(f, f->count);
+    }
+    assert_int_equal(f->count, 200);
+    end(f);
+}
+
 static void test_destroy_commits_what_is_gathered(void **state)
 {
     struct fixture *f = *state;
@@ -485,6 +503,7 @@ int main(void)
             COMMIT_TEST(test_inline_commits_only_when_told),
             COMMIT_TEST(test_group_commit_while_the_last_one_syncs),
             COMMIT_TEST(test_many_small_commits),
+            COMMIT_TEST(test_expected_entries_come_through),
             COMMIT_TEST(test_destroy_commits_what_is_gathered),
             COMMIT_TEST(test_never_kicked_is_committed_too),
             COMMIT_TEST(test_failed_before_it_took_effect),

@@ -1,0 +1,28 @@
+/* vigil.h - keeps the loop awake for the short time that a commit takes.
+ *
+ * A loop that sleeps in the kernel lets its processor sleep, too, and waking both costs tens of microseconds
+ * that an alarm would wait for after its commit. So while a press is being committed the loop goes round
+ * without sleeping, and handles whatever comes meanwhile. It gives way to every other thread that wants the
+ * processor, and ends by itself after VIGIL_US: a slow disk does not make a busy daemon.
+ *
+ *     vigil_init(&v, loop);
+ *     vigil_begin(&v);   // a press went to the journal; again: the time counts from now
+ *     vigil_end(&v);     // it is committed; always allowed
+ *     uv_close(&v.idle)  // at the end
+ */
+#ifndef TOCSIN_VIGIL_H
+#define TOCSIN_VIGIL_H
+
+#include <stdint.h>
+#include <uv.h>
+
+struct vigil {
+    uv_idle_t idle;
+    uint64_t until_ns;
+};
+
+void vigil_init(struct vigil *, uv_loop_t *);
+void vigil_begin(struct vigil *);
+void vigil_end(struct vigil *);
+
+#endif
