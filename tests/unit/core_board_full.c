@@ -44,6 +44,9 @@ static void test_more_presses_than_places(void **unused)
     assert_int_equal(board_counts(w.board).presses, LIMIT_PRESSES);
     assert_int_equal(board_counts(w.board).devices, LIMIT_DEVICES);
     assert_int_equal(board_counts(w.board).capacity_lost, 0);
+    board_make_ready(w.board); /* there is no place to be touched, and none is lost by looking */
+    assert_int_equal(board_counts(w.board).capacity_lost, 0);
+    assert_int_equal(a->press_count, LIMIT_PRESSES);
 
     uint32_t version = a->version;
     press_number(&w, LIMIT_PRESSES, first.alarm);
