@@ -526,7 +526,7 @@ static int run(struct house *h)
 }
 
 /* The process itself: descriptors 0 to 2 exist, signals of broken pipes are not ours, room for connections, no core
- * dumps (they would hold keys). */
+ * dumps (they would hold keys), no way to anywhere but what the configuration says. */
 static void settle_process(void)
 {
     struct rlimit files, none = {0, 0};
@@ -543,6 +543,8 @@ static void settle_process(void)
     }
     setrlimit(RLIMIT_CORE, &none);
     setenv("UV_THREADPOOL_SIZE", "8", 0);
+    unsetenv("http_proxy"); /* Paho would speak to the broker through them */
+    unsetenv("https_proxy");
 }
 
 static void usage(FILE *out)

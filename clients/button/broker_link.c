@@ -165,6 +165,8 @@ static bool read_password(struct link *l, const char *file)
 
 static bool create_client(struct link *l)
 {
+    unsetenv("http_proxy"); /* Paho would speak to the broker through them */
+    unsetenv("https_proxy");
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
     if (MQTTAsync_createWithOptions(&l->client, l->uri, l->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                     &options) != MQTTASYNC_SUCCESS)
