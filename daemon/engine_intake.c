@@ -120,6 +120,27 @@ static bool joins(struct engine *g, const struct arrival *a)
     return engine_case(g, a->topic.site, kind_class(kind_of_press(a)), a->fields.mode) != NULL;
 }
 
+/* Repetitions that waited at the broker come together: the first may still be on its way into the journal. */
+static bool under_way(struct engine *g, struct arrival *a)
+{
+    const struct press_fields *f = &a->fields;
+    for (const struct pending *p = g->first_unapplied; p; p = p->next) {
+        if (p->n != f->n || p->applied || p->type != EVENT_PRESS_RECEIVED || strcmp(p->epoch, f->epoch) != 0 ||
+            strcmp(p->device, a->topic.device) != 0 || strcmp(p->site, a->topic.site) != 0)
+            continue;
+        memcpy(a->known_alarm, p->alarm, sizeof a->known_alarm);
+        return true;
+    }
+    return false;
+}
+
+static enum seen look_up(struct engine *g, struct arrival *a)
+{
+    const struct press_fields *f = &a->fields;
+    enum seen seen = board_seen(g->board, a->topic.site, a->topic.device, f->epoch, f->n, a->known_alarm);
+    return seen != SEEN_BEFORE && under_way(g, a) ? SEEN_BEFORE : seen;
+}
+
 /* Identity, signature, freshness. REFUSAL_NONE: the press counts. A signed press that was overtaken by a later one may
  * have been held back by somebody: without a fresh time it can join an open case, and open none. */
 static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, const void *payload, size_t size)
@@ -134,12 +155,12 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
     if (a->device->key && !press_signature_ok(a->device->key, a->topic.site, a->topic.device, f))
         return REFUSAL_BAD_SIGNATURE;
     if (f->has_identity) {
-        *seen = board_seen(g->board, a->topic.site, a->topic.device, f->epoch, f->n, a->known_alarm);
+        *seen = look_up(g, a);
     } else {
         int64_t window = engine_clock(g) / IDENTITY_WINDOW_MS * IDENTITY_WINDOW_MS;
         for (int i = 1; i >= 0 && *seen != SEEN_BEFORE; i--) {
             press_identity_of_payload(payload, size, window - i * IDENTITY_WINDOW_MS, f);
-            *seen = board_seen(g->board, a->topic.site, a->topic.device, f->epoch, f->n, a->known_alarm);
+            *seen = look_up(g, a);
         }
     }
     if (*seen == SEEN_BEFORE)

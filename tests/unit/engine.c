@@ -336,6 +336,7 @@ static void test_one_press_once(void **state)
     press(l, "d1", text);
     press(l, "d1", text); /* before the first is on the board */
     commit(l);
+    assert_int_equal(engine_counts(l->engine).presses, 1); /* and recorded once */
     press(l, "d1", text);
     commit(l);
     assert_int_equal(the_alarm(l)->press_count, 1);
