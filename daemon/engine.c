@@ -337,7 +337,10 @@ static void settle(struct engine *g, struct pending *p)
 static void report_journal(struct engine *g)
 {
     enum journal_state state = g->progress.state;
-    engine_trouble(g, TROUBLE_DISK, "journal", g->progress.concern, g->progress.text);
+    if (g->concern_reported != (g->progress.concern ? CONCERN_SOME : CONCERN_NONE)) {
+        g->concern_reported = g->progress.concern ? CONCERN_SOME : CONCERN_NONE;
+        engine_trouble(g, TROUBLE_DISK, "journal", g->progress.concern, g->progress.text);
+    }
     if (state == g->journal_reported)
         return;
     g->journal_reported = state;

@@ -119,7 +119,9 @@ void engine_tell_trouble(struct engine *g, const struct event *e)
         size_t size = webhook_trouble_body(g->body, sizeof g->body, g->conf->daemon.name, e, &head);
         struct engine_telling t = {
             .endpoint = to->id, .alarm = "", .trouble = true, .give_up_s = TROUBLE_GIVE_UP_S};
-        snprintf(t.id, sizeof t.id, "trouble-%llu-%s", (unsigned long long)e->seq, to->id);
+        /* with its moment: a trouble that was never recorded leaves its number to the next */
+        snprintf(t.id, sizeof t.id, "trouble-%llu-%x-%s", (unsigned long long)e->seq, (unsigned)(e->at_ms & 0xffffff),
+                 to->id);
         for (char *c = t.id; *c; c++)
             if (*c == '.')
                 *c = '~';

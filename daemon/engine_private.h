@@ -53,6 +53,7 @@ struct engine {
     struct engine_counts counts;
     struct journal_progress progress;
     enum journal_state journal_reported;
+    enum { CONCERN_UNKNOWN, CONCERN_NONE, CONCERN_SOME } concern_reported; /* the board learns of it a commit later */
 
     struct pending *first, **last; /* in order of seq */
     struct pending *first_unapplied;
