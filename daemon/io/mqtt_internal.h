@@ -91,6 +91,7 @@ struct mqtt {
     enum link_state link;
     enum link_subscription subscription;
     bool was_connected, session_present, rebuild;
+    bool spoiled;     /* the client holds memory that it has freed: it is given up as it is */
     bool stopping, finished;
     unsigned owners;
     int socket;       /* a duplicate of Paho's descriptor, -1 = none */
@@ -125,6 +126,7 @@ void hold_free_if_over(struct mqtt_hold *);
 void outbox_push(struct mqtt *, struct outbox_item *take);
 struct outbox_item *outbox_next(struct mqtt *); /* the next one that Paho may have now; NULL = none */
 void outbox_done(struct outbox_item *, enum outbox_result); /* frees it, or puts it back in its order */
+void outbox_take_back(struct mqtt *); /* what was given to a client that will never answer */
 void outbox_finish(struct mqtt *);
 
 /* mqtt_paho.c */

@@ -41,19 +41,25 @@ void link_failed(struct mqtt *m, const char *reason)
     uv_cond_signal(&m->changed);
 }
 
-/* A new client before the old one goes: with its last client Paho ends its threads, which takes time. */
+/* A new client before the old one goes: with its last client Paho ends its threads, which takes time. A spoiled one stays
+ * where it is, unconnected and a few kilobytes lost. */
 static void rebuild(struct mqtt *m)
 {
     mqtt_socket_shut(m);
     mqtt_socket_forget(m);
     MQTTAsync old = m->client;
+    bool spoiled = m->spoiled;
     uv_mutex_unlock(&m->lock);
     bool made = paho_create(m);
-    if (made)
-        MQTTAsync_destroy(&old);
-    else
+    if (!made)
         m->client = old;
+    else if (!spoiled)
+        MQTTAsync_destroy(&old);
     uv_mutex_lock(&m->lock);
+    if (made && spoiled) {
+        outbox_take_back(m);
+        m->spoiled = false;
+    }
     m->rebuild = !made;
     m->link = LINK_DOWN;
     m->connect_at_ms = mqtt_now_ms() + (m->retry_ms ? m->retry_ms : RETRY_MIN_MS);
@@ -162,7 +168,11 @@ static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
 static uint64_t step(struct mqtt *m)
 {
     uint64_t now_ms = mqtt_now_ms(), due_ms = now_ms + 1000;
-    if (m->rebuild) {
+    if (m->spoiled && m->link != LINK_DOWN) {
+        mqtt_socket_shut(m); /* Paho is about to say that it is down, and nothing more after that */
+        return due_ms;
+    }
+    if (m->rebuild || m->spoiled) {
         rebuild(m);
         return now_ms;
     }
@@ -218,6 +228,10 @@ static void leave(struct mqtt *m)
         mqtt_socket_take(m); /* it may be connecting */
     mqtt_socket_shut(m);
     mqtt_socket_forget(m);
+    if (m->spoiled) {
+        m->owners++; /* for ever: the client may still call */
+        return;
+    }
     uv_mutex_unlock(&m->lock);
     MQTTAsync_destroy(&m->client);
     uv_mutex_lock(&m->lock);

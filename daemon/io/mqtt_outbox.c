@@ -98,6 +98,12 @@ void outbox_done(struct outbox_item *item, enum outbox_result result)
         uv_cond_signal(&m->changed);
 }
 
+void outbox_take_back(struct mqtt *m)
+{
+    while (!TAILQ_EMPTY(&m->given))
+        outbox_done(TAILQ_FIRST(&m->given), OUTBOX_AGAIN);
+}
+
 void outbox_finish(struct mqtt *m)
 {
     struct outbox_list *lists[] = {&m->waiting, &m->given};

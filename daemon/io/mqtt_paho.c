@@ -276,8 +276,16 @@ static void on_published(void *context, MQTTAsync_successData5 *data)
     done(context, OUTBOX_PUBLISHED);
 }
 
+/* Paho (1.3.12) frees a QoS 1 publish whose write failed, and keeps it all the same: to send it on the next connection,
+ * which the broker then ends, time and again, and to free it once more. */
 static void on_publish_failed(void *context, MQTTAsync_failureData5 *data)
 {
+    const struct outbox_item *item = context;
+    if (data->code == MQTTASYNC_FAILURE && item->qos > 0) {
+        uv_mutex_lock(&item->owner->lock);
+        item->owner->spoiled = true;
+        uv_mutex_unlock(&item->owner->lock);
+    }
     done(context, data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ? OUTBOX_REFUSED : OUTBOX_AGAIN);
 }
 
