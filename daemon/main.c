@@ -473,8 +473,9 @@ static bool open_engine(struct house *h)
     h->history = history_create(&h->loop, path);
     if (!h->history)
         return fail(path, "no memory to read the record");
-    if (start_engine(h, store_sqlite_create(path), error))
-        return true;
+    for (unsigned tries = 0; tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
+        if (start_engine(h, store_sqlite_create(path), error))
+            return true;
     snprintf(reason, sizeof reason, "%.200s; restart the daemon then", error);
     log_format(LOG_LEVEL_ERROR, "running WITHOUT A RECORD: %s", reason);
     return start_engine(h, store_none_create(reason), error) || fail("journal", error);
