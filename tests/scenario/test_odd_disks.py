@@ -1,0 +1,131 @@
+"""Files of the journal that somebody damaged, locked, took away or put back."""
+import os
+import shutil
+import sqlite3
+
+import pytest
+
+from house import own_alarm_id
+
+
+def stored(house):
+    return {(line["device"], line["epoch"], line["n"]) for line in house.journal("press_received")}
+
+
+def damage(how, file):
+    if how == "missing":
+        file.unlink()
+    elif how == "garbage":
+        file.write_bytes(os.urandom(file.stat().st_size))
+    else:
+        with open(file, "r+b") as opened:
+            opened.truncate(how)
+
+
+@pytest.mark.asan
+@pytest.mark.parametrize("how", ["missing", "garbage", 100])
+def test_the_shared_memory_file_is_worth_nothing(house, how):
+    """journal.db-shm is an index that is built anew; whatever it holds after a power cut costs no press."""
+    presses = [house.button().press() for _ in range(5)]
+    for press in presses:
+        press.receipt("recorded")
+    house.daemon.kill()
+    damage(how, house.state_dir / "journal.db-shm")
+    house.restart()
+    assert {press.identity for press in presses} <= stored(house)
+    house.button("school-1/gate").press().receipt("recorded")
+
+
+@pytest.mark.parametrize("how", ["missing", "garbage"])
+def test_a_log_of_the_database_that_is_not_the_one_it_was_is_never_taken_for_it(make_house, how):
+    """journal.db-wal holds what was committed last. Without it the journal is an older one: said loudly, and the alarm goes on."""
+    house = make_house(unchecked=True)
+    room = house.button()
+    presses = [room.press() for _ in range(5)]
+    for press in presses:
+        press.receipt("recorded")
+    house.daemon.kill()
+    damage(how, house.state_dir / "journal.db-wal")
+    house.restart(ready=False)
+    press = house.button("school-1/gate").press(kind="fire")
+    house.police.told("alarm.opened", press)
+    if house.troubles("journal"):
+        assert not press.receipts("recorded"), "a yes without a record"
+    else:  # it is a good journal, of an earlier moment or whole
+        press.receipt("recorded")
+        house.check_record()
+
+
+def test_another_program_that_locks_the_database_delays_no_alarm(house):
+    room = house.button()
+    room.press(kind="medical").receipt("recorded")
+    intruder = sqlite3.connect(house.state_dir / "journal.db", isolation_level=None, check_same_thread=False)
+    intruder.execute("BEGIN IMMEDIATE")
+    press = room.press()
+    for endpoint in (house.police, house.bureau):
+        assert endpoint.told("alarm.opened", press).data["recorded"] is False
+    assert not press.receipts(), "a yes without a commit"
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    press.receipt("recorded", timeout_s=40)
+    house.no_trouble("journal", timeout_s=40)
+
+
+def test_a_disk_that_became_read_only(house):
+    room = house.button()
+    room.press(kind="medical").receipt("recorded")
+    with house.inject("pwrite64,fdatasync,fsync,ftruncate:error=EROFS"):
+        press = room.press()
+        assert house.police.told("alarm.opened", press).data["recorded"] is False
+        house.trouble("journal")
+        assert not press.receipts(), "a yes without a commit"
+    press.receipt("recorded", timeout_s=40)
+    house.no_trouble("journal", timeout_s=40)
+
+
+def test_yesterdays_backup_put_back(make_house):
+    """Nobody is alarmed anew by what it brings back as open and old; what is pressed now counts; and who was told of the
+    days that are gone proves that they were."""
+    house = make_house(unchecked=True)
+    signed, room = house.button("school-1/signed"), house.button()
+    yesterday = signed.press(n=5)
+    yesterday.receipt("recorded")
+    house.close_alarm(yesterday)
+    house.police.told("alarm.closed", yesterday)
+    house.stop()
+    shutil.copytree(house.state_dir, house.folder / "backup")
+    house.restart()
+    lost = signed.press(n=6)
+    lost.receipt("recorded")
+    witness = house.police.told("alarm.opened", lost)
+    house.daemon.kill()
+    for file in house.state_dir.glob("journal.db*"):
+        file.unlink()
+    for file in (house.folder / "backup").glob("journal.db*"):
+        shutil.copy2(file, house.state_dir)
+    told = len(house.police.of(yesterday))
+    house.restart()
+    now = room.press(kind="fire")
+    now.receipt("recorded")
+    house.police.told("alarm.opened", now)
+    assert len(house.police.of(yesterday)) == told, "a closed alarm is told again"
+    assert house.ask("GET", f"/api/v1/alarms/{own_alarm_id('school-1', *lost.identity)}").status_code == 404
+    signed.again(yesterday)  # a replay is one still
+    house.wait_for(lambda: len(yesterday.receipts("recorded")) + len(yesterday.receipts("closed")) > 1, "it is answered")
+    assert house.api("alarms")["alarms"][0]["id"] == now.alarm_id and len(house.api("alarms")["alarms"]) == 1
+    size, root = witness.body["journal"]["size"], witness.body["journal"]["root"]
+    done = house.tool("journal", "verify", str(house.export()), "--witness", f"{size}:{root}", connected=False, check=False)
+    assert done.returncode == 1, f"the witness agrees with a journal that was put back: {done.stdout}{done.stderr}"
+
+
+def test_the_folder_taken_away_is_seen(make_house):
+    house = make_house(unchecked=True)
+    house.button().press(kind="medical").receipt("recorded")
+    away = house.state_dir.rename(house.folder / "away")
+    try:
+        house.trouble("disk")
+        press = house.button().press()
+        house.police.told("alarm.opened", press)
+    finally:
+        away.rename(house.state_dir)
+    house.no_trouble("disk")
