@@ -16,6 +16,12 @@
 
 #define SCAN_ROWS 1000 /* of one read transaction: a few milliseconds */
 
+#define LOOKUP_TABLES                                                                                        \
+    "CREATE TABLE lookup(kind INTEGER NOT NULL, word TEXT NOT NULL, seq INTEGER NOT NULL,"                   \
+    " PRIMARY KEY(kind, word, seq)) WITHOUT ROWID;"                                                          \
+    "CREATE TABLE looked_up(one INTEGER PRIMARY KEY CHECK(one = 1), seq INTEGER NOT NULL);"                  \
+    "INSERT INTO looked_up VALUES(1, 0);"
+
 static const char schema[] =
     "BEGIN EXCLUSIVE;"
     "CREATE TABLE head(one INTEGER PRIMARY KEY CHECK(one = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL,"
@@ -23,15 +29,23 @@ static const char schema[] =
     "INSERT INTO head VALUES(1, 0, x'', '');"
     "CREATE TABLE event(seq INTEGER PRIMARY KEY, alarm TEXT, found_as TEXT, leaf BLOB NOT NULL, line BLOB "
     "NOT NULL);"
-    "CREATE INDEX event_alarm ON event(alarm) WHERE alarm IS NOT NULL;"
-    "CREATE INDEX event_found ON event(found_as) WHERE found_as IS NOT NULL;"
     "CREATE TABLE subtree(level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL,"
     " PRIMARY KEY(level, position)) WITHOUT ROWID;"
     "CREATE TABLE note(seq INTEGER PRIMARY KEY, salt TEXT NOT NULL, text TEXT NOT NULL);"
     "CREATE TABLE snapshot(seq INTEGER PRIMARY KEY, frontier BLOB NOT NULL, hash BLOB NOT NULL, bytes BLOB "
-    "NOT NULL);"
-    "PRAGMA application_id=1416586099;" /* SQLITE_FILE_APPLICATION */
-    "PRAGMA user_version=1;"            /* SQLITE_FILE_FORMAT */
+    "NOT NULL);" LOOKUP_TABLES "PRAGMA application_id=1416586099;" /* SQLITE_FILE_APPLICATION */
+    "PRAGMA user_version=2;"                                       /* SQLITE_FILE_FORMAT */
+    "COMMIT;";
+
+/* Format 1 had indexes of `event` in place of the lookup. */
+static const char upgrade[] =
+    "BEGIN EXCLUSIVE;"
+    "DROP INDEX IF EXISTS event_alarm;"
+    "DROP INDEX IF EXISTS event_found;" LOOKUP_TABLES
+    "INSERT INTO lookup SELECT 0, alarm, seq FROM event WHERE alarm IS NOT NULL ORDER BY alarm, seq;"
+    "INSERT INTO lookup SELECT 1, found_as, seq FROM event WHERE found_as IS NOT NULL ORDER BY found_as, seq;"
+    "UPDATE looked_up SET seq = (SELECT size FROM head);"
+    "PRAGMA user_version=2;"
     "COMMIT;";
 
 void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT])
@@ -140,6 +154,8 @@ static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIM
             file, (int)format, SQLITE_FILE_FORMAT);
         return false;
     }
+    if (mode == SQLITE_FILE_WRITE && format < SQLITE_FILE_FORMAT)
+        return execute(db, upgrade, error);
     return true;
 }
 

@@ -2,9 +2,11 @@
  * opened, how its errors become sentences, and how hashes are read from it. Nothing outside journal/ includes
  * this.
  *
- * Tables (format 1):
+ * Tables (format 2):
  *   head      one row: size, frontier (tree.h), the newest checkpoint
  *   event     seq, alarm, found_as, leaf (hash of the line), line (the record itself)
+ *   lookup    kind (0: of an alarm, 1: under a word), word, seq: where history finds events
+ *   looked_up one row: the events up to here stand in lookup, those after it have to be looked through
  *   subtree   hashes of complete subtrees from STORE_SUBTREE_LEVEL up
  *   note      seq, salt, text: erasable, only their hash is in the line
  *   snapshot  seq, frontier, hash of the bytes, bytes
@@ -16,7 +18,7 @@
 #include <sqlite3.h>
 
 #define SQLITE_FILE_APPLICATION 0x546f6373 /* "Tocs" */
-#define SQLITE_FILE_FORMAT 1
+#define SQLITE_FILE_FORMAT 2
 #define SQLITE_FILE_BUSY_MS 250 /* how long a lock held by another program is waited for */
 
 enum sqlite_file_mode {

@@ -1,10 +1,10 @@
 /* The journal in one SQLite file.
  *
  * What a commit costs is the number of pages it touches and one fdatasync. So the frontier and the checkpoint
- * share one row, hashes of subtrees are written once in 256 events, and the write-ahead log is kept warm: its
- * file is as long as it will ever be from the start and is written over again and again, because an fdatasync
- * that also has to make new blocks known costs more than twice as much. Its pages go back into the database
- * when nothing waits. */
+ * share one row, hashes of subtrees are written once in 256 events, where an alarm's events are is noted for
+ * many at a time, in quiet, and the write-ahead log is kept warm: its file is as long as it will ever be from
+ * the start and is written over again and again, because an fdatasync that also has to make new blocks known
+ * costs more than twice as much. Its pages go back into the database when nothing waits. */
 #include "journal/sqlite_file.h"
 
 #include <assert.h>
@@ -24,6 +24,8 @@
 #define LOG_IDLE_FRAMES 256        /* in quiet it is emptied from here on */
 #define LOG_STEP_FRAMES 1024       /* a reader held it: try again after so many more */
 #define LOG_WORRY_FRAMES (64 * MIB / PAGE)
+#define LOOKUP_IDLE_EVENTS 256   /* in quiet the lookup is brought up to date from here on … */
+#define LOOKUP_BUSY_EVENTS 4096  /* … and in traffic from here on: so many a reader looks through at most */
 #define RESERVE_BYTES (16 * MIB) /* the ballast */
 
 enum statement {
@@ -37,6 +39,9 @@ enum statement {
     PUT_SNAPSHOT,
     DROP_SNAPSHOTS,
     DROP_NOTE,
+    LOOKED_UP,
+    PUT_LOOKUP,
+    PUT_LOOKED_UP,
     READ,
     STATEMENTS
 };
@@ -54,6 +59,12 @@ static const char *const sql[STATEMENTS] = {
     [DROP_SNAPSHOTS] =
         "DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)",
     [DROP_NOTE] = "DELETE FROM note WHERE seq = ?",
+    [LOOKED_UP] = "SELECT seq FROM looked_up",
+    [PUT_LOOKUP] =
+        "INSERT INTO lookup(kind, word, seq)"
+        " SELECT 0, alarm, seq FROM event WHERE seq > ?1 AND seq <= ?2 AND alarm IS NOT NULL UNION ALL"
+        " SELECT 1, found_as, seq FROM event WHERE seq > ?1 AND seq <= ?2 AND found_as IS NOT NULL",
+    [PUT_LOOKED_UP] = "UPDATE looked_up SET seq = ?1",
     [READ] = SQLITE_FILE_EVENTS "WHERE e.seq >= ? ORDER BY e.seq",
 };
 
@@ -63,9 +74,10 @@ struct sqlite {
     sqlite3 *db; /* NULL = closed */
     sqlite3_stmt *statements[STATEMENTS];
     struct sqlite_hashes hashes;
-    int log_frames;    /* in the write-ahead log after the last commit */
-    int checkpoint_at; /* frames from which even a busy writer empties it */
-    bool failed;       /* a write's outcome is unknown: nothing more on this connection */
+    uint64_t committed_seq, looked_up_seq; /* the last event; the last one that stands in the lookup */
+    int log_frames;                        /* in the write-ahead log after the last commit */
+    int checkpoint_at;                     /* frames from which even a busy writer empties it */
+    bool failed;                           /* a write's outcome is unknown: nothing more on this connection */
     bool reserve_missing;
     bool scrub; /* an erased note may still be in the log */
     char failure[LIMIT_TEXT], concern[LIMIT_TEXT];
@@ -202,6 +214,18 @@ static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT])
     return false;
 }
 
+static bool read_looked_up(struct sqlite *k, char error[LIMIT_TEXT])
+{
+    sqlite3_stmt *s = k->statements[LOOKED_UP];
+    int code = sqlite3_step(s);
+    if (code == SQLITE_ROW)
+        k->looked_up_seq = (uint64_t)sqlite3_column_int64(s, 0);
+    else
+        sqlite_file_error(k->db, code == SQLITE_DONE ? SQLITE_CORRUPT : code, error);
+    sqlite3_reset(s);
+    return code == SQLITE_ROW;
+}
+
 static bool sqlite_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
 {
     struct sqlite *k = (struct sqlite *)s;
@@ -213,12 +237,14 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     char limit[60];
     snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", LOG_LIMIT_BYTES);
     sqlite3_exec(k->db, limit, NULL, NULL, NULL);
-    if (!prepare(k, error) || !sqlite_file_head(k->db, head, error) || !settle_log(k, error)) {
+    if (!prepare(k, error) || !sqlite_file_head(k->db, head, error) || !read_looked_up(k, error) ||
+        !settle_log(k, error)) {
         k->failed = true;
         sqlite_close(s);
         return false;
     }
     k->failed = false;
+    k->committed_seq = head->frontier.size;
     if (!k->reserve_missing) {
         reserve_make(k);
         warm_log(k);
@@ -300,7 +326,10 @@ static enum store_answer sqlite_append(struct store *s, const struct store_head 
         code = put_event(k, &b->events[i]);
     if (code == SQLITE_OK)
         code = run(k, COMMIT);
-    return code == SQLITE_OK ? STORE_OK : fail(k, code, error);
+    if (code != SQLITE_OK)
+        return fail(k, code, error);
+    k->committed_seq = b->head->frontier.size;
+    return STORE_OK;
 }
 
 static bool sqlite_read(struct store *s, uint64_t from_seq, store_line_fn *line, void *ctx,
@@ -389,6 +418,22 @@ static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
     return true;
 }
 
+/* Notes where the next events are. */
+static int put_lookup(struct sqlite *k)
+{
+    const uint64_t up_to = k->committed_seq;
+    sqlite3_bind_int64(k->statements[PUT_LOOKUP], 1, (int64_t)k->looked_up_seq);
+    sqlite3_bind_int64(k->statements[PUT_LOOKUP], 2, (int64_t)up_to);
+    sqlite3_bind_int64(k->statements[PUT_LOOKED_UP], 1, (int64_t)up_to);
+    static const enum statement steps[] = {BEGIN, PUT_LOOKUP, PUT_LOOKED_UP, COMMIT};
+    int code = SQLITE_OK;
+    for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof *steps; i++)
+        code = run(k, steps[i]);
+    if (code == SQLITE_OK)
+        k->looked_up_seq = up_to;
+    return code;
+}
+
 static void sqlite_tidy(struct store *s, bool idle)
 {
     struct sqlite *k = (struct sqlite *)s;
@@ -397,7 +442,9 @@ static void sqlite_tidy(struct store *s, bool idle)
     if (k->scrub && idle)
         scrub(k);
     int code = SQLITE_OK;
-    if (k->log_frames >= k->checkpoint_at || (idle && k->log_frames >= LOG_IDLE_FRAMES))
+    if (k->committed_seq - k->looked_up_seq >= (idle ? LOOKUP_IDLE_EVENTS : LOOKUP_BUSY_EVENTS))
+        code = put_lookup(k);
+    if (succeeded(code) && (k->log_frames >= k->checkpoint_at || (idle && k->log_frames >= LOG_IDLE_FRAMES)))
         checkpoint(k, SQLITE_CHECKPOINT_PASSIVE, &code);
     if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY)
         fail(k, code, k->failure);

@@ -5,8 +5,10 @@
 #include "journal_test.h"
 
 #include <sodium.h>
+#include <sqlite3.h>
 
 #define COUNT 600
+#define FEW 100 /* the last ones do not yet stand in the lookup */
 
 struct fixture {
     struct test_folder folder;
@@ -48,6 +50,14 @@ static void append(struct fixture *f, unsigned count)
     journal_commit_now(f->journal);
 }
 
+static void open_journal(struct fixture *f)
+{
+    f->journal = journal_create(
+        &(struct journal_options){.store = f->store, .origin = "test.example", .secret_key = f->secret_key},
+        f->error);
+    assert_non_null(f->journal);
+}
+
 static int setup(void **state)
 {
     static struct fixture f;
@@ -56,13 +66,10 @@ static int setup(void **state)
     snprintf(f.file, sizeof f.file, "%s", test_path(&f.folder, "journal.db"));
     crypto_sign_keypair(f.public_key, f.secret_key);
     f.store = store_sqlite_create(f.file);
-    f.journal = journal_create(
-        &(struct journal_options){.store = f.store, .origin = "test.example", .secret_key = f.secret_key},
-        f.error);
-    assert_non_null(f.journal);
+    open_journal(&f);
     uv_loop_init(&f.loop);
-    append(&f, COUNT / 2);
-    append(&f, COUNT / 2);
+    append(&f, COUNT - FEW);
+    append(&f, FEW);
     f.history = history_create(&f.loop, f.file);
     *state = &f;
     return 0;
@@ -200,6 +207,53 @@ static void test_found_as_newest_first_in_pages(void **state)
     assert_int_equal(f->count, 0);
 }
 
+static int64_t number(struct fixture *f, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t result = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return result;
+}
+
+/* The other tests of this file read across this border. */
+static void test_the_lookup_is_behind_and_catches_up(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(number(f, "SELECT seq FROM looked_up"), COUNT - FEW);
+    append(f, 300);
+    assert_int_equal(number(f, "SELECT seq FROM looked_up"), COUNT + 300);
+    assert_int_equal(number(f, "SELECT count(*) FROM lookup WHERE kind = 0"), (COUNT + 300) / 3);
+    assert_int_equal(number(f, "SELECT count(*) FROM lookup WHERE kind = 1"), (COUNT + 300) / 5);
+}
+
+static void test_format_1_is_upgraded(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db;
+    history_destroy(f->history);
+    assert_true(journal_destroy(f->journal));
+    assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE lookup; DROP TABLE looked_up; PRAGMA user_version=1;"
+                                  "CREATE INDEX event_alarm ON event(alarm) WHERE alarm IS NOT NULL;"
+                                  "CREATE INDEX event_found ON event(found_as) WHERE found_as IS NOT NULL;",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    open_journal(f);
+    f->history = history_create(&f->loop, f->file);
+    assert_int_equal(number(f, "PRAGMA user_version"), 2);
+    assert_int_equal(
+        number(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name GLOB 'event*'"), 0);
+    test_every_event_of_an_alarm(state);
+    test_found_as_newest_first_in_pages(state);
+}
+
 static void test_checkpoint_and_proofs(void **state)
 {
     struct fixture *f = *state;
@@ -302,6 +356,8 @@ int main(void)
         HISTORY_TEST(test_notes_come_without_salt_and_go_when_erased),
         HISTORY_TEST(test_every_event_of_an_alarm),
         HISTORY_TEST(test_found_as_newest_first_in_pages),
+        HISTORY_TEST(test_the_lookup_is_behind_and_catches_up),
+        HISTORY_TEST(test_format_1_is_upgraded),
         HISTORY_TEST(test_checkpoint_and_proofs),
         HISTORY_TEST(test_impossible_proofs_are_refused_with_a_sentence),
         HISTORY_TEST(test_many_at_once_beside_the_writer),

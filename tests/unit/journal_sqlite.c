@@ -125,8 +125,8 @@ static void test_newer_format_is_refused(void **state)
 {
     struct fixture *f = *state;
     make_journal(f, 3);
-    tamper(f, "PRAGMA user_version=2");
-    assert_refused(f, "newer Tocsin (format 2, this one reads up to 1)");
+    tamper(f, "PRAGMA user_version=3");
+    assert_refused(f, "newer Tocsin (format 3, this one reads up to 2)");
 }
 
 static void test_another_database_is_refused(void **state)
