@@ -295,9 +295,20 @@ static void no_memory(struct pass *pass)
     FAULT(pass, 0, &(struct where){0}, NULL, "cannot be read (no memory)");
 }
 
+static size_t line_count(const struct source *s)
+{
+    size_t count = s->size > 0 && s->text[s->size - 1] != '\n';
+    for (size_t i = 0; i < s->size; i++)
+        count += s->text[i] == '\n';
+    return count;
+}
+
 static void syntax_fault(struct pass *pass, const yaml_parser_t *parser)
 {
-    size_t line = parser->problem_mark.line + 1;
+    /* libyaml finds what is missing at the end of the file on a line that the file does not have. */
+    size_t line = parser->problem_mark.line + 1, last = line_count(pass->source);
+    if (line > last)
+        line = last;
     const char *hint = "";
     if (parser->problem && strstr(parser->problem, "cannot start any token"))
         hint = "; indent with spaces, not with tabs, and put a text that begins with @, ` or % in quotation "
