@@ -2,6 +2,7 @@
 #include "cli/member.h"
 #include "cli/server.h"
 #include "cli/terminal.h"
+#include "codec/text.h"
 #include "journal/journal_export.h"
 #include "journal/journal_verify.h"
 #include "journal/lock.h"
@@ -87,11 +88,15 @@ static void say_report(const struct journal_verify_report *r, const char *root)
         remark("%s", text(TEXT_JOURNAL_UNSIGNED));
 }
 
+/* The origin is what the checkpoint says it is, perhaps no text at all: JSON has to be. */
 static void say_report_json(const struct journal_verify_report *r, const char *root)
 {
+    char origin[NOTE_ORIGIN], finding[LIMIT_TEXT];
+    text_clean(origin, sizeof origin, r->origin, strlen(r->origin));
+    text_clean(finding, sizeof finding, r->text, strlen(r->text));
     json_t *answer = json_pack("{s:b, s:b, s:I, s:I, s:s, s:s, s:s}", "good", r->good, "signed_by_key",
                                r->signed_by_key, "checked", (json_int_t)r->checked, "size",
-                               (json_int_t)r->size, "root", root, "origin", r->origin, "text", r->text);
+                               (json_int_t)r->size, "root", root, "origin", origin, "text", finding);
     if (r->first_bad)
         json_object_set_new(answer, "first_bad", json_integer((json_int_t)r->first_bad));
     member_say(answer);

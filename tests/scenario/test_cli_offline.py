@@ -118,6 +118,16 @@ def test_a_full_disk_is_not_success():
     assert done.returncode == 1 and "could not be written" in done.stderr
 
 
+def test_a_checkpoint_that_is_no_text_is_reported_as_json_all_the_same(tmp_path):
+    assert run("keygen", "journal", "key", "--name", "tocsin.test", folder=tmp_path).returncode == 0
+    (tmp_path / "export").mkdir()
+    shutil.copy(tmp_path / "key.pub", tmp_path / "export" / "journal.pub")
+    (tmp_path / "export" / "checkpoint.txt").write_bytes(b"tocsin\x90\n3\n" + b"A" * 43 + b"=\n\n")
+    done = run("--json", "journal", "verify", "export", folder=tmp_path)
+    assert done.returncode == 1
+    assert "bears no good signature" in json.loads(done.stdout)["text"]
+
+
 # ---- keys
 
 def test_keys_are_private_and_never_overwritten(tmp_path):
