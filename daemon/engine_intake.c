@@ -146,6 +146,9 @@ static enum seen look_up(struct engine *g, struct arrival *a)
 static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, const void *payload, size_t size)
 {
     struct press_fields *f = &a->fields;
+    int64_t window = engine_clock(g) / IDENTITY_WINDOW_MS * IDENTITY_WINDOW_MS;
+    if (!f->has_identity) /* of those that are refused, too: they are recorded, and answered, under it */
+        press_identity_of_payload(payload, size, window, f);
     if (!a->device)
         return REFUSAL_UNKNOWN_DEVICE;
     if (a->device->disabled)
@@ -157,7 +160,6 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
     if (f->has_identity) {
         *seen = look_up(g, a);
     } else {
-        int64_t window = engine_clock(g) / IDENTITY_WINDOW_MS * IDENTITY_WINDOW_MS;
         for (int i = 1; i >= 0 && *seen != SEEN_BEFORE; i--) {
             press_identity_of_payload(payload, size, window - i * IDENTITY_WINDOW_MS, f);
             *seen = look_up(g, a);
