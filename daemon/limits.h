@@ -18,12 +18,19 @@
 #define LIMIT_STEPS 8           /* rungs of a plan: more is a phone book, not a plan */
 #define LIMIT_PLAN_ENDPOINTS 16 /* endpoints told by one plan */
 
-/* The board. */
+/* The board. The small one is of the builds that fuzz: a board for each input, and one that runs full. */
+#ifndef TOCSIN_SMALL_BOARD
 #define LIMIT_ALARMS 16384         /* open alarms; a city of 10,000 schools, all at once */
 #define LIMIT_PRESSES 262144       /* presses of open alarms kept with identity and place */
 #define LIMIT_DEVICES 131072       /* devices whose last counters are remembered against replays */
-#define LIMIT_EPOCHS 4             /* epochs remembered of one device */
 #define LIMIT_TROUBLES 131072      /* troubles at once: every device of a city may fall silent together */
+#else
+#define LIMIT_ALARMS 16
+#define LIMIT_PRESSES 24
+#define LIMIT_DEVICES 24
+#define LIMIT_TROUBLES 16
+#endif
+#define LIMIT_EPOCHS 4             /* epochs remembered of one device */
 
 /* Messages. */
 #define LIMIT_PAYLOAD 2048          /* bytes of a press payload that are parsed; a longer one is odd, and still a press */
