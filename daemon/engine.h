@@ -95,6 +95,7 @@ void engine_set_conf(struct engine *, const struct conf *); /* after a reload; t
 void engine_message(struct engine *, const struct engine_message *);
 void engine_deed(struct engine *, const struct engine_deed *);
 void engine_result(struct engine *, const struct engine_result *);
+void engine_access(struct engine *, enum event_type, const struct event_access *); /* who came, who may not */
 void engine_trouble(struct engine *, enum trouble_code, const char *part, bool raised, const char *text); /* idempotent */
 void engine_progress(struct engine *); /* after the journal's wake */
 void engine_tick(struct engine *);     /* when wake_at said, or at any time */

@@ -301,6 +301,16 @@ void engine_deed(struct engine *g, const struct engine_deed *deed)
     engine_batch_end(g);
 }
 
+void engine_access(struct engine *g, enum event_type type, const struct event_access *access)
+{
+    struct event e = {.type = type, .access = *access};
+    engine_say(g, type == EVENT_SIGNED_IN || type == EVENT_SIGNED_OUT ? LOG_INFO : LOG_WARNING, "", "%s: %s from %s %s%s%s",
+               event_type_str(type), access->by[0] ? access->by : "-", access->address, access->action,
+               access->action[0] ? ": " : "", type == EVENT_SIGNED_IN ? "" : access_reason_str(access->reason));
+    engine_submit(g, &(struct submission){.event = &e});
+    engine_batch_end(g);
+}
+
 /* Results of deliveries. */
 
 static void acknowledged_by_endpoint(struct engine *g, const struct alarm *a, const struct engine_result *r)

@@ -254,6 +254,22 @@ static void tell_trouble(const struct event *e, struct story_line *out)
     out->tone = raised ? TONE_BAD : TONE_GOOD;
 }
 
+static void tell_access(const struct story *s, const struct event *e, struct story_line *out)
+{
+    const struct event_access *a = &e->access;
+    char count[16] = "";
+    if (a->count > 1)
+        snprintf(count, sizeof count, " (%" PRIu32 ")", a->count);
+    TEXT_FILL(out->text,
+              e->type == EVENT_SIGNED_IN         ? TEXT_SIGNED_IN
+              : e->type == EVENT_SIGNED_OUT      ? TEXT_SIGNED_OUT
+              : e->type == EVENT_ACTION_REFUSED  ? TEXT_ACTION_REFUSED
+                                                 : TEXT_SIGN_IN_REFUSED,
+              {"by", a->by[0] ? story_name_of(s, "account", a->by) : "?"}, {"address", a->address},
+              {"reason", text_word("access", access_reason_str(a->reason))}, {"action", a->action}, {"count", count});
+    out->tone = e->type == EVENT_SIGNED_IN || e->type == EVENT_SIGNED_OUT ? TONE_QUIET : TONE_BAD;
+}
+
 static void tell(struct story *s, const struct event *e, const char *note, bool opened,
                  struct story_line *out)
 {
@@ -295,6 +311,12 @@ static void tell(struct story *s, const struct event *e, const char *note, bool 
         snprintf(count, sizeof count, "%" PRIu64, e->gap.lost);
         TEXT_FILL(out->text, TEXT_JOURNAL_GAP, {"count", count});
         out->tone = TONE_BAD;
+        break;
+    case EVENT_SIGNED_IN:
+    case EVENT_SIGNED_OUT:
+    case EVENT_SIGN_IN_REFUSED:
+    case EVENT_ACTION_REFUSED:
+        tell_access(s, e, out);
         break;
     case EVENT_TYPE_COUNT:
         assert(false);

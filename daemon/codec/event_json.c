@@ -120,6 +120,16 @@ static const struct field gap_fields[] = {
     {NULL},
 };
 
+static const struct field access_fields[] = {
+    {"by", SHAPE_NAME, AT(access.by), UNLESS},
+    {"role", SHAPE_WORD, AT(access.role), .types = ~(1u << EVENT_SIGN_IN_REFUSED), WORDS(role)},
+    {"address", SHAPE_NAME, AT(access.address), UNLESS},
+    {"reason", SHAPE_WORD, AT(access.reason), .types = ~(1u << EVENT_SIGNED_IN), WORDS(access_reason)},
+    {"action", SHAPE_TEXT, AT(access.action), UNLESS},
+    {"count", SHAPE_UNSIGNED, AT(access.count), UNLESS, .usual = 1},
+    {NULL},
+};
+
 static const struct field *const fields_of[EVENT_TYPE_COUNT] = {
     [EVENT_DAEMON_STARTED] = daemon_fields,    [EVENT_DAEMON_STOPPED] = daemon_fields,
     [EVENT_CONF_LOADED] = daemon_fields,       [EVENT_PRESS_RECEIVED] = press_fields,
@@ -128,7 +138,9 @@ static const struct field *const fields_of[EVENT_TYPE_COUNT] = {
     [EVENT_COMING] = deed_fields,              [EVENT_ON_SCENE] = deed_fields,
     [EVENT_CLOSED] = deed_fields,              [EVENT_NOTE_ADDED] = deed_fields,
     [EVENT_TROUBLE_RAISED] = trouble_fields,   [EVENT_TROUBLE_CLEARED] = trouble_fields,
-    [EVENT_JOURNAL_GAP] = gap_fields,
+    [EVENT_JOURNAL_GAP] = gap_fields,          [EVENT_SIGNED_IN] = access_fields,
+    [EVENT_SIGNED_OUT] = access_fields,        [EVENT_SIGN_IN_REFUSED] = access_fields,
+    [EVENT_ACTION_REFUSED] = access_fields,
 };
 
 union number {

@@ -296,6 +296,10 @@ static enum step_result step_alive(struct alarm *a, const struct event *e, bool 
     case EVENT_TROUBLE_CLEARED:
     case EVENT_CONF_LOADED:
     case EVENT_JOURNAL_GAP:
+    case EVENT_SIGNED_IN:
+    case EVENT_SIGNED_OUT:
+    case EVENT_SIGN_IN_REFUSED:
+    case EVENT_ACTION_REFUSED:
     case EVENT_TYPE_COUNT:
         break;
     }
@@ -353,6 +357,10 @@ static enum step_result step_closed(struct alarm *a, const struct event *e)
     case EVENT_TROUBLE_CLEARED:
     case EVENT_CONF_LOADED:
     case EVENT_JOURNAL_GAP:
+    case EVENT_SIGNED_IN:
+    case EVENT_SIGNED_OUT:
+    case EVENT_SIGN_IN_REFUSED:
+    case EVENT_ACTION_REFUSED:
     case EVENT_TYPE_COUNT:
         break;
     }

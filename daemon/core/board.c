@@ -481,6 +481,10 @@ static enum step_result apply(struct board *b, const struct event *e)
     case EVENT_DAEMON_STOPPED:
     case EVENT_CONF_LOADED:
     case EVENT_JOURNAL_GAP:
+    case EVENT_SIGNED_IN:
+    case EVENT_SIGNED_OUT:
+    case EVENT_SIGN_IN_REFUSED:
+    case EVENT_ACTION_REFUSED:
     case EVENT_TYPE_COUNT:
         break;
     }

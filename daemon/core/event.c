@@ -9,7 +9,9 @@ static const char *const event_type_names[] = {
     [EVENT_ON_SCENE] = "on_scene",               [EVENT_CLOSED] = "closed",
     [EVENT_NOTE_ADDED] = "note_added",           [EVENT_TROUBLE_RAISED] = "trouble_raised",
     [EVENT_TROUBLE_CLEARED] = "trouble_cleared", [EVENT_CONF_LOADED] = "conf_loaded",
-    [EVENT_JOURNAL_GAP] = "journal_gap",
+    [EVENT_JOURNAL_GAP] = "journal_gap",         [EVENT_SIGNED_IN] = "signed_in",
+    [EVENT_SIGNED_OUT] = "signed_out",           [EVENT_SIGN_IN_REFUSED] = "sign_in_refused",
+    [EVENT_ACTION_REFUSED] = "action_refused",
 };
 static const char *const oddity_names[] = {"not_json",    "empty",       "too_long",   "unknown_kind",
                                            "no_identity", "bad_field",   "extra_field", "clock_skew",
@@ -35,6 +37,12 @@ static const char *const deadline_names[] = {[DEADLINE_ANSWER] = "answer",
                                              [DEADLINE_COMING] = "coming",
                                              [DEADLINE_TEST] = "test",
                                              [DEADLINE_FORGET] = "forget"};
+static const char *const access_names[] = {
+    [ACCESS_ASKED] = "asked",       [ACCESS_EVERYWHERE] = "everywhere", [ACCESS_EXPIRED] = "expired",
+    [ACCESS_RENEWED] = "renewed",   [ACCESS_CROWDED] = "crowded",       [ACCESS_REMOVED] = "removed",
+    [ACCESS_WRONG] = "wrong",       [ACCESS_TOO_SOON] = "too_soon",     [ACCESS_FOREIGN] = "foreign",
+    [ACCESS_ROLE] = "role",         [ACCESS_SITE] = "site",
+};
 static const char *const trouble_names[] = {
     [TROUBLE_BROKER] = "broker",
     [TROUBLE_BROKER_SESSION] = "broker_session",
@@ -58,6 +66,7 @@ NAMES_DEFINE(refusal, enum refusal, refusal_names, REFUSAL_COUNT)
 NAMES_DEFINE(delivery_outcome, enum delivery_outcome, outcome_names, OUTCOME_COUNT)
 NAMES_DEFINE(disposition, enum disposition, disposition_names, DISPOSITION_COUNT)
 NAMES_DEFINE(deadline_kind, enum deadline_kind, deadline_names, DEADLINE_COUNT)
+NAMES_DEFINE(access_reason, enum access_reason, access_names, ACCESS_REASON_COUNT)
 NAMES_DEFINE(trouble_code, enum trouble_code, trouble_names, TROUBLE_CODE_COUNT)
 
 const char *oddity_str(unsigned bit_index)

@@ -29,6 +29,10 @@ enum event_type {
     EVENT_TROUBLE_CLEARED,
     EVENT_CONF_LOADED,
     EVENT_JOURNAL_GAP, /* events that could not be kept while the disk was dead */
+    EVENT_SIGNED_IN,   /* the last four: who came to the desk and what he may not; the board does not care */
+    EVENT_SIGNED_OUT,
+    EVENT_SIGN_IN_REFUSED,
+    EVENT_ACTION_REFUSED,
     EVENT_TYPE_COUNT
 };
 
@@ -107,6 +111,22 @@ enum trouble_code {
     TROUBLE_CODE_COUNT
 };
 
+/* Why somebody was signed out, or was not let. */
+enum access_reason {
+    ACCESS_ASKED,      /* signed out: by his own wish */
+    ACCESS_EVERYWHERE, /* … of all his sessions */
+    ACCESS_EXPIRED,    /* … its time was over */
+    ACCESS_RENEWED,    /* … he signed in anew with it */
+    ACCESS_CROWDED,    /* … it made room for a newer one */
+    ACCESS_REMOVED,    /* … the account is no longer configured, or its password was changed */
+    ACCESS_WRONG,      /* sign-in refused: account or password */
+    ACCESS_TOO_SOON,   /* … too soon after a wrong one */
+    ACCESS_FOREIGN,    /* another page's request, or one without the session's csrf */
+    ACCESS_ROLE,       /* action refused: not with this role */
+    ACCESS_SITE,       /* … another site's */
+    ACCESS_REASON_COUNT
+};
+
 struct event_daemon {
     char boot_id[40];    /* the kernel's boot id */
     int64_t boottime_ms; /* CLOCK_BOOTTIME when the event was stamped */
@@ -163,6 +183,15 @@ struct event_trouble {
     char text[LIMIT_TEXT];   /* a sentence a guard can understand */
 };
 
+struct event_access {
+    char by[LIMIT_ID]; /* account id; "" = nobody that exists */
+    enum role role;    /* of an account that exists */
+    char address[48];  /* where the request came from */
+    enum access_reason reason;
+    char action[LIMIT_ID * 2]; /* EVENT_ACTION_REFUSED: "POST /api/v1/alarms/…/close" */
+    uint32_t count;            /* how many such this one stands for, from 1 */
+};
+
 struct event_gap {
     uint64_t lost; /* events that were applied and never recorded */
 };
@@ -181,6 +210,7 @@ struct event {
         struct event_deadline deadline;
         struct event_trouble trouble;
         struct event_gap gap;
+        struct event_access access;
     };
 };
 
@@ -195,6 +225,8 @@ const char *disposition_str(enum disposition);
 bool disposition_of(const char *text, enum disposition *out);
 const char *deadline_kind_str(enum deadline_kind);
 bool deadline_kind_of(const char *text, enum deadline_kind *out);
+const char *access_reason_str(enum access_reason);
+bool access_reason_of(const char *text, enum access_reason *out);
 const char *trouble_code_str(enum trouble_code);
 bool trouble_code_of(const char *text, enum trouble_code *out);
 

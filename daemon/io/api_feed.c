@@ -7,7 +7,6 @@
 
 #define BACKLOG_MAX (200 * 1024) /* bytes sent to one that resumes before it has to ask again */
 #define PAGE 500                 /* journal lines read at once */
-#define NOBODYS "?"              /* a site that no restricted account sees: better withheld than told */
 
 /* --- What was applied lately. */
 

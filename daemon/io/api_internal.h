@@ -15,6 +15,7 @@
     5000 /* journal lines of one alarm that are told; `events_cut` says that there were more */
 #define API_RECENT                                                                                           \
     1024 /* applied events kept for feeds that resume: minutes of a calm day, a second of a storm */
+#define NOBODYS "?"    /* a site that no restricted account sees: better withheld than told */
 #define API_PLACES 512 /* alarms whose site is remembered; a direct-mapped cache */
 
 struct api_recent {      /* one applied event as it goes over a feed */

@@ -96,6 +96,12 @@ bool api_event_site(struct api *api, const struct event *e, char site[LIMIT_ID])
     case EVENT_CLOSED:
     case EVENT_NOTE_ADDED:
         return alarm_site(api, e->alarm, site);
+    case EVENT_SIGNED_IN:
+    case EVENT_SIGNED_OUT:
+    case EVENT_SIGN_IN_REFUSED:
+    case EVENT_ACTION_REFUSED: /* who came is nobody's business who sees only some sites */
+        memcpy(site, NOBODYS, sizeof NOBODYS);
+        return true;
     case EVENT_DAEMON_STARTED:
     case EVENT_DAEMON_STOPPED:
     case EVENT_CONF_LOADED:

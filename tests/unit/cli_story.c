@@ -146,6 +146,17 @@ static struct event gap(void)
     return e;
 }
 
+static struct event access_of(enum event_type type, const char *by, enum access_reason reason, unsigned count)
+{
+    struct event e = {.seq = 9, .at_ms = 1, .clock_ms = 1, .type = type};
+    snprintf(e.access.by, sizeof e.access.by, "%s", by);
+    strcpy(e.access.address, "10.0.0.7");
+    strcpy(e.access.action, "POST /api/v1/alarms/a/close");
+    e.access.reason = reason;
+    e.access.count = count;
+    return e;
+}
+
 struct sentence {
     struct event event;
     const char *note, *english, *chinese;
@@ -219,6 +230,13 @@ static struct sentence *sentences(size_t *count)
          "警钟服务启动（版本 0.1.0）"},
         {daemon_event(EVENT_DAEMON_STOPPED), NULL, "the daemon stopped", NULL},
         {daemon_event(EVENT_CONF_LOADED), NULL, "the configuration was loaded", NULL},
+        {access_of(EVENT_SIGNED_IN, "desk-3", 0, 1), NULL, "desk-3 signed in from 10.0.0.7", "desk-3 自 10.0.0.7 登录"},
+        {access_of(EVENT_SIGNED_OUT, "desk-3", ACCESS_EXPIRED, 1), NULL, "desk-3 signed out: its time was over",
+         "desk-3 退出登录：会话到期"},
+        {access_of(EVENT_SIGN_IN_REFUSED, "", ACCESS_WRONG, 12), NULL,
+         "sign-in as ? from 10.0.0.7 refused: wrong account or password (12)", NULL},
+        {access_of(EVENT_ACTION_REFUSED, "guard-2", ACCESS_SITE, 1), NULL,
+         "guard-2 from 10.0.0.7 may not POST /api/v1/alarms/a/close: another site's", NULL},
         {gap(), NULL, "12 events happened while the journal was dead and are not recorded", NULL},
     };
     struct sentence *copy = malloc(sizeof list);

@@ -138,6 +138,17 @@ static void any_body(struct event *e)
     case EVENT_JOURNAL_GAP:
         e->gap.lost = any(INT64_MAX);
         break;
+    case EVENT_SIGNED_IN:
+    case EVENT_SIGNED_OUT:
+    case EVENT_SIGN_IN_REFUSED:
+    case EVENT_ACTION_REFUSED:
+        any_id(e->access.by, sizeof e->access.by, 0);
+        any_id(e->access.address, sizeof e->access.address, 0);
+        any_text(e->access.action, sizeof e->access.action);
+        e->access.role = e->type == EVENT_SIGN_IN_REFUSED ? 0 : (enum role)any(ROLE_COUNT);
+        e->access.reason = e->type == EVENT_SIGNED_IN ? 0 : (enum access_reason)any(ACCESS_REASON_COUNT);
+        e->access.count = (uint32_t)any(UINT32_MAX);
+        break;
     case EVENT_TYPE_COUNT:
         fail();
     }
@@ -189,8 +200,9 @@ static void test_any_bytes_come_back(void **state)
     for (unsigned round = 0; round < 3000; round++) {
         static struct event e, back;
         static const enum event_type types[] = {EVENT_PRESS_REFUSED, EVENT_DELIVERY_RESULT, EVENT_CLOSED,
-                                                EVENT_TROUBLE_RAISED, EVENT_DAEMON_STARTED};
-        any_event(&e, types[round % 5]);
+                                                EVENT_TROUBLE_RAISED, EVENT_DAEMON_STARTED,
+                                                EVENT_ACTION_REFUSED};
+        any_event(&e, types[round % 6]);
         any_bytes(e.alarm, sizeof e.alarm);
         struct {
             enum event_type type;
@@ -209,6 +221,9 @@ static void test_any_bytes_come_back(void **state)
             {EVENT_TROUBLE_RAISED, e.trouble.part, sizeof e.trouble.part},
             {EVENT_TROUBLE_RAISED, e.trouble.text, sizeof e.trouble.text},
             {EVENT_DAEMON_STARTED, e.daemon.version, sizeof e.daemon.version},
+            {EVENT_ACTION_REFUSED, e.access.by, sizeof e.access.by},
+            {EVENT_ACTION_REFUSED, e.access.address, sizeof e.access.address},
+            {EVENT_ACTION_REFUSED, e.access.action, sizeof e.access.action},
         };
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
             if (texts[i].type == e.type)
