@@ -99,8 +99,9 @@ static void check_ids(const struct check *c)
     const struct where top = where_file(0);
     put_ids(c, endpoints_of(c), &top, "endpoints");
     put_ids(c, plans_of(c), &top, "plans");
-    put_ids(c, accounts_of(c), &top, "accounts");
-    const struct things sites = sites_of(c);
+    const struct things sites = sites_of(c), accounts = accounts_of(c);
+    for (size_t i = 0; i < accounts.count; i++)
+        put_id(c, &accounts, i, &c->account_places[i]);
     for (size_t i = 0; i < sites.count; i++) {
         put_id(c, &sites, i, &c->site_places[i]);
         put_ids(c, zones_of(c, i), &c->site_places[i], "zones");
@@ -389,6 +390,11 @@ static bool token_hash_valid(const char *text)
 
 static void check_account(const struct check *c, const struct conf_account *a, const struct where *at)
 {
+    struct where hashes = where_key(*at, "token_hashes");
+    if (a->token_hash_count == 0 && !a->password_file)
+        WRONG(c, &hashes,
+              "is missing, and so is password_file: nobody could use this account; give one of them, with "
+              "`tocsin keygen token` or `tocsin account add`");
     for (size_t i = 0; i < a->token_hash_count; i++) {
         struct where where = where_entry(*at, "token_hashes", (uint32_t)i);
         if (!token_hash_valid(a->token_hashes[i]))
@@ -410,12 +416,13 @@ static void check_accounts(const struct check *c)
 {
     bool answers = false;
     for (size_t i = 0; i < c->conf->account_count; i++) {
-        struct where at = where_entry(where_file(0), "accounts", (uint32_t)i);
-        check_account(c, &c->conf->accounts[i], &at);
+        check_account(c, &c->conf->accounts[i], &c->account_places[i]);
         answers |= c->conf->accounts[i].role <= ROLE_GUARD;
     }
     struct where where = where_key(where_file(0), "accounts");
-    if (!answers && c->conf->account_count)
+    if (c->conf->account_count == 0)
+        WRONG(c, &where, "there is none, so nobody could answer an alarm; make the first with `tocsin account add`");
+    else if (!answers)
         WRONG(c, &where, "no account can acknowledge an alarm; give one the role police, bureau or guard");
 }
 

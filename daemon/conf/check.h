@@ -26,7 +26,7 @@ struct check {
     struct arena *arena;          /* the conf's */
     struct index *index;          /* empty and large enough; filled here */
     struct problems *problems;
-    const struct where *site_places; /* where each of conf->sites stands */
+    const struct where *site_places, *account_places; /* where each of conf->sites, ->accounts stands */
     const char *main_file;
 };
 

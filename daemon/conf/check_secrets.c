@@ -159,6 +159,25 @@ static void load_device_keys(const struct check *c, size_t site)
     secret_finish(&secret);
 }
 
+static void load_account_password(const struct check *c, size_t index)
+{
+    struct conf_account *a = &c->conf->accounts[index];
+    struct where where = where_key(c->account_places[index], "password_file");
+    struct secret s;
+    if (!load(c, a->password_file, SECRET_TEXT, &where, &s))
+        return;
+    struct line line = {0};
+    const char *at = NULL;
+    char *hash = line_next(&s, &line, &at) ? arena_text(c->arena, line.text, line.size) : "";
+    if (secret_password_hash_valid(hash))
+        a->password_hash = hash;
+    else
+        problem_at(c->problems, &where,
+                   "%s has no argon2id hash; its one line must be what `tocsin account` writes, never the password",
+                   a->password_file);
+    secret_finish(&s);
+}
+
 void check_secrets(struct check *c)
 {
     load_journal_key(c);
@@ -167,4 +186,6 @@ void check_secrets(struct check *c)
         load_webhook_secrets(c, i);
     for (size_t i = 0; i < c->conf->site_count; i++)
         load_device_keys(c, i);
+    for (size_t i = 0; i < c->conf->account_count; i++)
+        load_account_password(c, i);
 }

@@ -21,7 +21,7 @@ struct internal {
 struct loader {
     struct arena arena;
     struct problems problems;
-    struct source *sources; /* the main file, then sites.d by name */
+    struct source *sources; /* the main file, then sites.d and accounts.d by name */
     uint32_t source_count;
 };
 
@@ -34,7 +34,7 @@ static bool ends_with(const char *text, const char *end)
     return size > end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-static int is_sites_file(const struct dirent *entry)
+static int is_part_file(const struct dirent *entry)
 {
     return entry->d_name[0] != '.' && (ends_with(entry->d_name, ".yaml") || ends_with(entry->d_name, ".yml"));
 }
@@ -44,27 +44,45 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void find_sources(struct loader *l, const char *file)
+/* The folders beside the main file whose files hold one of its lists. */
+static const struct part {
+    const char *folder, *key;
+    const struct conf_table *table;
+} part_folders[] = {{"sites.d", "sites", &conf_table_sites_file},
+                     {"accounts.d", "accounts", &conf_table_accounts_file}};
+enum { PART_SITES, PART_ACCOUNTS, PARTS };
+
+static void find_part(struct loader *l, const struct part *part, const char *file)
 {
     const char *slash = strrchr(file, '/');
-    char *folder = arena_format(&l->arena, "%.*ssites.d", slash ? (int)(slash - file) + 1 : 0, file);
+    char *folder = arena_format(&l->arena, "%.*s%s", slash ? (int)(slash - file) + 1 : 0, file, part->folder);
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_sites_file, by_name);
+    int count = scandir(folder, &entries, is_part_file, by_name);
     if (count < 0 && errno != ENOENT)
-        problem_line(&l->problems, folder, 0, "",
-                     "cannot be read (%s); it must be a folder of files of sites", strerror(errno));
-    l->sources = arena_take(&l->arena, (size_t)(1 + (count > 0 ? count : 0)) * sizeof *l->sources);
-    l->sources[l->source_count++] =
-        (struct source){.path = arena_format(&l->arena, "%s", file), .table = &conf_table_main};
+        problem_line(&l->problems, folder, 0, "", "cannot be read (%s); it must be a folder of files of %s",
+                     strerror(errno), part->key);
+    struct source *known = l->sources;
+    l->sources =
+        arena_take(&l->arena, (l->source_count + (size_t)(count > 0 ? count : 0)) * sizeof *l->sources);
+    memcpy(l->sources, known, l->source_count * sizeof *known);
     for (int i = 0; i < count; i++) {
         char *path = arena_format(&l->arena, "%s/%s", folder, entries[i]->d_name);
         if (ends_with(path, ".yaml"))
-            l->sources[l->source_count++] = (struct source){.path = path, .table = &conf_table_sites_file};
+            l->sources[l->source_count++] = (struct source){.path = path, .table = part->table};
         else
             problem_line(&l->problems, path, 0, "", "would not be read; rename it, so that it ends in .yaml");
         free(entries[i]);
     }
     free(entries);
+}
+
+static void find_sources(struct loader *l, const char *file)
+{
+    l->sources = arena_take(&l->arena, sizeof *l->sources);
+    l->sources[l->source_count++] =
+        (struct source){.path = arena_format(&l->arena, "%s", file), .table = &conf_table_main};
+    for (int i = 0; i < PARTS; i++)
+        find_part(l, &part_folders[i], file);
 }
 
 static void load_sources(struct loader *l)
@@ -76,35 +94,43 @@ static void load_sources(struct loader *l)
 /* -- filling
  * ------------------------------------------------------------------------------------------------------- */
 
-static const struct cell *sites_cell(const struct source *s)
+/* How many entries this file has in the list of that part. */
+static size_t entry_count(const struct source *s, const struct part *part)
 {
-    size_t i = 0;
-    while (strcmp(s->table->rows[i].key, "sites") != 0)
-        i++;
-    return &s->cells[i];
+    for (size_t i = 0; s->table->rows[i].key; i++)
+        if (strcmp(s->table->rows[i].key, part->key) == 0)
+            return s->cells[i].count;
+    return 0;
 }
 
-/* All files into one root; the sites of all files into one array, each with its place. */
-static struct conf_root *fill_root(struct loader *l, struct arena *arena, const struct where **places)
+/* All files into one root; each part's entries of all files into one array, each with its place. */
+static struct conf_root *fill_root(struct loader *l, struct arena *arena, const struct where *places[PARTS])
 {
-    size_t count = 0, filled = 0;
-    for (uint32_t i = 0; i < l->source_count; i++)
-        count += sites_cell(&l->sources[i])->count;
+    size_t count[PARTS] = {0}, filled[PARTS] = {0};
+    struct where *place[PARTS];
+    for (int part = 0; part < PARTS; part++) {
+        for (uint32_t i = 0; i < l->source_count; i++)
+            count[part] += entry_count(&l->sources[i], &part_folders[part]);
+        places[part] = place[part] = arena_take(&l->arena, count[part] * sizeof *place[part]);
+    }
     struct conf_root *root = arena_take(&l->arena, sizeof *root);
-    struct conf_site *sites = arena_take(arena, count * sizeof *sites);
-    struct where *place = arena_take(&l->arena, count * sizeof *place);
-    *places = place;
+    struct conf_site *sites = arena_take(arena, count[PART_SITES] * sizeof *sites);
+    struct conf_account *accounts = arena_take(arena, count[PART_ACCOUNTS] * sizeof *accounts);
     for (uint32_t i = 0; i < l->source_count; i++) {
         const struct fill fill = {.arena = arena, .problems = &l->problems, .source = &l->sources[i]};
         const struct where where = where_file(i);
         struct conf_root other = {0}, *to = i == 0 ? root : &other;
-        to->sites = sites + filled;
+        to->sites = sites + filled[PART_SITES];
+        to->accounts = accounts + filled[PART_ACCOUNTS];
         fill_struct(&fill, l->sources[i].table, l->sources[i].cells, &where, to);
-        for (uint32_t k = 0; k < sites_cell(&l->sources[i])->count; k++)
-            place[filled++] = where_entry(where, "sites", k);
+        for (int part = 0; part < PARTS; part++)
+            for (uint32_t k = 0; k < entry_count(&l->sources[i], &part_folders[part]); k++)
+                place[part][filled[part]++] = where_entry(where, part_folders[part].key, k);
     }
     root->sites = sites;
-    root->site_count = count;
+    root->site_count = count[PART_SITES];
+    root->accounts = accounts;
+    root->account_count = count[PART_ACCOUNTS];
     return root;
 }
 
@@ -131,8 +157,8 @@ static struct conf *conf_make(struct loader *l)
     struct arena arena = {0};
     struct conf *c = arena_take(&arena, sizeof *c);
     struct internal *in = c->internal = arena_take(&arena, sizeof *in);
-    const struct where *places;
-    const struct conf_root *root = fill_root(l, &arena, &places);
+    const struct where *places[PARTS];
+    const struct conf_root *root = fill_root(l, &arena, places);
     c->daemon = root->daemon;
     c->broker = root->broker;
     c->endpoints = root->endpoints;
@@ -147,7 +173,8 @@ static struct conf *conf_make(struct loader *l)
                               .arena = &arena,
                               .index = &in->index,
                               .problems = &l->problems,
-                              .site_places = places});
+                              .site_places = places[PART_SITES],
+                              .account_places = places[PART_ACCOUNTS]});
     in->arena = arena;
     index_devices(c, in);
     return c;

@@ -12,9 +12,9 @@
  *     conf_destroy(c);
  *
  * Relative file names are taken from the folder of the file they stand in; the struct has them ready to be
- * opened. Times carry their unit in the key. Sites may also stand in files of their own: those of the folder
- * sites.d beside the main file that end in .yaml. Every key stands in conf/table.c, which is also the check and
- * the manual page.
+ * opened. Times carry their unit in the key. Sites and accounts may also stand in files of their own: those of the
+ * folders sites.d and accounts.d beside the main file that end in .yaml. Every key stands in conf/table.c, which is
+ * also the check and the manual page.
  */
 #ifndef TOCSIN_CONF_H
 #define TOCSIN_CONF_H
@@ -33,6 +33,7 @@ struct conf_daemon {
     const unsigned char *journal_key; /* loaded: 64 bytes */
     char *http_listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0 = any, written to state_dir/http.port */
     char *http_tls_certificate_file, *http_tls_key_file; /* both or none */
+    char *http_desk_folder; /* the files of the desk's page */
     char *log_level;       /* error, warning, info, debug */
     unsigned record_wait_ms; /* 50: after this the first dispatch goes out unrecorded */
     unsigned gather_ms;      /* 100: followers of an alarm's first press wait so long for company, ≤ 1000 */
@@ -111,6 +112,8 @@ struct conf_account {
     enum role role;
     char **token_hashes; /* "sha256:" + hex SHA-256, made by `tocsin keygen token`; several = rotation */
     size_t token_hash_count;
+    char *password_file;
+    const char *password_hash; /* loaded: argon2id, as libsodium writes it; NULL = no sign-in with a password */
     char **sites; /* which it may see and answer; none = all */
     size_t site_count;
 };
@@ -124,7 +127,7 @@ struct conf {
     size_t plan_count;
     struct conf_site *sites; /* the main file's, then those of sites.d, files by name */
     size_t site_count;
-    struct conf_account *accounts;
+    struct conf_account *accounts; /* likewise, with accounts.d */
     size_t account_count;
     size_t device_count; /* of all sites */
     void *internal;      /* arenas and indices */

@@ -250,7 +250,7 @@ static bool event_take(struct pass *pass, const yaml_event_t *event)
         if (pass->documents == 0)
             FAULT(pass, 0, &(struct where){0}, NULL,
                   "is empty; a configuration has at least the keys daemon, broker, "
-                  "endpoints, plans and accounts, a file of sites.d the key sites");
+                  "endpoints and plans, a file of sites.d the key sites, one of accounts.d the key accounts");
         return false;
     case YAML_DOCUMENT_START_EVENT:
         if (pass->documents++ == 0)

@@ -13,6 +13,9 @@
 static const char journal_prefix[] = "tocsin-journal-key-v1 ";
 static const char webhook_prefix[] = "whsec_";
 
+#define PASSWORD_PASSES 3
+#define PASSWORD_KIB (64 * 1024)
+
 /* An open file that may be trusted, or -1. O_NONBLOCK: a pipe in a secret's place must not hang the daemon.
  */
 static int secret_open(const char *path, struct stat *status, char error[LIMIT_TEXT])
@@ -238,6 +241,26 @@ void secret_token_hash(const char *token, char out[SECRET_TEXT])
     crypto_hash_sha256(hash, (const unsigned char *)token, strlen(token));
     strcpy(out, "sha256:");
     sodium_bin2hex(out + strlen(out), 2 * sizeof hash + 1, hash, sizeof hash);
+}
+
+bool secret_password_hash(const char *password, char out[SECRET_TEXT])
+{
+    memset(out, 0, SECRET_TEXT);
+    return crypto_pwhash_str(out, password, strlen(password), PASSWORD_PASSES, (size_t)PASSWORD_KIB * 1024) == 0;
+}
+
+bool secret_password_matches(const char *hash, const char *password, size_t size)
+{
+    return crypto_pwhash_str_verify(hash, password, size) == 0;
+}
+
+bool secret_password_hash_valid(const char *text)
+{
+    unsigned version, kib, passes, lanes;
+    return strlen(text) < crypto_pwhash_STRBYTES &&
+           crypto_pwhash_str_needs_rehash(text, PASSWORD_PASSES, (size_t)PASSWORD_KIB * 1024) >= 0 &&
+           sscanf(text, "$argon2id$v=%u$m=%u,t=%u,p=%u$", &version, &kib, &passes, &lanes) == 4 &&
+           kib <= 4 * PASSWORD_KIB && passes <= 4 * PASSWORD_PASSES && lanes == 1;
 }
 
 bool secret_new_journal_key(const char *path, const char *name, char error[LIMIT_TEXT])

@@ -27,6 +27,9 @@
 #define SECRET_WEBHOOK_MAX 64
 #define SECRET_TEXT 512 /* bytes of the longest text a secret_make_ function writes, with NUL */
 
+#define SECRET_PASSWORD_MIN 10   /* bytes; shorter ones are guessed sooner or later, however slow each guess is */
+#define SECRET_PASSWORD_MAX 1000 /* bytes */
+
 struct secret {
     char *text; /* ends with a NUL that size does not count */
     size_t size;
@@ -63,6 +66,12 @@ void secret_make_webhook(char out[SECRET_TEXT]);    /* whsec_ and base64 of 32 b
 void secret_make_token(char out[SECRET_TEXT]);      /* tk_ and base64url of 32 bytes */
 void secret_token_hash(const char *token,
                        char out[SECRET_TEXT]); /* "sha256:" and hex: what the configuration holds */
+
+/* argon2id (RFC 9106) with 64 MiB and 3 passes: about 0.15 s and that memory, so never on a loop. */
+bool secret_password_hash(const char *password, char out[SECRET_TEXT]); /* false: no memory */
+bool secret_password_matches(const char *hash, const char *password, size_t size);
+/* Whether it is such a hash, and one that does not ask for more than four times the memory or passes. */
+bool secret_password_hash_valid(const char *text);
 
 /* A new journal key in `path`, its verifier key in `path`.pub. */
 bool secret_new_journal_key(const char *path, const char *name, char error[LIMIT_TEXT]);

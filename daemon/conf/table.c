@@ -58,6 +58,9 @@ static const struct conf_table table_daemon = {
          .help = "PEM certificate chain of the API; with http_tls_key_file or not at all."},
         {"http_tls_key_file", CONF_SECRET_FILE, AT(conf_daemon, http_tls_key_file),
          .help = "PEM secret key of that certificate."},
+        {"http_desk_folder", CONF_FOLDER, AT(conf_daemon, http_desk_folder), .fallback = TOCSIN_DESK_FOLDER,
+         .help = "The folder of the desk's page, as it was built; read at the start and at each reload. Without "
+                 "it the API works all the same."},
         {"log_level", CONF_WORD, AT(conf_daemon, log_level), .fallback = "info", .name = log_level_name,
          .help = "The least important line that is logged."},
         {"record_wait_ms", CONF_NUMBER, AT(conf_daemon, record_wait_ms), .fallback = "50", .minimum = 1,
@@ -270,17 +273,29 @@ static const struct conf_table table_account = {
          .maximum = 200, .help = "What people call it."},
         {"role", CONF_CHOICE, AT(conf_account, role), .required = true, .name = role_name,
          .maximum = ROLE_VIEWER,
-         .help = "police, bureau and guard answer alarms; admin sees everything, and may "
-                 "answer and close, too; viewer sees."},
-        {"token_hashes", CONF_TEXTS, MANY(conf_account, token_hashes, token_hash_count),
-         .required = true, .minimum = 1, .maximum = 8,
-         .help = "\"sha256:\" and the hexadecimal SHA-256 of its bearer token, as tocsin "
+         .help = "police (a duty officer), bureau and guard (a school's own people, with sites) answer "
+                 "alarms; admin sees everything, and may answer and close, too; viewer sees (without "
+                 "sites it is an auditor: it reads the journal)."},
+        {"token_hashes", CONF_TEXTS, MANY(conf_account, token_hashes, token_hash_count), .minimum = 1,
+         .maximum = 8,
+         .help = "For programs: \"sha256:\" and the hexadecimal SHA-256 of its bearer token, as tocsin "
                  "keygen token prints it. Several = rotation under way."},
+        {"password_file", CONF_SECRET_FILE, AT(conf_account, password_file),
+         .hint = "tocsin account add NAME --role ROLE",
+         .help = "For people at the desk's page: file whose one line is the argon2id hash of the password, "
+                 "as tocsin account writes it. A reload with another hash signs the account out."},
         {"sites", CONF_TEXTS, MANY(conf_account, sites, site_count), .minimum = 1,
          .maximum = LIMIT_DEVICES,
          .help = "Ids of the sites it may see and answer. Without the key: all."},
         {0}}};
 
+#define ACCOUNTS_ROW                                                                                         \
+    {                                                                                                        \
+        "accounts", CONF_LIST, MANY(conf_root, accounts, account_count),                                     \
+            .maximum = 4096, .table = &table_account,                                                        \
+            .help = "Who may use the API and the desk. They may also stand in the files of accounts.d, "     \
+                    "where tocsin account add puts them; one at least is needed."                            \
+    }
 #define SITES_ROW                                                                                            \
     {                                                                                                        \
         "sites", CONF_LIST, MANY(conf_root, sites, site_count),                                              \
@@ -302,9 +317,11 @@ const struct conf_table conf_table_main = {
         {"plans", CONF_LIST, MANY(conf_root, plans, plan_count), .required = true, .minimum = 1,
          .maximum = 4096, .table = &table_plan, .help = "The plans."},
          SITES_ROW,
-        {"accounts", CONF_LIST, MANY(conf_root, accounts, account_count), .required = true,
-         .minimum = 1, .maximum = 4096, .table = &table_account, .help = "Who may use the API."},
+         ACCOUNTS_ROW,
         {0}}};
 
 const struct conf_table conf_table_sites_file = {
     .title = "a file of sites.d", .help = "", ROWS(conf_root){SITES_ROW, {0}}};
+
+const struct conf_table conf_table_accounts_file = {
+    .title = "a file of accounts.d", .help = "", ROWS(conf_root){ACCOUNTS_ROW, {0}}};

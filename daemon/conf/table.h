@@ -65,7 +65,7 @@ struct conf_plan {
     unsigned coming_timeout_s;
 };
 
-struct conf_root { /* the main file, and each file of sites.d */
+struct conf_root { /* the main file, and each file of sites.d and accounts.d */
     struct conf_daemon daemon;
     struct conf_broker broker;
     struct conf_endpoint *endpoints;
@@ -75,6 +75,6 @@ struct conf_root { /* the main file, and each file of sites.d */
     size_t endpoint_count, plan_count, site_count, account_count;
 };
 
-extern const struct conf_table conf_table_main, conf_table_sites_file;
+extern const struct conf_table conf_table_main, conf_table_sites_file, conf_table_accounts_file;
 
 #endif

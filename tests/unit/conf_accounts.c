@@ -1,0 +1,128 @@
+/* Accounts in files of their own, and their passwords. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+#include "conf/folder.h"
+#include <sodium.h>
+
+static const char main_text[] =
+    "daemon: {name: t, journal_key_file: journal.key}\nbroker: {port: 1}\n"
+    "endpoints: [{id: p, name: P, role: police, urls: [\"http://[::1]:1/x\"]}]\n"
+    "plans: [{id: default, steps: [{answer_timeout_s: 1, endpoints: [p]}], acks_needed: [police]}]\n"
+    "sites: [{id: s1, name: S}]\n";
+
+static const char *main_file;
+
+static int begin(void **state)
+{
+    struct folder *f = malloc(sizeof *f);
+    assert_true(sodium_init() >= 0);
+    folder_init(f);
+    folder_add(f, "accounts.d");
+    folder_journal_key(f, "journal.key");
+    main_file = folder_write(f, "tocsin.yaml", main_text);
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    folder_finish(*state);
+    free(*state);
+    return 0;
+}
+
+static void a_password_arrives_and_matches(void **state)
+{
+    char hash[SECRET_TEXT], line[SECRET_TEXT + 2];
+    struct conf_problems problems = {0};
+    assert_true(secret_password_hash("correct horse", hash));
+    snprintf(line, sizeof line, "%s\n", hash);
+    folder_secret(*state, "accounts.d/desk.password", line);
+    folder_write(*state, "accounts.d/desk.yaml",
+                 "accounts: [{id: desk, name: D, role: police, password_file: desk.password}]\n");
+    folder_write(*state, "accounts.d/guard.yaml",
+                 "accounts: [{id: guard, name: G, role: guard, sites: [s1],\n"
+                 "            token_hashes: [\"sha256:"
+                 "00000000000000000000000000000000000000000000000000000000000000aa\"]}]\n");
+    struct conf *c = conf_load(main_file, &problems);
+    if (!c)
+        fail_msg("%s", problems.lines[0]);
+    assert_int_equal(c->account_count, 2);
+    assert_string_equal(c->accounts[0].password_hash, hash);
+    assert_true(secret_password_matches(c->accounts[0].password_hash, "correct horse", 13));
+    assert_false(secret_password_matches(c->accounts[0].password_hash, "correct horsf", 13));
+    assert_false(secret_password_matches(c->accounts[0].password_hash, "correct hors", 12));
+    assert_string_equal(c->accounts[1].id, "guard");
+    assert_null(c->accounts[1].password_hash);
+    conf_destroy(c);
+}
+
+static void only_hashes_that_can_be_checked(void **state)
+{
+    static const char *const bad[] = {
+        "", "secret", "$argon2id$v=19$m=65536,t=3,p=1$",
+        /* 4 GiB, and a thousand passes: made to stop the daemon */
+        "$argon2id$v=19$m=4194304,t=3,p=1$1dvlZoNerLXV3aRXNxJKpQ$RKO6Wa0y8Ai+0/j/OWas26l20Edenrd4qqoT/EDzymg",
+        "$argon2id$v=19$m=65536,t=1000,p=1$1dvlZoNerLXV3aRXNxJKpQ$RKO6Wa0y8Ai+0/j/OWas26l20Edenrd4qqoT/EDzymg",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (secret_password_hash_valid(bad[i]))
+            fail_msg("taken: %s", bad[i]);
+    assert_true(secret_password_hash_valid(
+        "$argon2id$v=19$m=65536,t=3,p=1$1dvlZoNerLXV3aRXNxJKpQ$RKO6Wa0y8Ai+0/j/OWas26l20Edenrd4qqoT/EDzymg"));
+}
+
+static void each_fault_names_its_place(void **state)
+{
+    static const struct {
+        const char *text, *place, *says;
+    } faults[] = {
+        {NULL, "tocsin.yaml:1: accounts: ", "make the first with `tocsin account add`"},
+        {"accounts:\n  - {id: a, name: A, role: police}\n", "accounts.d/a.yaml:2: accounts.token_hashes: ",
+         "and so is password_file"},
+        {"accounts:\n  - {id: a, name: A, role: police, password_file: none}\n",
+         "accounts.d/a.yaml:2: accounts.password_file: ", "make it with `tocsin account add"},
+        {"accounts:\n  - {id: a, name: A, role: police, password_file: open}\n",
+         "accounts.d/a.yaml:2: accounts.password_file: ", "others may read"},
+        {"accounts:\n  - {id: a, name: A, role: police, password_file: plain}\n",
+         "accounts.d/a.yaml:2: accounts.password_file: ", "never the password"},
+        {"accounts:\n  - {id: a, name: A, role: police, password_file: good}\n"
+         "  - {id: a, name: A, role: police, password_file: good}\n",
+         "accounts.d/a.yaml:3: accounts.id: ", "another account has the id"},
+        {"accounts:\n  - {id: a, name: A, role: police, password_file: good, sites: [s9]}\n",
+         "accounts.d/a.yaml:2: accounts.sites: ", "no site has the id"},
+        {"sites: []\n", "accounts.d/a.yaml:1: sites: ", "the keys of a file of accounts.d"},
+    };
+    folder_write(*state, "accounts.d/open", "x\n");
+    folder_secret(*state, "accounts.d/plain", "my password\n");
+    folder_secret(
+        *state, "accounts.d/good",
+        "$argon2id$v=19$m=65536,t=3,p=1$1dvlZoNerLXV3aRXNxJKpQ$RKO6Wa0y8Ai+0/j/OWas26l20Edenrd4qqoT/EDzymg\n");
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct conf_problems problems = {0};
+        if (faults[i].text)
+            folder_write(*state, "accounts.d/a.yaml", faults[i].text);
+        assert_null(conf_load(main_file, &problems));
+        if (problems.count != 1 || !strstr(problems.lines[0], faults[i].place) ||
+            !strstr(problems.lines[0], faults[i].says))
+            fail_msg("%zu: %zu problems, %s", i, problems.count, problems.lines[0]);
+        conf_problems_finish(&problems);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(a_password_arrives_and_matches),
+        TEST(only_hashes_that_can_be_checked),
+        TEST(each_fault_names_its_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
