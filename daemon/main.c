@@ -238,6 +238,7 @@ struct reload {
     uv_work_t work;
     struct house *house;
     struct conf *conf;
+    struct web_files *files; /* the desk's page; NULL = the old one stays */
     struct conf_problems problems;
 };
 
@@ -263,7 +264,12 @@ static void reload(struct house *h);
 static void read_conf(uv_work_t *work)
 {
     struct reload *r = work->data;
+    char error[256] = "";
     r->conf = conf_load(r->house->conf_file, &r->problems);
+    if (r->conf)
+        r->files = web_files_load(r->conf->daemon.http_desk_folder, error);
+    if (error[0])
+        log_format(LOG_LEVEL_ERROR, "the desk's page in %s: %s; the old one stays", r->conf->daemon.http_desk_folder, error);
 }
 
 static void log_problems(const struct conf_problems *problems)
@@ -285,12 +291,13 @@ static void exchange_conf(uv_work_t *work, int status)
         if (!h->stopping)
             engine_trouble(h->engine, TROUBLE_CONF, "configuration", true, text);
         conf_destroy(r->conf);
+        web_files_destroy(r->files);
     } else {
         struct conf *old = h->conf;
         h->conf = r->conf;
         engine_set_conf(h->engine, h->conf);
         dispatch_configure(h->dispatch, h->conf);
-        api_conf_changed(h->api);
+        api_conf_changed(h->api, r->files);
         set_late_devices(h);
         health_conf_changed(h->health, h->conf);
         engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");

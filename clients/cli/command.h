@@ -98,6 +98,8 @@ int command_journal_verify(const struct invocation *);
 int command_journal_export(const struct invocation *);
 int command_journal_prove(const struct invocation *);
 int command_journal_erase_note(const struct invocation *);
+int command_account_add(const struct invocation *);
+int command_account_password(const struct invocation *);
 int command_keygen_journal(const struct invocation *);
 int command_keygen_device(const struct invocation *);
 int command_keygen_webhook(const struct invocation *);

@@ -2,10 +2,16 @@
 #include "cli/command.h"
 
 #define KINDS "panic|attack|fire|medical|intrusion|generic|cancel"
+#define ROLES "duty|bureau|school|administrator|auditor|police|guard|admin|viewer"
 #define DISPOSITIONS "real|false|accidental|test|drill|duplicate"
 /* clang-format off */
 #define OPTION(NAME, LETTER, ARGUMENT, ENGLISH, CHINESE) {NAME, LETTER, ARGUMENT, {{ENGLISH, CHINESE}}}
 #define END {.name = NULL}
+#define ACCOUNT_OPTIONS                                                                                      \
+    OPTION("password-file", 0, "FILE", "its first line is the password; - is standard input; otherwise it is asked for twice", \
+           "首行为密码的文件；- 为标准输入；默认在终端询问两次"),                                             \
+    OPTION("config", 'c', "FILE", "the configuration (/etc/tocsin/tocsin.yaml)", "配置文件（/etc/tocsin/tocsin.yaml）"), \
+    OPTION("owner", 0, "USER", "the daemon's user; otherwise tocsin, where there is one", "服务的运行用户；默认为 tocsin（如存在）")
 /* clang-format on */
 
 const struct option_row options_general[] = {
@@ -135,6 +141,20 @@ static const struct option_row prove_options[] = {
 };
 static const struct option_row erase_options[] = {
     OPTION("journal", 'J', "DATABASE", "the journal of a daemon that is stopped", "已停止的服务的记录数据库"),
+    END,
+};
+static const struct option_row account_add_options[] = {
+    OPTION("role", 'r', ROLES,
+           "who it is: duty officer (police), bureau, school (guard), administrator (admin), auditor (viewer)",
+           "角色：duty 值班警官（police）、bureau 教育局、school 学校（guard）、administrator 管理员（admin）、"
+           "auditor 审计员（viewer）"),
+    OPTION("site", 's', "SITE,…", "only these schools; otherwise all", "仅这些学校；默认全部"),
+    OPTION("name", 'n', "NAME", "what people call it", "显示名称"),
+    ACCOUNT_OPTIONS,
+    END,
+};
+static const struct option_row account_password_options[] = {
+    ACCOUNT_OPTIONS,
     END,
 };
 static const struct option_row keygen_journal_options[] = {
@@ -320,6 +340,26 @@ const struct command commands[] = {
      .arguments_most = 1,
      .help = {{"erase a note's text for good; every proof stays valid",
                "永久删除备注文本；所有证明仍然有效"}}},
+    {.name = "account add",
+     .synopsis = "NAME --role ROLE [OPTION]…",
+     .run = command_account_add,
+     .options = account_add_options,
+     .arguments_least = 1,
+     .arguments_most = 1,
+     .help = {{"make an account that signs in at the desk's page", "新建可登录值班台的帐号"}},
+     .about = {{"Writes NAME.yaml and NAME.password into the folder accounts.d beside the configuration and checks "
+                "the whole. The first account is made in the same way. Reload the daemon then (systemctl reload "
+                "tocsind).",
+                "在配置旁的 accounts.d 目录写入 NAME.yaml 和 NAME.password，并检查整个配置。首个帐号也这样建立。随后请"
+                "重新加载服务（systemctl reload tocsind）。"}}},
+    {.name = "account password",
+     .synopsis = "NAME [OPTION]…",
+     .run = command_account_password,
+     .options = account_password_options,
+     .arguments_least = 1,
+     .arguments_most = 1,
+     .help = {{"give an account another password", "更改帐号密码"}},
+     .about = {{"With the next reload every session of the account ends.", "下次重新加载后，该帐号的所有会话结束。"}}},
     {.name = "keygen journal",
      .synopsis = "FILE --name ORIGIN",
      .run = command_keygen_journal,

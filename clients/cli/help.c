@@ -213,7 +213,7 @@ void command_print_completion(FILE *out)
           "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
           "    local command=${COMP_WORDS[1]} words='' files=''\n"
           "    COMPREPLY=()\n"
-          "    case $command in journal|keygen) [[ $COMP_CWORD -gt 2 ]] && command+=\" ${COMP_WORDS[2]}\";; "
+          "    case $command in account|journal|keygen) [[ $COMP_CWORD -gt 2 ]] && command+=\" ${COMP_WORDS[2]}\";; "
           "esac\n"
           "    [[ $COMP_CWORD -eq 1 ]] && command=\n"
           "    case $command in\n    '')\n        words='",
@@ -226,14 +226,14 @@ void command_print_completion(FILE *out)
         group = c->name[size] ? c->name : "";
     }
     option_names(options_general, out);
-    fputs("';;\n    journal)\n        words='", out);
-    for (const struct command *c = commands; c->name; c++)
-        if (strncmp(c->name, "journal ", 8) == 0)
-            fprintf(out, " %s", c->name + 8);
-    fputs("';;\n    keygen)\n        words='", out);
-    for (const struct command *c = commands; c->name; c++)
-        if (strncmp(c->name, "keygen ", 7) == 0)
-            fprintf(out, " %s", c->name + 7);
+    static const char *const groups[] = {"account", "journal", "keygen"};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        size_t size = strlen(groups[i]);
+        fprintf(out, "';;\n    %s)\n        words='", groups[i]);
+        for (const struct command *c = commands; c->name; c++)
+            if (strncmp(c->name, groups[i], size) == 0 && c->name[size] == ' ')
+                fprintf(out, " %s", c->name + size + 1);
+    }
     fputs("';;\n", out);
     for (const struct command *c = commands; c->name; c++)
         complete_command(c, out);

@@ -1,11 +1,13 @@
 #include "core/id.h"
 #include "io/api_internal.h"
+#include "io/log.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_MAX 4 /* parameters that one route knows */
+#define QUERY_MAX 4   /* parameters that one route knows */
+#define SWEEP_MS 6000 /* between looks at what is over; ten refusals a minute reach the journal */
 
 static const struct api_route {
     const char *method, *path; /* {id} stands for one part */
@@ -18,6 +20,9 @@ static const struct api_route {
     {"GET", "/readyz", API_PUBLIC, api_ready, {0}, 0},
     {"GET", "/metrics", API_PUBLIC, api_metrics, {0}, 0},
     {"GET", "/api/v1/me", API_READ, api_me, {0}, 0},
+    {"POST", "/api/v1/session", API_PUBLIC, api_sign_in, {0}, 0},
+    {"GET", "/api/v1/session", API_READ, api_session, {0}, 0},
+    {"DELETE", "/api/v1/session", API_READ, api_sign_out, {"everywhere"}, 0},
     {"GET", "/api/v1/alarms", API_READ, api_alarms, {"state", "site", "limit", "before"}, 0},
     {"GET", "/api/v1/alarms/{id}", API_READ, api_alarm, {0}, 0},
     {"POST", "/api/v1/alarms/{id}/acknowledge", API_ACT, api_deed, {0}, EVENT_ACKNOWLEDGED},
@@ -61,80 +66,29 @@ static bool method_matches(const struct api_route *route, const char *method)
     return strcmp(route->method, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0;
 }
 
-/* NULL: answered with 404 or 405. */
+/* NULL: answered with 403, 404 or 405. */
 static const struct api_route *find_route(struct api_call *c)
 {
     const struct web_request *r = c->request;
-    const char *allowed = NULL;
+    char allowed[64] = "";
+    bool deed = false;
     for (size_t i = 0; i < ROUTES; i++) {
         if (!path_matches(routes[i].path, r->path, c->id))
             continue;
+        c->route = routes[i].path;
         if (method_matches(&routes[i], r->method))
             return &routes[i];
-        allowed = strcmp(routes[i].method, "GET") == 0 ? "Allow: GET, HEAD" : "Allow: POST";
+        deed = routes[i].access == API_ACT;
+        snprintf(allowed + strlen(allowed), sizeof allowed - strlen(allowed), "%s%s", allowed[0] ? ", " : "Allow: ",
+                 strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
     }
-    if (allowed)
-        api_problem(c->request, &(struct api_problem){.type = API_METHOD, .headers = allowed},
-                    "%.20s cannot be done here; %s.", r->method, allowed);
-    else
+    if (!allowed[0])
         api_problem(c->request, &(struct api_problem){.type = API_NOT_FOUND},
                     "There is nothing at this address; proto/openapi.yaml names what there is.");
+    else if (!deed || api_admitted_wrong_method(c))
+        api_problem(c->request, &(struct api_problem){.type = API_METHOD, .headers = allowed},
+                    "%.20s cannot be done here; %s.", r->method, allowed);
     return NULL;
-}
-
-/* --- Who, and may they. */
-
-static bool unauthorized(struct api_call *c, const char *detail)
-{
-    static const char challenge[] = "WWW-Authenticate: Bearer realm=\"tocsin\"";
-    api_problem(c->request, &(struct api_problem){.type = API_UNAUTHORIZED, .headers = challenge}, "%s",
-                detail);
-    return false;
-}
-
-static bool forbidden(struct api_call *c, const char *detail)
-{
-    api_problem(c->request, &(struct api_problem){.type = API_FORBIDDEN}, "%s", detail);
-    return false;
-}
-
-static bool may_act(const struct conf_account *account)
-{
-    switch (account->role) {
-    case ROLE_POLICE:
-    case ROLE_BUREAU:
-    case ROLE_GUARD:
-    case ROLE_ADMIN:
-        return true;
-    case ROLE_VIEWER:
-    case ROLE_COUNT:
-        break;
-    }
-    return false;
-}
-
-static bool may_read_journal(const struct conf_account *account)
-{
-    return account->role == ROLE_ADMIN || account->site_count == 0;
-}
-
-/* False: answered with 401 or 403. */
-static bool admitted(struct api_call *c, enum api_access access)
-{
-    if (access == API_PUBLIC)
-        return true;
-    const char *header = c->request->authorization;
-    if (!header || strncasecmp(header, "Bearer ", 7) != 0)
-        return unauthorized(c, "A token is needed: Authorization: Bearer tk_…");
-    c->account = conf_account_by_token(c->conf, header + 7 + strspn(header + 7, " "));
-    if (!c->account)
-        return unauthorized(c, "This token is not known; ask the administrator for a new one.");
-    if (access == API_ACT && !may_act(c->account))
-        return forbidden(
-            c, "This account may look, but not answer alarms; a police, bureau, guard or admin account may.");
-    if (access == API_JOURNAL && !may_read_journal(c->account))
-        return forbidden(c, "The journal holds all sites; this account sees only some of them.");
-    return true;
 }
 
 /* False: a parameter that the route does not know, or one twice, was answered with 400. */
@@ -158,35 +112,13 @@ static void on_request(void *ctx, struct web_request *r)
     struct api *api = ctx;
     struct api_call c = {.api = api, .request = r, .conf = engine_conf(api->options.engine)};
     c.head = strcmp(r->method, "HEAD") == 0;
+    if (api_desk(&c))
+        return;
     const struct api_route *route = find_route(&c);
-    if (!route || !admitted(&c, route->access) || !query_known(&c, route))
+    if (!route || !api_admitted(&c, route->access) || !query_known(&c, route))
         return;
     c.deed = route->deed;
     route->handler(&c);
-}
-
-void api_me(struct api_call *c)
-{
-    const struct conf_account *a = c->account;
-    struct api_out out;
-    api_out_begin(&out, 4096 + a->site_count * (LIMIT_ID + 4));
-    struct json_out *o = &out.o;
-    json_open(o, NULL, '{');
-    json_text(o, "id", a->id);
-    json_text(o, "name", a->name ? a->name : a->id);
-    json_text(o, "role", role_str(a->role));
-    if (a->site_count > 0) {
-        json_open(o, "sites", '[');
-        for (size_t i = 0; i < a->site_count; i++)
-            json_text(o, NULL, a->sites[i]);
-        json_close(o, ']');
-    } else {
-        json_text(o, "sites", NULL);
-    }
-    json_bool(o, "may_answer", may_act(a));
-    json_bool(o, "may_read_journal", may_read_journal(a));
-    json_close(o, '}');
-    api_out_answer(&out, c->request);
 }
 
 /* --- Life. */
@@ -201,30 +133,65 @@ void api_release(struct api *api)
     if (--api->holders > 0)
         return;
     api_feeds_finish(api);
+    api_sessions_finish(api);
+    web_files_destroy(api->files);
     free(api);
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    api_sessions_sweep(timer->data);
+    api_refusals_sweep(timer->data);
+}
+
+static void on_swept(uv_handle_t *handle)
+{
+    api_release(handle->data);
+}
+
+static void sweep_begin(struct api *api)
+{
+    uv_timer_init(api->options.loop, &api->sweep);
+    uv_timer_start(&api->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    api->sweep.data = api;
+    api_hold(api);
+}
+
+/* Without the page the API works all the same: only the log tells. */
+static struct web_files *desk_files(const struct api *api)
+{
+    char error[256];
+    const char *folder = engine_conf(api->options.engine)->daemon.http_desk_folder;
+    struct web_files *files = web_files_load(folder, error);
+    if (error[0])
+        log_format(LOG_LEVEL_ERROR, "the desk's page in %s: %s", folder, error);
+    return files;
 }
 
 struct api *api_create(const struct api_options *options, char error[256])
 {
     struct api *api = calloc(1, sizeof *api);
-    if (!api) {
+    if (!api || !(api->options = *options, api_sessions_init(api))) {
         snprintf(error, 256, "out of memory");
+        free(api);
         return NULL;
     }
-    api->options = *options;
     api->holders = 1;
     api_feeds_init(api);
+    api->files = desk_files(api);
     const struct conf_daemon *conf = &engine_conf(options->engine)->daemon;
     struct web_options web = {.listen = conf->http_listen,
                               .tls_certificate_file = conf->http_tls_certificate_file,
                               .tls_key_file = conf->http_tls_key_file,
                               .on_request = on_request,
                               .ctx = api};
+    api->tls = conf->http_tls_key_file != NULL;
     api->web = web_create(options->loop, &web, error);
     if (!api->web) {
         api_release(api);
         return NULL;
     }
+    sweep_begin(api);
     return api;
 }
 
@@ -233,16 +200,22 @@ unsigned api_port(const struct api *api)
     return web_port(api->web);
 }
 
-void api_conf_changed(struct api *api)
+void api_conf_changed(struct api *api, struct web_files *take_files)
 {
-    memset(api->places, 0,
-           sizeof api->places); /* nothing else is kept: accounts and sites are looked up by id */
+    memset(api->places, 0, sizeof api->places);
+    api_sessions_sweep(api); /* of accounts that changed */
+    if (!take_files)
+        return;
+    web_files_destroy(api->files);
+    api->files = take_files;
 }
 
 void api_destroy(struct api *api)
 {
     assert(!api->closing);
     api->closing = true;
+    uv_close((uv_handle_t *)&api->sweep, on_swept);
+    api_sessions_stop(api);
     web_destroy(api->web);
     api->web = NULL;
     api_release(api);

@@ -17,6 +17,7 @@
 #include "io/dispatch_http.h"
 #include "io/mqtt.h"
 #include "io/web.h"
+#include "io/web_files.h"
 #include "journal/history.h"
 
 struct api;
@@ -33,7 +34,9 @@ struct api_options {
 struct api *api_create(const struct api_options *,
                        char error[256]); /* starts the web server of the engine's conf */
 unsigned api_port(const struct api *);
-void api_conf_changed(struct api *); /* accounts and sites are looked up anew; the listener needs a restart */
+/* Accounts and sites are looked up anew; the listener needs a restart. `take_files`: the desk's page, read anew (NULL:
+ * the old stays). */
+void api_conf_changed(struct api *, struct web_files *take_files);
 /* Each applied event goes to the feeds; `line` is the journal line. */
 void api_event(struct api *, const struct event *, const char *line, size_t size);
 /* Ends the server. What still waits for the history or the engine lets go of its memory when they answer. */

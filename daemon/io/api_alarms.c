@@ -40,6 +40,7 @@ struct telling {
     struct api *api;
     struct web_request *request;
     char account[LIMIT_ID];
+    struct event_access access; /* who asks, should it not be his */
 };
 
 static void put_events(struct api_out *out, const struct api_story *s)
@@ -85,6 +86,8 @@ static void on_story(void *ctx, const struct api_story *s)
     } else if (!s->alarm && s->error) {
         api_busy(t->request, s->error);
     } else if (!s->alarm || !api_sees(api_account(api, t->account), s->alarm->site)) {
+        if (s->alarm)
+            api_refusal(api, EVENT_ACTION_REFUSED, &t->access);
         api_no_alarm(t->request);
     } else {
         struct api_out out;
@@ -105,6 +108,7 @@ void api_alarm(struct api_call *c)
     }
     *t = (struct telling){.api = c->api, .request = c->request};
     snprintf(t->account, sizeof t->account, "%.*s", LIMIT_ID - 1, c->account->id);
+    api_access_of(c, ACCESS_SITE, &t->access);
     api_hold(c->api);
     api_story(c->api, c->id, on_story, t);
 }
@@ -304,10 +308,8 @@ void api_alarms(struct api_call *c)
     if (!wanted_of(c, &l.wanted) || !api_query_number(c, "limit", 1, 1000, &l.limit) ||
         !api_query_number(c, "before", 1, UINT64_MAX, &l.before))
         return;
-    if (site && !(conf_site(c->conf, site) && api_sees(c->account, site))) {
-        api_bad_query(c, "site", "there is no such site, or this account does not see it");
+    if (site && !api_site(c, site))
         return;
-    }
     snprintf(l.site, sizeof l.site, "%.*s", LIMIT_ID - 1, site ? site : "");
     snprintf(l.account, sizeof l.account, "%.*s", LIMIT_ID - 1, c->account->id);
     struct list *list = malloc(sizeof l);

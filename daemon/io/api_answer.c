@@ -19,13 +19,16 @@ static const struct {
     [API_IMPOSSIBLE] = {"impossible", "Not possible now", 409},
     [API_MEDIA_TYPE] = {"media-type", "Wrong media type", 415},
     [API_UNPROCESSABLE] = {"unprocessable", "Not a possible value", 422},
+    [API_WRONG] = {"wrong", "Wrong account or password", 401},
+    [API_TOO_SOON] = {"too-soon", "Too soon", 429},
+    [API_FOREIGN] = {"foreign", "Not from this page", 403},
     [API_UNRECORDED] = {"unrecorded", "Not recorded", 503},
     [API_UNAVAILABLE] = {"unavailable", "Not available", 503},
 };
 
 void api_problem(struct web_request *r, const struct api_problem *p, const char *format, ...)
 {
-    char detail[512], type[64], body[4096];
+    char detail[512], type[64], body[4096], retry[40];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
@@ -46,9 +49,14 @@ void api_problem(struct web_request *r, const struct api_problem *p, const char 
         json_text(&o, "state", p->state);
     if (p->version)
         json_unsigned(&o, "version", p->version);
+    if (p->retry_after_s) {
+        json_unsigned(&o, "retry_after_s", *p->retry_after_s);
+        snprintf(retry, sizeof retry, "Retry-After: %u", *p->retry_after_s);
+    }
     json_close(&o, '}');
     json_out_ok(&o);
-    web_answer(r, problems[p->type].status, "application/problem+json", p->headers, o.buffer, o.size);
+    web_answer(r, problems[p->type].status, "application/problem+json", p->retry_after_s ? retry : p->headers, o.buffer,
+               o.size);
 }
 
 void api_bad_query(struct api_call *c, const char *field, const char *what_would_be_right)

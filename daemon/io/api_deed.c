@@ -32,20 +32,14 @@ static unsigned required(enum event_type deed)
     return allowed(deed) & ~(1u << FIELD_NOTE);
 }
 
-static bool bad_field(struct api_call *c, enum api_problem_type type, const char *field, const char *right)
-{
-    api_problem(c->request, &(struct api_problem){.type = type, .field = field}, "%.48s: %s", field, right);
-    return false;
-}
-
 static bool read_note(struct api_call *c, enum field field, const json_t *value, struct engine_deed *d)
 {
     size_t size = 0;
     d->note = json_in_text(value, &size);
     if (!d->note)
-        return bad_field(c, API_BAD_REQUEST, fields[field].name, fields[field].right);
+        return api_bad_field(c, API_BAD_REQUEST, fields[field].name, fields[field].right);
     return (size > 0 && size <= LIMIT_NOTE) ||
-           bad_field(c, API_UNPROCESSABLE, fields[field].name, fields[field].right);
+           api_bad_field(c, API_UNPROCESSABLE, fields[field].name, fields[field].right);
 }
 
 static bool read_field(struct api_call *c, enum field field, const json_t *value, struct engine_deed *d)
@@ -67,7 +61,7 @@ static bool read_field(struct api_call *c, enum field field, const json_t *value
     case FIELD_COUNT:
         break;
     }
-    return right_value || bad_field(c, right_type ? API_UNPROCESSABLE : API_BAD_REQUEST, fields[field].name,
+    return right_value || api_bad_field(c, right_type ? API_UNPROCESSABLE : API_BAD_REQUEST, fields[field].name,
                                     fields[field].right);
 }
 
@@ -83,41 +77,15 @@ static bool read_fields(struct api_call *c, json_t *body, struct engine_deed *d)
         while (field < FIELD_COUNT && strcmp(fields[field].name, name) != 0)
             field++;
         if (field == FIELD_COUNT || !(allowed(c->deed) & 1u << field))
-            return bad_field(c, API_BAD_REQUEST, name, "there is no such member here");
+            return api_bad_field(c, API_BAD_REQUEST, name, "there is no such member here");
         if (!read_field(c, field, value, d))
             return false;
         seen |= 1u << field;
     }
     for (enum field field = 0; field < FIELD_COUNT; field++)
         if (required(c->deed) & ~seen & 1u << field)
-            return bad_field(c, API_BAD_REQUEST, fields[field].name, fields[field].right);
+            return api_bad_field(c, API_BAD_REQUEST, fields[field].name, fields[field].right);
     return true;
-}
-
-static bool is_json(const char *content_type)
-{
-    static const char json[] = "application/json";
-    return content_type && strncasecmp(content_type, json, sizeof json - 1) == 0 &&
-           strchr("; \t", content_type[sizeof json - 1]) != NULL;
-}
-
-/* The body as an object; an absent one is {}. NULL: answered. */
-static json_t *read_body(struct api_call *c)
-{
-    const struct web_request *r = c->request;
-    if (r->body_size == 0)
-        return json_object();
-    if (!is_json(r->content_type)) {
-        api_problem(c->request, &(struct api_problem){.type = API_MEDIA_TYPE},
-                    "The body must be JSON and say so: Content-Type: application/json");
-        return NULL;
-    }
-    json_error_t why;
-    json_t *body = json_in_object(r->body, r->body_size, JSON_REJECT_DUPLICATES, &why);
-    if (!body)
-        api_problem(c->request, &(struct api_problem){.type = API_BAD_REQUEST, .field = "body"},
-                    "The body is not a JSON object: %.200s", why.text);
-    return body;
 }
 
 /* --- Doing it. */
@@ -216,13 +184,15 @@ void api_deed(struct api_call *c)
 {
     const struct alarm *a = board_alarm(engine_board(c->api->options.engine), c->id);
     if (!a || !api_sees(c->account, a->site)) {
+        if (a)
+            api_refused_site(c);
         api_no_alarm(c->request);
         return;
     }
     struct engine_deed deed = {.type = c->deed, .role = c->account->role};
     memcpy(deed.alarm, a->id, sizeof deed.alarm);
     snprintf(deed.by, sizeof deed.by, "%.*s", LIMIT_ID - 1, c->account->id);
-    json_t *body = read_body(c);
+    json_t *body = api_body(c);
     if (body && read_fields(c, body, &deed))
         submit(c, &deed);
     json_decref(body);

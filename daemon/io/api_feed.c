@@ -29,7 +29,7 @@ struct heard {
 static bool hears(void *ctx, const char *tag)
 {
     const struct heard *h = ctx;
-    return api_sees(api_account(h->api, tag), h->site);
+    return api_sees(api_tagged(h->api, tag), h->site);
 }
 
 /* One event as server-sent text into `m`; false without memory. */
@@ -73,7 +73,7 @@ void api_event(struct api *api, const struct event *e, const char *line, size_t 
 struct resume {
     struct api *api;
     struct web_request *request;
-    char account[LIMIT_ID];
+    char tag[API_TAG];
     uint64_t after;               /* everything up to here was sent or withheld */
     char unknown[LIMIT_ALARM_ID]; /* the alarm whose site is being looked up */
     size_t size;
@@ -109,7 +109,7 @@ static void resume_later(struct resume *f)
 static void resume_live(struct resume *f)
 {
     f->size += (size_t)snprintf(f->text + f->size, 64, "id: %" PRIu64 "\n\n", f->after);
-    web_feed(f->request, f->account, f->text, f->size);
+    web_feed(f->request, f->tag, f->text, f->size);
     resume_end(f);
 }
 
@@ -126,7 +126,7 @@ static uint64_t recent_first(const struct api *api)
 static void resume_recent(struct resume *f)
 {
     const struct api *api = f->api;
-    const struct conf_account *account = api_account(api, f->account);
+    const struct conf_account *account = api_tagged(api, f->tag);
     uint64_t i = api->recent_count > API_RECENT ? api->recent_count - API_RECENT : 0;
     for (; i < api->recent_count; i++) {
         const struct api_recent *m = &api->recent[i % API_RECENT];
@@ -179,7 +179,7 @@ static bool resume_line(struct resume *f, const struct conf_account *account, ui
 static void on_page(void *ctx, const struct history_lines *lines)
 {
     struct resume *f = ctx;
-    const struct conf_account *account = f->api->closing ? NULL : api_account(f->api, f->account);
+    const struct conf_account *account = f->api->closing ? NULL : api_tagged(f->api, f->tag);
     if (!account || lines->error) {
         api_busy(f->request, "The journal cannot be read now; try again.");
         resume_end(f);
@@ -252,7 +252,7 @@ void api_feed(struct api_call *c)
     f->api = c->api;
     f->request = c->request;
     f->after = after < c->api->last_seq ? after : c->api->last_seq;
-    snprintf(f->account, sizeof f->account, "%.*s", LIMIT_ID - 1, c->account->id);
+    api_tag(c, f->tag);
     f->size = (size_t)snprintf(f->text, sizeof f->text, "retry: 1000\n\n");
     api_hold(c->api);
     resume_step(f);

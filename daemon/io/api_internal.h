@@ -8,8 +8,13 @@
 #define TOCSIN_API_INTERNAL_H
 
 #include "codec/alarm_json.h"
+#include "codec/json_in.h"
 #include "codec/json_out.h"
 #include "io/api.h"
+#include "io/delay.h"
+#include "io/password.h"
+#include "io/session.h"
+#include "io/web_files.h"
 
 #define API_STORY_LINES                                                                                      \
     5000 /* journal lines of one alarm that are told; `events_cut` says that there were more */
@@ -29,6 +34,15 @@ struct api_place {
     char alarm[LIMIT_ALARM_ID], site[LIMIT_ID];
 };
 
+/* Refusals that the journal gets one line for, so that nobody can fill it: api_access.c. */
+struct api_refusals {
+    unsigned room; /* lines that may still be written at once */
+    struct {
+        struct event_access last;
+        unsigned count; /* not written yet; 0 = none */
+    } gathered[2];      /* of sign-ins, of actions */
+};
+
 struct api {
     struct api_options options;
     struct web *web;
@@ -38,15 +52,29 @@ struct api {
     struct api_recent recent[API_RECENT];
     uint64_t recent_count; /* ever; the newest is recent[(recent_count - 1) % API_RECENT] */
     struct api_place places[API_PLACES];
+    bool tls;
+    struct web_files *files; /* the desk's page; NULL = not installed */
+    struct sessions *sessions;
+    struct delays *delays;
+    struct passwords *passwords;
+    unsigned char known_key[32]; /* signs the cookie of browsers that have signed in */
+    struct api_refusals refusals;
+    struct sign_in *held; /* sign-ins whose answer takes longer: api_session.c */
+    unsigned held_count;
+    uv_timer_t sweep;
 };
 
 enum api_access { API_PUBLIC, API_READ, API_ACT, API_JOURNAL };
+#define API_COOKIE "__Host-tocsin"
+#define API_KNOWN_COOKIE "__Host-tocsin-known"
 
 struct api_call {
     struct api *api;
     struct web_request *request;
     const struct conf *conf;
     const struct conf_account *account; /* NULL for public routes */
+    struct session *session;            /* NULL: it came with a token, or without anything */
+    const char *route;                  /* its path, with {id} */
     char id[LIMIT_ID];                  /* the {id} of the path */
     enum event_type deed;               /* of the routes that are a person's deed */
     bool head;
@@ -69,6 +97,9 @@ enum api_problem_type {
     API_IMPOSSIBLE,
     API_MEDIA_TYPE,
     API_UNPROCESSABLE,
+    API_WRONG,
+    API_TOO_SOON,
+    API_FOREIGN,
     API_UNRECORDED,
     API_UNAVAILABLE,
     API_PROBLEM_COUNT
@@ -78,6 +109,7 @@ struct api_problem {
     enum api_problem_type type;
     const char *field, *by, *state; /* NULL = not said */
     uint32_t version;               /* 0 = not said */
+    const unsigned *retry_after_s;  /* NULL = not said; it is then also a header */
     const char *headers;            /* as web_answer takes them */
 };
 /* Answers with problem+json; `format` makes the sentence for a person. */
@@ -99,10 +131,50 @@ void api_out_free(struct api_out *);
 /* A query parameter that is a number; false: a problem was answered. Not given: *value stays. */
 bool api_query_number(struct api_call *, const char *name, uint64_t min, uint64_t max, uint64_t *value);
 
+/* api_body.c: the body as an object; an absent one is {}. NULL: answered. */
+json_t *api_body(struct api_call *);
+bool api_bad_field(struct api_call *, enum api_problem_type, const char *field, const char *right); /* false */
+
+/* api_access.c: who asks, and may he */
+
+bool api_admitted(struct api_call *, enum api_access); /* false: answered with 401 or 403 */
+/* A deed's path that was asked for with GET, by somebody signed in: only another page does so. False: answered. */
+bool api_admitted_wrong_method(struct api_call *);
+bool api_may_act(const struct conf_account *);
+bool api_may_read_journal(const struct conf_account *);
+/* Whether a request comes from our own page, as far as the browser says so. `must_say`: silence is no. */
+bool api_own_page(struct api_call *, bool must_say);
+/* An attempt at another site's: for the journal. The answer is the caller's. */
+void api_refused_site(struct api_call *);
+void api_refusal(struct api *, enum event_type, const struct event_access *); /* written, or gathered */
+void api_refusals_sweep(struct api *);
+void api_access_of(struct api_call *, enum access_reason, struct event_access *); /* who, whence, what */
+
+/* api_session.c, api_sign_in.c */
+bool api_sessions_init(struct api *);
+void api_sessions_finish(struct api *);
+void api_sessions_stop(struct api *);         /* nobody is held back any longer */
+void api_sessions_sweep(struct api *);        /* those whose time is over, or whose account changed */
+const struct conf_account *api_session_account(const struct api *, const struct session *);
+void api_put_account(struct json_out *, const char *id_key, const struct conf_account *);
+void api_put_session(struct api_out *, const struct conf_account *, const struct session *); /* NULL: a token */
+void api_mark_of(const struct conf_account *, unsigned char mark[SESSION_MARK]); /* of its present password */
+void api_end_session(struct api *, struct session *, enum access_reason);
+void api_on_crowded(void *api, const struct session *);
+/* A feed's tag: the account, and for a session its number behind a space. The account, or NULL when it is over. */
+#define API_TAG (LIMIT_ID + 24)
+void api_tag(const struct api_call *, char tag[API_TAG]);
+const struct conf_account *api_tagged(const struct api *, const char *tag);
+
+/* api_desk.c: the files of the page. False: it is about none of them. */
+bool api_desk(struct api_call *);
+
 /* api_place.c: whose is it */
 
 bool api_sees(const struct conf_account *, const char *site);               /* "" is for everybody */
 const struct conf_account *api_account(const struct api *, const char *id); /* NULL: no longer configured */
+/* The site that a query names; NULL: there is none, or it is not his: answered. */
+const struct conf_site *api_site(struct api_call *, const char *id);
 void api_place_put(struct api *, const char *alarm, const char *site);
 /* The site an event is about, "" = everybody's business. False: it is about an alarm whose site is not at
  * hand. */
@@ -134,7 +206,7 @@ void api_feeds_finish(struct api *);
 
 /* the handlers */
 api_handler api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
-api_handler api_alarms, api_alarm, api_deed, api_feed;
+api_handler api_alarms, api_alarm, api_deed, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
 
 #endif

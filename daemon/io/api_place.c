@@ -16,6 +16,17 @@ const struct conf_account *api_account(const struct api *api, const char *id)
     return NULL;
 }
 
+const struct conf_site *api_site(struct api_call *c, const char *id)
+{
+    const struct conf_site *site = conf_site(c->conf, id);
+    if (site && api_sees(c->account, id))
+        return site;
+    if (site)
+        api_refused_site(c);
+    api_bad_query(c, "site", "there is no such site, or this account does not see it");
+    return NULL;
+}
+
 static void copy(char *to, const char *from, size_t size, size_t capacity)
 {
     size = strnlen(from, size);

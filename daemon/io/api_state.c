@@ -24,11 +24,8 @@ static void put_place(struct json_out *o, const char *key, const struct conf_zon
 static bool asked_site(struct api_call *c, const struct conf_site **site)
 {
     const char *id = web_query(c->request, "site");
-    *site = id ? conf_site(c->conf, id) : NULL;
-    if (!id || (*site && api_sees(c->account, id)))
-        return true;
-    api_bad_query(c, "site", "there is no such site, or this account does not see it");
-    return false;
+    *site = id ? api_site(c, id) : NULL;
+    return !id || *site;
 }
 
 /* --- Sites. */

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS 512         /* well below the files a process may open */
+#define CONNECTIONS 2048        /* well below the files a process may open */
 #define CONNECTIONS_PER_IP 256  /* a city's desks may share one address */
 #define IDLE_TIMEOUT_S 15       /* of a connection on which nothing moves */
 #define WRITE_TIMEOUT_MS 120000 /* a client may take this long to read an answer */
@@ -30,6 +30,8 @@ static void exchange_release(struct web_exchange *x)
         return;
     if (x->feed)
         feed_free(x->feed);
+    if (x->body)
+        sodium_memzero(x->body, x->request.body_size); /* perhaps a password */
     free(x->body);
     free(x->content_type);
     free(x->headers);
@@ -70,14 +72,17 @@ static void link_state(struct web_exchange *x, enum link_state state)
     uv_mutex_unlock(&x->web->mutex);
 }
 
-/* Headers that every answer carries: nothing is cached, nothing is guessed, nothing is run or framed. */
+/* Headers of every answer that does not bring its own: nothing is cached, guessed, run or framed. */
+static const char *const default_headers[][2] = {
+    {"Cache-Control", "no-store"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {"X-Frame-Options", "DENY"},
+};
+
 static void add_headers(struct MHD_Response *response, const struct web_exchange *x)
 {
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Content-Security-Policy",
-                            "default-src 'none'; frame-ancestors 'none'");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
     if (x->content_type)
         MHD_add_response_header(response, "Content-Type", x->content_type);
     char *rest = x->headers;
@@ -88,6 +93,9 @@ static void add_headers(struct MHD_Response *response, const struct web_exchange
         *value = 0;
         MHD_add_response_header(response, line, value + 2);
     }
+    for (size_t i = 0; i < sizeof default_headers / sizeof default_headers[0]; i++)
+        if (!MHD_get_response_header(response, default_headers[i][0]))
+            MHD_add_response_header(response, default_headers[i][0], default_headers[i][1]);
 }
 
 static enum MHD_Result respond(struct web_exchange *x)
@@ -214,11 +222,6 @@ static enum MHD_Result on_query(void *ctx, enum MHD_ValueKind kind, const char *
     return MHD_YES;
 }
 
-static const char *header(struct web_exchange *x, const char *name)
-{
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
-}
-
 static enum MHD_Result read_headers(struct web_exchange *x, const char *url, const char *method)
 {
     x->stage = EXCHANGE_BODY;
@@ -232,7 +235,7 @@ static enum MHD_Result read_headers(struct web_exchange *x, const char *url, con
             "The address is not a valid one: UTF-8 without NUL or dot segments, and at most 16 parameters.");
         return respond(x);
     }
-    const char *length = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *length = web_header(&x->request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
     if (size <= DISCARD_MAX)
         return MHD_YES;
@@ -268,10 +271,10 @@ static enum MHD_Result hand_over(struct web_exchange *x)
     if (x->body)
         x->body[r->body_size] = 0;
     r->body = x->body ? x->body : "";
-    r->authorization = header(x, MHD_HTTP_HEADER_AUTHORIZATION);
-    r->accept_language = header(x, MHD_HTTP_HEADER_ACCEPT_LANGUAGE);
-    r->content_type = header(x, MHD_HTTP_HEADER_CONTENT_TYPE);
-    r->last_event_id = header(x, "Last-Event-ID");
+    r->authorization = web_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+    r->accept_language = web_header(r, MHD_HTTP_HEADER_ACCEPT_LANGUAGE);
+    r->content_type = web_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+    r->last_event_id = web_header(r, "Last-Event-ID");
     x->stage = EXCHANGE_WAITING;
     link_state(x, LINK_WAITING);
     uv_mutex_lock(&web->mutex);
@@ -401,6 +404,13 @@ void web_publish(struct web *web, const char *text, size_t size, bool (*accept)(
     uv_mutex_unlock(&web->mutex);
 }
 
+void web_end_feeds(struct web *web, bool (*ends)(void *ctx, const char *tag), void *ctx)
+{
+    uv_mutex_lock(&web->mutex);
+    feeds_end(web, ends, ctx);
+    uv_mutex_unlock(&web->mutex);
+}
+
 unsigned web_feeds(const struct web *web)
 {
     struct web *w = (struct web *)web;
@@ -413,14 +423,6 @@ unsigned web_feeds(const struct web *web)
 unsigned web_port(const struct web *web)
 {
     return web->port;
-}
-
-const char *web_query(const struct web_request *r, const char *name)
-{
-    for (size_t i = 0; i < r->query_count; i++)
-        if (strcmp(r->query[i].name, name) == 0)
-            return r->query[i].value;
-    return NULL;
 }
 
 /* Ends connections that take too long. shutdown() only: closing the file is libmicrohttpd's, which will
@@ -555,7 +557,7 @@ void web_destroy(struct web *web)
     int fd = MHD_quiesce_daemon(web->daemon);
     uv_mutex_lock(&web->mutex);
     web->stopping = true;
-    feeds_end(web);
+    feeds_end(web, NULL, NULL);
     uv_mutex_unlock(&web->mutex);
     for (struct web_exchange *x; (x = next_arrival(web));)
         exchange_release(x); /* nobody on the loop has seen it: abandoned below like the others */

@@ -4,7 +4,7 @@
  * a bounded buffer and no processor time; a request that is not read within read_timeout_ms or not answered
  * within answer_timeout_ms is ended (the latter with 503); feeds get a sign of life every ping_ms. A client
  * may go away at any moment, nobody need notice. Every answer carries Cache-Control: no-store and the headers
- * that keep a browser from making more of it than it is. Does not: know what is asked for. That is the routes
+ * that keep a browser from making more of it than it is, unless it brings its own. Does not: know what is asked for. That is the routes
  * table of io/api.c.
  *
  *     web_request arrives → options.on_request(ctx, r) on the loop → … → web_answer(r, 200,
@@ -22,7 +22,8 @@ struct web;
 
 #define WEB_QUERY 16         /* query parameters of one request; more are a bad request */
 #define WEB_BODY (64 * 1024) /* bytes of a request's body; more are 413 */
-#define WEB_FEEDS 256        /* feeds at once, so that requests always find a connection; more are 503 */
+#define WEB_FEEDS 1280       /* feeds at once, so that requests always find a connection; more are 503 */
+#define WEB_ADDRESS 48       /* bytes of a client's address as text */
 #define WEB_FEED_BUFFER (256 * 1024) /* bytes a feed may be behind before it is cut off */
 
 struct web_pair {
@@ -54,6 +55,10 @@ struct web *web_create(uv_loop_t *, const struct web_options *,
                        char error[256]); /* NULL: error is a sentence */
 unsigned web_port(const struct web *);
 const char *web_query(const struct web_request *, const char *name); /* NULL = not given */
+/* Like the texts: during on_request only. */
+const char *web_header(const struct web_request *, const char *name); /* NULL = not given */
+const char *web_cookie(const struct web_request *, const char *name); /* NULL = not given */
+void web_address(const struct web_request *, char out[WEB_ADDRESS]);  /* who asks: 192.0.2.7, 2001:db8::1 */
 
 /* `body` is copied. `headers`: NULL or "Name: value\n…". */
 void web_answer(struct web_request *, unsigned status, const char *content_type, const char *headers,
@@ -69,6 +74,8 @@ void web_feed(struct web_request *, const char *tag, const char *backlog, size_t
 void web_publish(struct web *, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag),
                  void *ctx);
 unsigned web_feeds(const struct web *);
+/* Looks at the tag of every feed, on the loop; those for which `ends` says true end. */
+void web_end_feeds(struct web *, bool (*ends)(void *ctx, const char *tag), void *ctx);
 
 /* Ends feeds, answers what is still open with 503, stops the thread (≤ 0.5 s). The loop must run once more to
  * free it all. A request that was not answered yet may and must still be answered: that only frees it. */

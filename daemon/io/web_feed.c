@@ -139,9 +139,11 @@ void feeds_append(struct web *web, const char *text, size_t size, bool (*accept)
             feed_append(f, text, size);
 }
 
-void feeds_end(struct web *web)
+void feeds_end(struct web *web, bool (*ends)(void *ctx, const char *tag), void *ctx)
 {
     for (struct web_feed *f = web->feeds; f; f = f->next) {
+        if (ends && !ends(ctx, f->tag))
+            continue;
         f->ended = true;
         wake(f);
     }

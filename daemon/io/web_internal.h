@@ -77,7 +77,7 @@ struct MHD_Response *feed_response(struct web_feed *);
 void feed_append(struct web_feed *, const char *text, size_t size);
 void feeds_append(struct web *, const char *text, size_t size, bool (*accept)(void *ctx, const char *tag),
                   void *ctx);
-void feeds_end(struct web *);
+void feeds_end(struct web *, bool (*ends)(void *ctx, const char *tag), void *ctx); /* NULL = all */
 void feed_unlink(struct web_feed *);
 void feed_free(struct web_feed *);
 
