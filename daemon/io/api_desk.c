@@ -51,7 +51,7 @@ static void answer_not_installed(struct api_call *c)
         "into, then reload the daemon.</p>"
         "<p lang=\"zh-CN\">值班台页面未安装。服务正在运行，但在 <code>daemon.http_desk_folder</code> "
         "中未找到页面。</p>\n";
-    web_answer(c->request, 404, "text/html; charset=utf-8", PAGE_HEADERS "Cache-Control: no-cache", page,
+    web_answer(c->request, 404, "text/html; charset=utf-8", PAGE_HEADERS, page,
                sizeof page - 1);
 }
 
