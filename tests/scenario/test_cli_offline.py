@@ -31,7 +31,7 @@ def commands():
 
 COMMANDS = ["check-config", "simulate", "press", "alarms", "show", "ack", "coming", "on-scene", "close", "note", "watch", "replay",
             "troubles", "devices", "endpoints", "journal verify", "journal export", "journal prove", "journal erase-note",
-            "keygen journal", "keygen device", "keygen webhook", "keygen token"]
+            "account add", "account password", "keygen journal", "keygen device", "keygen webhook", "keygen token"]
 
 
 def test_every_command_is_there():
