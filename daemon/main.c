@@ -314,9 +314,9 @@ static void exchange_conf(uv_work_t *work, int status)
 static void reload(struct house *h)
 {
     h->reload_again = h->reloading; /* the file may have changed after it was read */
-    struct reload *r = h->reloading || h->stopping ? NULL : calloc(1, sizeof *r);
-    if (!r)
+    if (h->reloading || h->stopping)
         return;
+    struct reload *r = memory_zeroed(1, sizeof *r);
     service_reloading(h->service);
     h->reloading = true;
     r->work.data = r;
@@ -592,8 +592,7 @@ int main(int argc, char **argv)
         return 2;
     }
     settle_process();
-    libraries_need_memory();
-    if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_ALL) != 0)
+    if (sodium_init() < 0 || !libraries_need_memory())
         return fail("start", "the random numbers of this system do not work") ? 0 : EXIT_FAILURE;
     struct conf_problems problems = {0};
     house.conf = conf_load(house.conf_file, &problems);

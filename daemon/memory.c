@@ -1,5 +1,6 @@
 #include "memory.h"
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void memory_end(void)
@@ -10,10 +11,29 @@ void memory_end(void)
     abort();
 }
 
-void *memory_take(size_t size)
+static void *needed(void *memory)
 {
-    void *memory = malloc(size ? size : 1);
     if (!memory)
         memory_end();
     return memory;
+}
+
+void *memory_take(size_t size)
+{
+    return needed(malloc(size ? size : 1));
+}
+
+void *memory_zeroed(size_t count, size_t size)
+{
+    return needed(count && size ? calloc(count, size) : calloc(1, 1));
+}
+
+void *memory_resize(void *old, size_t size)
+{
+    return needed(realloc(old, size ? size : 1));
+}
+
+char *memory_text(const char *text)
+{
+    return needed(strdup(text));
 }

@@ -1,5 +1,6 @@
 #include "codec/event_json.h"
 #include "io/api_internal.h"
+#include "memory.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,15 +33,12 @@ static bool hears(void *ctx, const char *tag)
     return api_sees(api_tagged(h->api, tag), h->site);
 }
 
-/* One event as server-sent text into `m`; false without memory. */
-static bool message_set(struct api_recent *m, uint64_t seq, const char *type, const char *line, size_t size)
+/* One event as server-sent text into `m`. */
+static void message_set(struct api_recent *m, uint64_t seq, const char *type, const char *line, size_t size)
 {
     size_t wanted = size + 128;
     if (m->capacity < wanted) {
-        char *text = realloc(m->text, wanted);
-        if (!text)
-            return false;
-        m->text = text;
+        m->text = memory_resize(m->text, wanted); /* a desk that misses an event would not know it */
         m->capacity = wanted;
     }
     int head = seq ? snprintf(m->text, m->capacity, "id: %" PRIu64 "\nevent: %s\ndata: ", seq, type)
@@ -49,7 +47,6 @@ static bool message_set(struct api_recent *m, uint64_t seq, const char *type, co
     memcpy(m->text + (size_t)head + size, "\n\n", 2);
     m->size = (size_t)head + size + 2;
     m->seq = seq;
-    return true;
 }
 
 void api_event(struct api *api, const struct event *e, const char *line, size_t size)
@@ -59,10 +56,7 @@ void api_event(struct api *api, const struct event *e, const char *line, size_t 
         memcpy(m->site, NOBODYS, sizeof NOBODYS);
     if (e->seq > api->last_seq)
         api->last_seq = e->seq;
-    if (!message_set(m, e->seq, event_type_str(e->type), line, size)) {
-        api->recent_count = 0; /* who resumes reads the journal, which has it */
-        return;
-    }
+    message_set(m, e->seq, event_type_str(e->type), line, size);
     api->recent_count++;
     struct heard heard = {.api = api, .site = m->site};
     web_publish(api->web, m->text, m->size, hears, &heard);
@@ -171,7 +165,8 @@ static bool resume_line(struct resume *f, const struct conf_account *account, ui
     struct api_recent m = {0};
     if (!api_sees(account, site))
         return true;
-    bool ok = message_set(&m, seq, event_type_str(e.type), line, size) && resume_add(f, m.text, m.size);
+    message_set(&m, seq, event_type_str(e.type), line, size);
+    bool ok = resume_add(f, m.text, m.size);
     free(m.text);
     return ok;
 }

@@ -1,6 +1,7 @@
 #include "io/dispatch_http.h"
 #include "codec/text.h"
 #include "io/dispatch_parts.h"
+#include "memory.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,10 +100,7 @@ static void wait_for_again(struct telling *telling, uint64_t wait)
     telling->state = TELLING_WAITING;
     TAILQ_INSERT_TAIL(&endpoint->waiting, telling, queue);
     endpoint->waiting_count++;
-    if (!due_set(&endpoint->dispatch->dues, &telling->due, due_now_ms() + wait)) {
-        leave_queue(telling); /* no memory to wait in: then without waiting */
-        enqueue(telling);
-    }
+    due_set(&endpoint->dispatch->dues, &telling->due, due_now_ms() + wait);
 }
 
 void endpoint_start(struct endpoint *endpoint)
@@ -234,9 +232,7 @@ static struct endpoint *endpoint_find(struct dispatch *dispatch, const char *id)
 
 static struct endpoint *endpoint_create(struct dispatch *dispatch, const char *id)
 {
-    struct endpoint *endpoint = calloc(1, sizeof *endpoint);
-    if (!endpoint)
-        return NULL;
+    struct endpoint *endpoint = memory_zeroed(1, sizeof *endpoint);
     endpoint->dispatch = dispatch;
     snprintf(endpoint->id, sizeof endpoint->id, "%s", id);
     for (int i = 0; i < DISPATCH_PRIORITY_COUNT; i++)
@@ -263,8 +259,6 @@ static void endpoint_destroy(struct endpoint *endpoint)
 static void endpoint_use(struct endpoint *endpoint, const struct settings *settings)
 {
     struct target *before = endpoint->target, *target = target_create(endpoint, settings);
-    if (!target)
-        return; /* goes on with what it has */
     if (before) {
         probe_stop(before);
         target_inherit(target, before);
@@ -276,36 +270,28 @@ static void endpoint_use(struct endpoint *endpoint, const struct settings *setti
 
 static void endpoint_configure(struct dispatch *dispatch, const struct conf_endpoint *conf)
 {
-    struct settings *settings = malloc(sizeof *settings);
+    struct settings *settings = memory_take(sizeof *settings);
     struct endpoint *endpoint = endpoint_find(dispatch, conf->id);
     if (!endpoint)
         endpoint = endpoint_create(dispatch, conf->id);
-    if (settings && endpoint) {
-        settings_take(settings, conf);
-        bool same = endpoint->target && memcmp(settings, &endpoint->target->settings, sizeof *settings) == 0;
-        if (!same)
-            endpoint_use(endpoint, settings);
-        else if (endpoint->removed)
-            probe_begin(endpoint->target);
-        endpoint->removed = false;
-    }
+    settings_take(settings, conf);
+    bool same = endpoint->target && memcmp(settings, &endpoint->target->settings, sizeof *settings) == 0;
+    if (!same)
+        endpoint_use(endpoint, settings);
+    else if (endpoint->removed)
+        probe_begin(endpoint->target);
+    endpoint->removed = false;
     settings_free(settings);
-    if (endpoint && !endpoint->target)
-        endpoint_destroy(endpoint);
-    else if (endpoint)
-        endpoint_start(endpoint);
+    endpoint_start(endpoint);
 }
 
 static void endpoint_rotate(struct endpoint *endpoint)
 {
-    struct settings *settings = malloc(sizeof *settings);
-    if (settings) {
-        *settings = endpoint->target->settings;
-        settings_look_at_files(settings);
-        if (memcmp(settings->file_marks, endpoint->target->settings.file_marks,
-                   sizeof settings->file_marks) != 0)
-            endpoint_use(endpoint, settings);
-    }
+    struct settings *settings = memory_take(sizeof *settings);
+    *settings = endpoint->target->settings;
+    settings_look_at_files(settings);
+    if (memcmp(settings->file_marks, endpoint->target->settings.file_marks, sizeof settings->file_marks) != 0)
+        endpoint_use(endpoint, settings);
     settings_free(settings);
 }
 
@@ -374,12 +360,12 @@ void dispatch_configure(struct dispatch *dispatch, const struct conf *conf)
 bool dispatch_tell(struct dispatch *dispatch, struct dispatch_telling *told)
 {
     struct endpoint *endpoint = endpoint_find(dispatch, told->endpoint);
-    struct telling *telling = endpoint && !endpoint->removed ? calloc(1, sizeof *telling) : NULL;
-    if (!telling) {
+    if (!endpoint || endpoint->removed) {
         free(told->take_body);
         told->take_body = NULL;
         return false;
     }
+    struct telling *telling = memory_zeroed(1, sizeof *telling);
     telling->told = *told;
     told->take_body = NULL;
     telling->endpoint = endpoint;

@@ -73,7 +73,7 @@ struct target {
 void settings_take(struct settings *, const struct conf_endpoint *);
 void settings_look_at_files(struct settings *);
 void settings_free(struct settings *);                                    /* and forgets the secrets */
-struct target *target_create(struct endpoint *, const struct settings *); /* NULL: no memory */
+struct target *target_create(struct endpoint *, const struct settings *);
 void target_inherit(struct target *, const struct target *before);
 struct target *target_hold(struct target *);
 void target_release(struct target *);

@@ -1,4 +1,5 @@
 #include "io/dispatch_parts.h"
+#include "memory.h"
 #include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -58,9 +59,7 @@ static void address_init(struct address *address, struct target *target, const c
 
 struct target *target_create(struct endpoint *endpoint, const struct settings *settings)
 {
-    struct target *target = calloc(1, sizeof *target);
-    if (!target)
-        return NULL;
+    struct target *target = memory_zeroed(1, sizeof *target);
     target->endpoint = endpoint;
     target->settings = *settings;
     target->refs = 1;

@@ -1,4 +1,5 @@
 #include "io/due.h"
+#include "memory.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -77,16 +78,13 @@ uint64_t due_now_ms(void)
     return uv_hrtime() / 1000000;
 }
 
-bool due_set(struct dues *dues, struct due *due, uint64_t at_ms)
+void due_set(struct dues *dues, struct due *due, uint64_t at_ms)
 {
     assert(due->ring);
     if (due->place == 0) {
         if (dues->count == dues->capacity) {
             size_t capacity = dues->capacity ? dues->capacity * 2 : 64;
-            struct due **heap = realloc(dues->heap, capacity * sizeof *heap);
-            if (!heap)
-                return false;
-            dues->heap = heap;
+            dues->heap = memory_resize(dues->heap, capacity * sizeof(struct due *));
             dues->capacity = capacity;
         }
         due->place = ++dues->count;
@@ -96,7 +94,6 @@ bool due_set(struct dues *dues, struct due *due, uint64_t at_ms)
     sift_up(dues, due);
     sift_down(dues, due);
     arm(dues);
-    return true;
 }
 
 void due_clear(struct dues *dues, struct due *due)

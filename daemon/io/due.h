@@ -30,7 +30,7 @@ struct dues {
 
 void due_init(struct dues *, uv_loop_t *);
 uint64_t due_now_ms(void);                                 /* a clock that never steps */
-bool due_set(struct dues *, struct due *, uint64_t at_ms); /* false: no memory */
+void due_set(struct dues *, struct due *, uint64_t at_ms);
 void due_clear(struct dues *, struct due *);
 void due_close(struct dues *, void (*closed)(struct dues *));
 

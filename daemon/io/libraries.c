@@ -2,6 +2,7 @@
 #include "memory.h"
 #include <MQTTAsync.h>
 #include <assert.h>
+#include <curl/curl.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static void paho_says(enum MQTTASYNC_TRACE_LEVELS level, char *text)
         memory_end();
 }
 
-void libraries_need_memory(void)
+bool libraries_need_memory(void)
 {
     json_set_alloc_funcs(memory_take, free);
 
@@ -45,4 +46,6 @@ void libraries_need_memory(void)
 
     MQTTAsync_setTraceCallback(paho_says);
     MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+
+    return curl_global_init_mem(CURL_GLOBAL_ALL, memory_take, free, memory_resize, memory_text, memory_zeroed) == CURLE_OK;
 }

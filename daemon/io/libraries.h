@@ -1,9 +1,12 @@
 /* libraries.h - what our libraries would make of a lack of memory: jansson drops letters of a text and goes on, so that a
  * test becomes a real press; Paho acknowledges a message that it has dropped; SQLite says that a good journal cannot be
- * opened. Instead the process ends (memory.h). The others fail in ways that can be tried again. */
+ * opened; curl forgets an option, such as whose certificates to trust. Instead the process ends (memory.h). The others fail
+ * in ways that can be tried again. */
 #ifndef TOCSIN_IO_LIBRARIES_H
 #define TOCSIN_IO_LIBRARIES_H
 
-void libraries_need_memory(void); /* once, before any of them is used */
+#include <stdbool.h>
+
+bool libraries_need_memory(void); /* once, before any of them is used; false: curl cannot be used */
 
 #endif

@@ -1,4 +1,5 @@
 #include "io/mqtt_internal.h"
+#include "memory.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,7 @@ struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQT
     size_t size = in->payloadlen > 0 ? (size_t)in->payloadlen : 0;
     if (size > INBOX_PAYLOAD)
         size = INBOX_PAYLOAD;
-    struct inbox_item *item = malloc(sizeof *item + topic_size + 1 + size);
-    if (!item)
-        return NULL;
+    struct inbox_item *item = memory_take(sizeof *item + topic_size + 1 + size); /* it will be acknowledged */
     memcpy(item->data, topic, topic_size);
     item->data[topic_size] = '\0';
     if (size)
@@ -64,9 +63,7 @@ void inbox_push_state(struct mqtt *m, enum mqtt_state state, const char *text)
     if (m->said == state && strcmp(m->said_text, text) == 0)
         return;
     size_t size = strnlen(text, LINK_TEXT - 1);
-    struct inbox_item *item = calloc(1, sizeof *item + size + 1);
-    if (!item)
-        return;
+    struct inbox_item *item = memory_zeroed(1, sizeof *item + size + 1);
     memcpy(item->data, text, size);
     memcpy(m->said_text, item->data, size + 1);
     m->said = state;
@@ -116,12 +113,9 @@ static void free_names(char **names, size_t count)
 
 void mqtt_set_late_devices(struct mqtt *m, const char *const *names, size_t count)
 {
-    char **copy = count ? calloc(count, sizeof *copy) : NULL;
+    char **copy = count ? memory_zeroed(count, sizeof *copy) : NULL;
     for (size_t i = 0; i < count; i++)
-        if (!copy || !(copy[i] = strdup(names[i]))) {
-            free_names(copy, copy ? i : 0);
-            return; /* without memory the earlier set stays */
-        }
+        copy[i] = memory_text(names[i]);
     if (count)
         qsort(copy, count, sizeof *copy, compare_names);
     uv_mutex_lock(&m->lock);
@@ -140,9 +134,8 @@ void inbox_free_late(struct mqtt *m)
 
 struct mqtt_hold *hold_create(struct mqtt *m)
 {
-    struct mqtt_hold *hold = calloc(1, sizeof *hold);
-    if (hold)
-        LIST_INSERT_HEAD(&m->holds, hold, link);
+    struct mqtt_hold *hold = memory_zeroed(1, sizeof *hold);
+    LIST_INSERT_HEAD(&m->holds, hold, link);
     return hold;
 }
 

@@ -1,4 +1,5 @@
 #include "io/mqtt_internal.h"
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,20 +12,16 @@
 void mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t size, int qos, bool retain)
 {
     size_t topic_size = strlen(topic) + 1;
-    struct outbox_item *item = malloc(sizeof *item + topic_size + size);
+    struct outbox_item *item = memory_take(sizeof *item + topic_size + size);
+    memcpy(item->topic, topic, topic_size);
+    item->payload = item->topic + topic_size;
+    if (size)
+        memcpy(item->payload, payload, size);
+    item->size = size;
+    item->qos = qos;
+    item->retain = retain;
     uv_mutex_lock(&m->lock);
-    if (item) {
-        memcpy(item->topic, topic, topic_size);
-        item->payload = item->topic + topic_size;
-        if (size)
-            memcpy(item->payload, payload, size);
-        item->size = size;
-        item->qos = qos;
-        item->retain = retain;
-        outbox_push(m, item);
-    } else {
-        m->counts.publish_failed++;
-    }
+    outbox_push(m, item);
     uv_mutex_unlock(&m->lock);
 }
 

@@ -108,12 +108,9 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
     } else {
         struct inbox_item *item = inbox_item_of(topic, size, message);
         struct mqtt_hold *hold = NULL;
-        if (item && message->qos > 0 && inbox_is_late(m, item->message.topic))
+        if (message->qos > 0 && inbox_is_late(m, item->message.topic))
             item->message.hold = hold = hold_create(m);
-        if (item)
-            inbox_push(m, item, !item->heartbeat);
-        else
-            m->counts.dropped++;
+        inbox_push(m, item, !item->heartbeat);
         if (hold && !hold_wait(m, hold))
             m->rebuild =
                 true; /* so that no acknowledgement left in Paho's queue goes out on the next connection */
