@@ -5,12 +5,13 @@
  * FILE holds a struct account afterwards, whatever end the process takes: how many allocations there were, how many of
  * them failed, and who wanted the first one that did. malloc, calloc, realloc, the aligned ones and anonymous mappings
  * count; strdup, asprintf, getline … of the C library come by here, too. A program that is started by the process is left
- * alone. */
+ * alone; the process itself ends with its parent. */
 #undef _FILE_OFFSET_BITS /* mmap and mmap64 are the same here, and both are ours */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define FRAMES 24
@@ -119,6 +121,7 @@ static __attribute__((constructor)) void begin(void)
     if (!order || sscanf(order, "%4095s %llu %llu", file, &from, &to) != 3)
         return;
     unsetenv("LD_PRELOAD"); /* of what is started from here */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, sizeof *account) != 0)
         abort();

@@ -197,8 +197,10 @@ static bool ask_history(const char *database)
 {
     bool good = true;
     uv_loop_t loop;
-    if (uv_loop_init(&loop) != 0)
+    if (uv_loop_init(&loop) != 0) {
+        fputs("story: no memory\n", stderr);
         return false;
+    }
     struct history *history = history_create(&loop, database);
     history_range(history, 1, 100, on_lines, &good);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -246,8 +248,7 @@ int main(int argc, char **argv)
     struct house h = {0};
     struct conf_problems problems = {0};
     char path[512], error[LIMIT_TEXT] = "no memory";
-    libraries_need_memory();
-    if (argc != 2 || sodium_init() < 0) {
+    if (argc != 2 || sodium_init() < 0 || !libraries_need_memory()) {
         fprintf(stderr, "usage: story FOLDER\n");
         return 2;
     }
