@@ -139,9 +139,11 @@ static void pending_push(struct engine *g, struct pending *p)
     g->last = &p->next;
     if (!g->first_unapplied && !p->applied)
         g->first_unapplied = p;
+    if (!g->first_unshown)
+        g->first_unshown = p;
 }
 
-static void apply_line(struct engine *g, const struct event *e, const char *line, size_t size, struct pending *p);
+static void apply_event(struct engine *g, const struct event *e, struct pending *p);
 
 void engine_submit(struct engine *g, const struct submission *s)
 {
@@ -194,7 +196,8 @@ void engine_submit(struct engine *g, const struct submission *s)
     engine_apply_ahead(g);
     e->seq = 0;
     size = event_encode(e, line, sizeof line);
-    apply_line(g, e, line, size, p);
+    apply_event(g, e, p);
+    g->ports.applied(g->ports.ctx, e, line, size);
     if (p->answer)
         p->answer(p->answer_ctx, ENGINE_UNRECORDED, "", 0);
     pending_free(p);
@@ -271,20 +274,24 @@ static void read_back(struct engine *g, const char *line, size_t size, struct ev
     }
 }
 
+static void read_pending(struct engine *g, struct pending *p)
+{
+    if (p->event || p->size == 0)
+        return;
+    p->event = malloc(sizeof *p->event);
+    assert(p->event); /* a daemon without memory restarts and resumes */
+    read_back(g, p->line, p->size, p->event);
+}
+
 /* While the disk is busy with them, the first lines are read back: the alarm need not wait for that afterwards. */
 static void read_ahead(struct engine *g)
 {
     struct pending *p = g->first_unapplied;
-    for (unsigned i = 0; p && i < READ_AHEAD; p = p->next, i++) {
-        if (p->event || p->size == 0)
-            continue;
-        p->event = malloc(sizeof *p->event);
-        if (p->event)
-            read_back(g, p->line, p->size, p->event);
-    }
+    for (unsigned i = 0; p && i < READ_AHEAD; p = p->next, i++)
+        read_pending(g, p);
 }
 
-static void apply_line(struct engine *g, const struct event *e, const char *line, size_t size, struct pending *p)
+static void apply_event(struct engine *g, const struct event *e, struct pending *p)
 {
     engine_before_apply(g, e);
     board_apply(g->board, e);
@@ -292,7 +299,6 @@ static void apply_line(struct engine *g, const struct event *e, const char *line
         g->applied_seq = e->seq;
     if (p->answer)
         keep_answer(g, p, e);
-    g->ports.applied(g->ports.ctx, e, line, size);
     after_apply(g, e);
 }
 
@@ -304,10 +310,16 @@ static void apply_pending(struct engine *g, struct pending *p)
         g->first_unapplied = g->first_unapplied->next;
     while (g->first_unapplied && g->first_unapplied->applied);
     intents_applied(g, p->seq);
-    struct event e, *ready = p->event;
-    if (!ready)
-        read_back(g, p->line, p->size, ready = &e);
-    apply_line(g, ready, p->line, p->size, p);
+    read_pending(g, p);
+    apply_event(g, p->event, p);
+}
+
+/* The onlookers come last: a hundred screens do not keep the police waiting. */
+static void show_applied(struct engine *g)
+{
+    for (struct pending *p; (p = g->first_unshown) && p->applied; g->first_unshown = p->next)
+        if (p->event)
+            g->ports.applied(g->ports.ctx, p->event, p->line, p->size);
 }
 
 /* The journal is late: the alarm does not wait for it (design, promise 3). */
@@ -355,15 +367,22 @@ static void report_journal(struct engine *g)
 
 static void settle_committed(struct engine *g)
 {
-    while (g->first && g->first->seq <= g->progress.committed_seq) {
-        struct pending *p = g->first;
-        g->first = p->next;
-        if (!g->first)
-            g->last = &g->first;
-        settle(g, p);
-        pending_free(p);
+    if (g->settling)
+        return;
+    g->settling = true;
+    struct pending *end = g->first;
+    for (; end && end->seq <= g->progress.committed_seq; end = end->next) {
+        settle(g, end);
         g->counts.commits++;
     }
+    show_applied(g);
+    for (struct pending *p; (p = g->first) != end;) {
+        g->first = p->next;
+        pending_free(p);
+    }
+    if (!g->first)
+        g->last = &g->first;
+    g->settling = false;
 }
 
 void engine_progress(struct engine *g)
@@ -372,7 +391,7 @@ void engine_progress(struct engine *g)
     const uint64_t committed = g->progress.committed_seq;
     while (g->first_unapplied && g->first_unapplied->seq <= committed)
         apply_pending(g, g->first_unapplied);
-    engine_effects(g); /* the endpoints first, then the receipts */
+    engine_effects(g); /* the endpoints first, then receipts and answers, then the onlookers */
     settle_committed(g);
     report_journal(g);
     if (g->applied_seq - g->snapshot_seq >= SNAPSHOT_EVERY && !g->first_unapplied)
@@ -402,6 +421,7 @@ void engine_batch_end(struct engine *g)
     journal_kick(g->journal);
     if (g->progress.state == JOURNAL_DEGRADED)
         engine_effects(g); /* nobody waits for a dead disk */
+    show_applied(g);
     read_ahead(g);
     board_make_ready(g->board);
     arrange_wake(g);

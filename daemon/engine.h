@@ -36,7 +36,8 @@ struct engine_ports {
     void (*publish)(void *ctx, const char *topic, const void *body, size_t size, int qos, bool retain);
     void (*release)(void *ctx, void *hold); /* the PUBACK that waited */
     void (*wake_at)(void *ctx, int64_t boottime_ms); /* call engine_tick() then, or earlier */
-    void (*applied)(void *ctx, const struct event *, const char *line, size_t size); /* for feeds; seq order */
+    /* for feeds; in order of seq, after the tellings and receipts that the event made due */
+    void (*applied)(void *ctx, const struct event *, const char *line, size_t size);
     void (*log)(void *ctx, int level, const char *alarm, const char *text); /* 0 error, 1 warning, 2 info, 3 debug */
     void (*random)(void *ctx, void *out, size_t size);
 };

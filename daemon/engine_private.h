@@ -32,7 +32,7 @@ struct pending {
     enum engine_answer result;
     char who[LIMIT_ID];
     char *note;          /* salt and text, owned */
-    struct event *event; /* the line read back while the disk was busy with it; owned; NULL = not yet */
+    struct event *event; /* the line read back, if possible while the disk was busy with it; owned; NULL = not yet */
     size_t size;
     char line[]; /* what the journal keeps; empty for a wait */
 };
@@ -56,7 +56,7 @@ struct engine {
     enum { CONCERN_UNKNOWN, CONCERN_NONE, CONCERN_SOME } concern_reported; /* the board learns of it a commit later */
 
     struct pending *first, **last; /* in order of seq */
-    struct pending *first_unapplied;
+    struct pending *first_unapplied, *first_unshown; /* unshown: onlookers (feeds) have not heard of it */
     uint64_t submitted_seq, applied_seq, lost;
     struct intent intents[INTENTS]; /* a ring, oldest at intent_first */
     uint32_t intent_first, intent_count;
@@ -67,7 +67,7 @@ struct engine {
     uint64_t snapshot_seq, capacity_told;
     int64_t refused_window_boottime_ms;
     unsigned refused_in_window;
-    bool started, in_effects;
+    bool started, in_effects, settling;
     bool conf_is_new; /* troubles of what is not configured any more are still to be cleared */
     char body[LIMIT_BODY];
 };

@@ -20,7 +20,7 @@
 #define SAID 512
 
 struct said {
-    char kind; /* t tell, c cancel, p publish, r release */
+    char kind; /* t tell, c cancel, p publish, r release, a shown to onlookers (presses only) */
     char to[128];
     char text[1024];
 };
@@ -87,6 +87,8 @@ static void wake_at(void *ctx, int64_t boottime_ms)
 
 static void applied(void *ctx, const struct event *e, const char *line, size_t size)
 {
+    if (e->type == EVENT_PRESS_RECEIVED)
+        say(ctx, 'a', e->alarm, line, size);
 }
 
 static void log_text(void *ctx, int level, const char *alarm, const char *text)
@@ -301,6 +303,34 @@ static void test_yes_only_after_the_commit(void **state)
     commit(l);
     assert_int_equal(count(l, 'p', "s/d1/receipt", "\"stage\":\"delivered\""), 1);
     assert_int_equal(count(l, 'p', "tocsin/v1/s/state", "\"stage\":\"delivered\""), 1);
+}
+
+static unsigned first_of(const struct lab *l, char kind, const char *to)
+{
+    for (unsigned i = 0; i < l->said_count; i++)
+        if (l->said[i].kind == kind && strstr(l->said[i].to, to))
+            return i;
+    fail_msg("nothing of kind %c to %s", kind, to);
+    return 0;
+}
+
+/* First who helps, then who pressed, then who looks on; also when the disk does not answer. */
+static void test_onlookers_come_last(void **state)
+{
+    struct lab *l = *state;
+    commit(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    assert_true(first_of(l, 't', "police") < first_of(l, 'p', "d1/receipt"));
+    assert_true(first_of(l, 't', "bureau") < first_of(l, 'p', "d1/receipt"));
+    assert_true(first_of(l, 'p', "d1/receipt") < first_of(l, 'a', ""));
+    forget_said(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2,\"kind\":\"fire\"}");
+    pass(l, 50);
+    assert_true(first_of(l, 't', "police") < first_of(l, 'a', ""));
+    commit(l);
+    assert_int_equal(count(l, 'a', "", ""), 1); /* once */
+    assert_int_equal(count(l, 'p', "d1/receipt", "\"n\":2"), 1);
 }
 
 static void test_the_alarm_does_not_wait_for_the_disk(void **state)
@@ -552,6 +582,7 @@ int main(void)
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_yes_only_after_the_commit),
+        TEST(test_onlookers_come_last),
         TEST(test_the_alarm_does_not_wait_for_the_disk),
         TEST(test_one_press_once),
         TEST(test_two_presses_at_one_moment_are_one_case),
