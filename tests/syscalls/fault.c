@@ -29,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -72,7 +73,7 @@ static const struct call {
 };
 #define CALLS (sizeof calls / sizeof *calls)
 
-enum moment { FAILS, BEFORE, HALF, AFTER }; /* when it dies */
+enum moment { FAILS, BEFORE, HALF, AFTER, LATE }; /* when it dies */
 
 static const struct way {
     const char *name;
@@ -83,6 +84,7 @@ static const struct way {
     {"kill", BEFORE, 0, ON_FILE | ON_SOCKET | ON_WAKE | ON_PATH, ~0u},
     {"half", HALF, 0, ON_FILE | ON_SOCKET | ON_WAKE | ON_PATH, ~0u},
     {"after", AFTER, 0, ON_FILE | ON_SOCKET | ON_WAKE | ON_PATH, ~0u},
+    {"late", LATE, 0, ON_FILE | ON_SOCKET | ON_WAKE | ON_PATH, ~0u},
     {"EIO", FAILS, EIO, ON_FILE | ON_PATH, ~0u},
     {"ENOSPC", FAILS, ENOSPC, ON_FILE | ON_PATH, ~0u},
     {"EINTR", FAILS, EINTR, ON_FILE | ON_SOCKET | ON_PATH, ~0u},
@@ -90,6 +92,8 @@ static const struct way {
     {"EAGAIN", FAILS, EAGAIN, ON_SOCKET, 1u << WRITES | 1u << SENDS},
     {"short", FAILS, 0, ON_FILE | ON_SOCKET, 1u << WRITES | 1u << SENDS},
 };
+
+#define LATE_MS 80 /* longer than record_wait_ms: what waits for the disk no longer does */
 
 static struct page { /* read by the harness, also after a death */
     atomic_ulong calls, hits;
@@ -188,6 +192,8 @@ static long hit(const struct call *call, long *arguments)
     if (way->moment == FAILS && way->error)
         return -way->error;
     long result = -1;
+    if (way->moment == LATE) /* meanwhile the other threads go on */
+        pass(SYS_nanosleep, (long)&(struct timespec){.tv_nsec = LATE_MS * 1000000l}, 0, 0, 0);
     if (way->moment == HALF || way->moment == FAILS)
         result = write_half(call, arguments);
     if (way->moment == AFTER || (way->moment == FAILS && result < 0))

@@ -39,14 +39,14 @@ class Violation(Exception):
 
 @dataclass
 class Fault:
-    """At its k-th call (0: never) the daemon dies (kill, half, after), or `times` calls fail (EIO, …): fault.c."""
+    """At its k-th call (0: never) the daemon dies (kill, half, after, late), or `times` calls fail (EIO, …): fault.c."""
     k: int = 0
     way: str = "kill"
     times: int = 1
 
     @property
     def kills(self):
-        return self.way in ("kill", "half", "after")
+        return self.way in ("kill", "half", "after", "late")
 
 
 @dataclass

@@ -13,10 +13,10 @@ import story
 from lane import FAULT, Fault, Lane, Violation
 from ledger import Ledger
 
-KILLS = ("kill", "half", "after")
+KILLS = ("kill", "half", "after", "late")
 ERRORS = ("EIO", "ENOSPC", "EINTR", "EAGAIN", "ECONNRESET", "short")
 CHAINS = {"chain": KILLS, "mixed": KILLS + ERRORS}
-SAMPLE = {"kill": 12, "half": 4, "after": 4, "EIO": 6, "ENOSPC": 6, "EINTR": 4, "EAGAIN": 2, "ECONNRESET": 4, "short": 2,
+SAMPLE = {"kill": 10, "half": 4, "after": 4, "late": 6, "EIO": 6, "ENOSPC": 6, "EINTR": 4, "EAGAIN": 2, "ECONNRESET": 4, "short": 2,
           "chain": 2, "mixed": 2}
 LIVES = 16          # of a chain; then the daemon is left alone
 CALLS_AT_ONCE = 40  # that fail in a row, at most, in a mixed chain: a disk that is full for a while
@@ -28,6 +28,7 @@ the daemon dies at its k-th write, fsync, send, open or rename, or that call fai
 on, and what buttons, people and endpoints were promised is compared with the journal."""
 MODES = """\
 modes: kill   SIGKILL instead of the call     half  … after half of what it writes      after  … after the call
+       late   … when the call has hung 80 ms while the other threads went on
        EIO ENOSPC EINTR EAGAIN ECONNRESET     the call fails so, where such a call can  short  it writes only a part
        chain  killed again and again in one run       mixed  the same, with calls that fail"""
 
@@ -127,6 +128,8 @@ class Runner:
         except (Violation, AssertionError) as violation:
             problem = str(violation)
         lane.end()
+        if problem:
+            problem = check.broken_promise(lane) or problem
         if mode:
             self.ledger.add(lane, mode, k, problem)
         elif problem:

@@ -20,11 +20,9 @@ def tell(lane):
     close(lane, alarm)
     lane.wait(lambda: all(knows_end(lane, endpoint, alarm) for endpoint in lane.endpoints), "everybody is told the end")
     settle(lane, alarm)
-    if not lane.stop_daemon() or lane.lives[-1].hits:
-        lane.start_again()  # it was disturbed while it stopped: nothing may be missing
+    while not lane.stop_daemon() or lane.lives[-1].hits:  # it was disturbed: nothing may be missing
+        lane.start_again()
         settle(lane, alarm)
-        while not lane.stop_daemon():
-            lane.start_again()
     return alarm
 
 
