@@ -365,6 +365,7 @@ static void check_site(const struct check *c, size_t site)
         s->plan = c->conf->plans[plan];
     check_position(c, s, at);
     check_devices(c, site);
+    check_guide(c, s, at);
 }
 
 static void check_sites(const struct check *c)

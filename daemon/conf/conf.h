@@ -72,8 +72,21 @@ struct conf_endpoint {
     unsigned connections; /* 4: tellings under way at once */
 };
 
+struct conf_camera {
+    char *name, *url; /* http, https, rtsp or rtsps: a link for a person */
+};
+
+struct conf_map {
+    char *id, *name;
+    char *image_file; /* .png, .jpg, .jpeg, .webp or .svg */
+};
+
 struct conf_zone {
     char *id, *name;
+    char *map;   /* the map it is on; NULL = none */
+    double x, y; /* percent from the image's left and top; NAN without a map */
+    struct conf_camera *cameras;
+    size_t camera_count;
 };
 
 enum conf_puback { CONF_PUBACK_AT_ONCE, CONF_PUBACK_AFTER_COMMIT };
@@ -96,6 +109,12 @@ struct conf_site {
     char *id, *name, *address;
     double latitude, longitude; /* WGS 84 degrees; has_position says whether given */
     bool has_position;
+    char *access;    /* how to get in; NULL = not said */
+    char *time_zone; /* IANA name */
+    struct conf_map *maps;
+    size_t map_count;
+    struct conf_camera *cameras; /* of the site as a whole */
+    size_t camera_count;
     char *plan_id;
     struct plan plan; /* resolved */
     char *keys_file;  /* lines "device-id base64(32 bytes)" */

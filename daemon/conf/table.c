@@ -202,6 +202,27 @@ static const struct conf_table table_contact = {
          .maximum = 40, .help = "Telephone number, in quotation marks."},
         {0}}};
 
+static const struct conf_table table_camera = {
+    .title = "a camera",
+    .help = "A link that the desk offers to who may see the site; the page never loads it.",
+    ROWS(conf_camera){
+        {"name", CONF_TEXT, AT(conf_camera, name), .required = true, .minimum = 1, .maximum = 200,
+         .help = "What it looks at."},
+        {"url", CONF_TEXT, AT(conf_camera, url), .required = true, .minimum = 1, .maximum = 1000,
+         .help = "Where it is: https, http, rtsps or rtsp."},
+        {0}}};
+
+static const struct conf_table table_map = {
+    .title = "a map",
+    .help = "A map or floor plan of the site, as an image.",
+    ROWS(conf_map){
+        {"id", CONF_ID, AT(conf_map, id), .required = true, .help = "Its id, unique within the site."},
+        {"name", CONF_TEXT, AT(conf_map, name), .required = true, .minimum = 1, .maximum = 200,
+         .help = "What it shows: the yard, the second floor."},
+        {"image_file", CONF_FILE, AT(conf_map, image_file), .required = true,
+         .help = "PNG, JPEG, WebP or SVG image, at most 8 MiB; read each time it is asked for."},
+        {0}}};
+
 static const struct conf_table table_zone = {
     .title = "a zone",
     .help = "A place in the site.",
@@ -209,6 +230,14 @@ static const struct conf_table table_zone = {
         {"id", CONF_ID, AT(conf_zone, id), .required = true, .help = "Its id, unique within the site."},
         {"name", CONF_TEXT, AT(conf_zone, name), .required = true, .minimum = 1, .maximum = 200,
          .help = "What the police are told: building, floor, room."},
+        {"map", CONF_TEXT, AT(conf_zone, map), .minimum = 1, .maximum = LIMIT_ID - 1,
+         .help = "Id of the map it is on; with x and y."},
+        {"x", CONF_REAL, AT(conf_zone, x), .minimum = 0, .maximum = 100,
+         .help = "Where on the map: percent of the image's width from its left edge."},
+        {"y", CONF_REAL, AT(conf_zone, y), .minimum = 0, .maximum = 100,
+         .help = "Percent of the image's height from its top edge."},
+        {"cameras", CONF_LIST, MANY(conf_zone, cameras, camera_count), .maximum = 32,
+         .table = &table_camera, .help = "The cameras that see it."},
         {0}}};
 
 static const struct conf_table table_device = {
@@ -247,6 +276,15 @@ static const struct conf_table table_site = {
          .help = "Degrees north, WGS 84 (not GCJ-02); with longitude or not at all."},
         {"longitude", CONF_REAL, AT(conf_site, longitude), .minimum = -180, .maximum = 180,
          .help = "Degrees east, WGS 84."},
+        {"access", CONF_TEXT, AT(conf_site, access), .minimum = 1, .maximum = 1000,
+         .help = "How to get in: which gate, where to drive, who opens. The desk shows it; endpoints are not "
+                 "told. Write no codes."},
+        {"time_zone", CONF_TEXT, AT(conf_site, time_zone), .fallback = "Asia/Shanghai", .minimum = 1,
+         .maximum = 60, .help = "Its time zone, an IANA name; the desk shows times in it."},
+        {"maps", CONF_LIST, MANY(conf_site, maps, map_count), .maximum = 32, .table = &table_map,
+         .help = "Its maps and floor plans."},
+        {"cameras", CONF_LIST, MANY(conf_site, cameras, camera_count), .maximum = 64,
+         .table = &table_camera, .help = "Cameras of the site as a whole."},
         {"plan", CONF_TEXT, AT(conf_site, plan_id), .fallback = "default", .minimum = 1,
          .maximum = LIMIT_ID - 1,
          .help = "Id of its plan."},

@@ -35,6 +35,8 @@ static const struct api_route {
     {"GET", "/api/v1/troubles", API_READ, api_troubles, {0}, 0},
     {"GET", "/api/v1/refused", API_READ, api_refused, {"limit", "before"}, 0},
     {"GET", "/api/v1/sites", API_READ, api_sites, {0}, 0},
+    {"GET", "/api/v1/sites/{id}", API_READ, api_guide, {0}, 0},
+    {"GET", "/api/v1/maps/{id}/{id}", API_READ, api_map, {0}, 0},
     {"GET", "/api/v1/feed", API_READ, api_feed, {"from"}, 0},
     {"GET", "/api/v1/journal", API_JOURNAL, api_journal, {"from", "limit"}, 0},
     {"GET", "/api/v1/journal/checkpoint", API_JOURNAL, api_checkpoint, {0}, 0},
@@ -45,20 +47,24 @@ static const struct api_route {
 
 /* --- Which route. */
 
-static bool path_matches(const char *pattern, const char *path, char id[LIMIT_ID])
+static bool path_matches(const char *pattern, const char *path, char ids[API_IDS][LIMIT_ID])
 {
-    const char *place = strstr(pattern, "{id}");
-    if (!place)
-        return strcmp(pattern, path) == 0;
-    size_t before = (size_t)(place - pattern);
-    if (strncmp(pattern, path, before) != 0)
-        return false;
-    size_t size = strcspn(path + before, "/");
-    if (size == 0 || size >= LIMIT_ID || strcmp(place + 4, path + before + size) != 0)
-        return false;
-    memcpy(id, path + before, size);
-    id[size] = '\0';
-    return true;
+    for (size_t count = 0;; count++) {
+        const char *place = strstr(pattern, "{id}");
+        if (!place)
+            return strcmp(pattern, path) == 0;
+        size_t before = (size_t)(place - pattern);
+        if (strncmp(pattern, path, before) != 0)
+            return false;
+        path += before;
+        size_t size = strcspn(path, "/");
+        if (size == 0 || size >= LIMIT_ID)
+            return false;
+        memcpy(ids[count], path, size);
+        ids[count][size] = '\0';
+        pattern = place + 4;
+        path += size;
+    }
 }
 
 static bool method_matches(const struct api_route *route, const char *method)
@@ -73,7 +79,7 @@ static const struct api_route *find_route(struct api_call *c)
     char allowed[64] = "";
     bool deed = false;
     for (size_t i = 0; i < ROUTES; i++) {
-        if (!path_matches(routes[i].path, r->path, c->id))
+        if (!path_matches(routes[i].path, r->path, c->ids))
             continue;
         c->route = routes[i].path;
         if (method_matches(&routes[i], r->method))

@@ -1,4 +1,5 @@
 /* Who asks, may he, and what the journal is told of those who may not. */
+#include "core/id.h"
 #include "io/api_internal.h"
 #include "io/clock.h"
 #include <stdio.h>
@@ -38,18 +39,17 @@ bool api_may_read_journal(const struct conf_account *account)
 
 void api_access_of(struct api_call *c, enum access_reason reason, struct event_access *out)
 {
-    const char *id = c->route ? strstr(c->route, "{id}") : NULL;
     *out = (struct event_access){.reason = reason, .count = 1};
     web_address(c->request, out->address);
     if (c->account) {
         snprintf(out->by, sizeof out->by, "%.*s", LIMIT_ID - 1, c->account->id);
         out->role = c->account->role;
     }
-    if (id)
-        snprintf(out->action, sizeof out->action, "%.7s %.*s%s%s", c->request->method, (int)(id - c->route),
-                 c->route, c->id, id + 4);
-    else if (c->route)
-        snprintf(out->action, sizeof out->action, "%.7s %.80s", c->request->method, c->route);
+    bool plain =
+        c->route && id_valid(c->ids[0]) && strlen(c->request->path) < 80; /* words of others stay out */
+    if (c->route)
+        snprintf(out->action, sizeof out->action, "%.7s %.80s", c->request->method,
+                 plain ? c->request->path : c->route);
 }
 
 void api_refusal(struct api *api, enum event_type type, const struct event_access *access)

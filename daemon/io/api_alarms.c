@@ -9,6 +9,27 @@
 #define PRESS_ROOM 2048 /* bytes of one press */
 #define SCAN_MAX 5000   /* opened alarms looked at for one page */
 
+/* Every moment at which something happens by itself, the next first. On the daemon's clock; people read the wall's. */
+static void put_due(struct json_out *o, const struct alarm *a)
+{
+    int64_t after = 0;
+    json_open(o, "due", '[');
+    for (unsigned told = 0; told < DEADLINE_COUNT; told++) {
+        enum deadline_kind next = DEADLINE_COUNT;
+        for (enum deadline_kind k = 0; k < DEADLINE_COUNT; k++)
+            if (a->due_clock_ms[k] > after && (next == DEADLINE_COUNT || a->due_clock_ms[k] < a->due_clock_ms[next]))
+                next = k;
+        if (next == DEADLINE_COUNT)
+            break;
+        after = a->due_clock_ms[next];
+        json_open(o, NULL, '{');
+        json_text(o, "what", deadline_kind_str(next));
+        json_time(o, "at", a->opened_at_ms + after - a->opened_clock_ms);
+        json_close(o, '}');
+    }
+    json_close(o, ']');
+}
+
 static void put_members(struct api_out *out, const struct engine *engine, const struct alarm *a)
 {
     api_out_room(out, ALARM_ROOM);
@@ -16,6 +37,7 @@ static void put_members(struct api_out *out, const struct engine *engine, const 
     alarm_json_members(o, engine_conf(engine), a);
     int64_t due = a->due_clock_ms[DEADLINE_ANSWER]; /* on the daemon's clock; people read the wall's */
     json_time(o, "step_due_at", due ? a->opened_at_ms + due - a->opened_clock_ms : 0);
+    put_due(o, a);
     json_unsigned(o, "opened_seq", a->opened_seq);
     json_bool(o, "recorded", a->opened_seq > 0 && a->last_seq <= engine_journal(engine).committed_seq);
     alarm_json_deliveries(o, engine_conf(engine), a);
@@ -67,13 +89,18 @@ static void put_events(struct api_out *out, const struct api_story *s)
     json_close(o, ']');
 }
 
-static void put_story(struct api_out *out, const struct engine *engine, const struct api_story *s)
+static void put_story(struct api_out *out, const struct api *api, const struct api_story *s)
 {
+    const struct engine *engine = api->options.engine;
+    const struct conf_site *site = conf_site(engine_conf(engine), s->alarm->site);
     json_open(&out->o, NULL, '{');
     put_members(out, engine, s->alarm);
     api_out_room(out, (size_t)s->alarm->press_count * PRESS_ROOM + 1024);
     alarm_json_presses(&out->o, engine_conf(engine), s->board, s->alarm, 0, s->alarm->press_count);
     put_events(out, s);
+    if (site)
+        api_put_guide(out, "guide", api, site);
+    api_out_room(out, 16);
     json_close(&out->o, '}');
 }
 
@@ -92,7 +119,7 @@ static void on_story(void *ctx, const struct api_story *s)
     } else {
         struct api_out out;
         api_out_begin(&out, ALARM_ROOM);
-        put_story(&out, api->options.engine, s);
+        put_story(&out, api, s);
         api_out_answer(&out, t->request);
     }
     free(t);
@@ -110,7 +137,7 @@ void api_alarm(struct api_call *c)
     snprintf(t->account, sizeof t->account, "%.*s", LIMIT_ID - 1, c->account->id);
     api_access_of(c, ACCESS_SITE, &t->access);
     api_hold(c->api);
-    api_story(c->api, c->id, on_story, t);
+    api_story(c->api, c->ids[0], on_story, t);
 }
 
 /* --- Many alarms: the open ones are on the board, the others are told from their lines, one after the other.

@@ -182,7 +182,7 @@ static void submit(struct api_call *c, struct engine_deed *deed)
 
 void api_deed(struct api_call *c)
 {
-    const struct alarm *a = board_alarm(engine_board(c->api->options.engine), c->id);
+    const struct alarm *a = board_alarm(engine_board(c->api->options.engine), c->ids[0]);
     if (!a || !api_sees(c->account, a->site)) {
         if (a)
             api_refused_site(c);

@@ -68,6 +68,8 @@ enum api_access { API_PUBLIC, API_READ, API_ACT, API_JOURNAL };
 #define API_COOKIE "__Host-tocsin"
 #define API_KNOWN_COOKIE "__Host-tocsin-known"
 
+#define API_IDS 2 /* {id}s of one path */
+
 struct api_call {
     struct api *api;
     struct web_request *request;
@@ -75,7 +77,7 @@ struct api_call {
     const struct conf_account *account; /* NULL for public routes */
     struct session *session;            /* NULL: it came with a token, or without anything */
     const char *route;                  /* its path, with {id} */
-    char id[LIMIT_ID];                  /* the {id} of the path */
+    char ids[API_IDS][LIMIT_ID];        /* each {id} of the path */
     enum event_type deed;               /* of the routes that are a person's deed */
     bool head;
 };
@@ -200,12 +202,15 @@ void api_story(struct api *, const char *alarm, api_story_fn *, void *ctx);
 void api_put_alarm(struct api_out *, const char *key, const struct engine *, const struct alarm *);
 void api_no_alarm(struct web_request *); /* 404 */
 
+/* api_guide.c: all that a desk needs to find a site and get in */
+void api_put_guide(struct api_out *, const char *key, const struct api *, const struct conf_site *);
+
 /* api_feed.c */
 void api_feeds_init(struct api *);
 void api_feeds_finish(struct api *);
 
 /* the handlers */
-api_handler api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
+api_handler api_guide, api_map, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
 api_handler api_alarms, api_alarm, api_deed, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
 

@@ -68,8 +68,16 @@ def desk(make_house, tmp_path):
     (folder / ".hidden.js").write_text("hidden")
     (folder / "link.txt").symlink_to("/etc/passwd")
 
+    (tmp_path / "yard.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+
     def adjust(main):
         main["daemon"]["http_desk_folder"] = str(folder)
+        for site in main["sites"]:
+            site |= {"access": "North gate, ring for the guard", "time_zone": "Asia/Urumqi",
+                     "maps": [{"id": "yard", "name": "The yard", "image_file": str(tmp_path / "yard.svg")}],
+                     "cameras": [{"name": "Gate", "url": "https://cameras.example/gate"}]}
+            site["zones"][0] |= {"map": "yard", "x": 12.5, "y": 80,
+                                 "cameras": [{"name": "Corridor", "url": "rtsp://cameras.example/7"}]}
 
     house = make_house(adjust=adjust, sites=("school-1", "school-2"), start=False)
     house.broker.start()
@@ -93,6 +101,12 @@ def add_account(house, name, *more, command="add", password=PASSWORD):
 def recorded(house, type, **members):
     """Waits for a journal line."""
     return house.feed.wait(type, **members)
+
+
+def refusals(house, type, count):
+    """Waits for so many lines: a refusal is answered before it is on the disk."""
+    house.wait_for(lambda: len(house.journal(type)) >= count, f"{count} lines {type} are recorded")
+    return house.journal(type)
 
 
 # ---- signing in and out
@@ -129,7 +143,7 @@ def test_wrong_passwords_wait_longer_and_the_right_one_works_afterwards(desk):
     refused = next(answer for answer in soon if answer.status_code == 429)
     assert refused.json()["type"] == "urn:tocsin:too-soon" and int(refused.headers["Retry-After"]) == refused.json()["retry_after_s"] >= 1
     desk.wait_for(lambda: browser.try_in("officer").status_code == 200, "the right password is taken")
-    reasons = Counter(line["reason"] for line in desk.journal("sign_in_refused"))
+    reasons = Counter(line["reason"] for line in refusals(desk, "sign_in_refused", 7))
     assert reasons["wrong"] >= 4 and reasons["too_soon"] >= 1
     assert {line.get("by") for line in desk.journal("sign_in_refused")} == {"officer", None}
 
@@ -256,8 +270,8 @@ def test_another_page_changes_nothing(desk):
                                json={"account": "officer", "password": PASSWORD})
     assert answer.status_code == 403, "nobody is signed in by another page"
     assert desk.alarm(press)["state"] == "open"
-    lines = [line for line in desk.journal("action_refused") if line["reason"] == "foreign"]
-    assert len(lines) == len(attempts) + 2 and {line["by"] for line in lines} == {"officer"}
+    lines = refusals(desk, "action_refused", len(attempts) + 2)
+    assert len(lines) == len(attempts) + 2 and {line["reason"] for line in lines} == {"foreign"} and {line["by"] for line in lines} == {"officer"}
     assert lines[0]["action"] == f"POST /api/v1/alarms/{press.alarm_id}/acknowledge"
     assert desk.ask("POST", f"/api/v1/alarms/{press.alarm_id}/acknowledge", headers={"Origin": "http://evil.example"}).status_code == 200, \
         "a token is nobody's cookie"
@@ -277,14 +291,16 @@ def test_what_someone_may_not_is_refused_and_recorded(desk):
         assert watcher.deed(press, deed, json=body).status_code == 403
     assert teacher.ask("GET", f"/api/v1/alarms/{press.alarm_id}").status_code == 404
     assert teacher.ask("GET", "/api/v1/alarms?site=school-1").status_code == 400
+    assert teacher.ask("GET", "/api/v1/sites/school-1").status_code == 404
+    assert teacher.ask("GET", "/api/v1/maps/school-1/yard").status_code == 404
     assert teacher.ask("GET", "/api/v1/journal").status_code == 403
     assert teacher.ask("GET", "/api/v1/alarms").json()["alarms"] == []
     assert watcher.ask("GET", "/api/v1/journal").status_code == 200
     after = desk.alarm(press)
     assert after["state"] == "open" and not after["notes"] and "acknowledged_by" not in after
-    lines = desk.journal("action_refused")
+    lines = refusals(desk, "action_refused", 13)
     tried = Counter((line["by"], line["reason"]) for line in lines)
-    assert tried == {("teacher", "site"): 6, ("watcher", "role"): 4, ("teacher", "role"): 1}
+    assert tried == {("teacher", "site"): 8, ("watcher", "role"): 4, ("teacher", "role"): 1}
     seen = [line["type"] for line in (json.loads(text) for text in feed_lines(desk, teacher))]
     assert "action_refused" not in seen and "signed_in" not in seen and "press_received" not in seen
 
@@ -301,6 +317,27 @@ def feed_lines(desk, browser):
             answer.close()
             return lines
     return lines
+
+
+@pytest.mark.asan
+def test_an_alarm_says_how_to_get_in(desk):
+    press = desk.button("school-1/room-101").press()
+    press.receipt("recorded")
+    alarm = desk.alarm(press)
+    guide = alarm["guide"]
+    assert (guide["access"], guide["time_zone"], guide["address"]) == ("North gate, ring for the guard", "Asia/Urumqi", "1 Example Road")
+    zone = next(zone for zone in guide["zones"] if zone["id"] == alarm["presses"][0]["zone"]["id"])
+    assert (zone["map"], zone["x"], zone["y"]) == ("yard", 12.5, 80)
+    assert zone["cameras"] == [{"name": "Corridor", "url": "rtsp://cameras.example/7"}]
+    assert [due["what"] for due in alarm["due"]] == ["answer"] and alarm["due"][0]["at"] == alarm["step_due_at"]
+    assert Browser(desk).sign_in().ask("GET", "/api/v1/sites/school-1").json() == guide
+    image = desk.ask("GET", guide["maps"][0]["image"])
+    assert image.status_code == 200 and image.headers["Content-Type"] == "image/svg+xml" and image.text.startswith("<svg")
+    assert "sandbox" in image.headers["Content-Security-Policy"]
+    for path in ("/api/v1/maps/school-1/nothing", "/api/v1/maps/school-1/..%2fyard", "/api/v1/maps/school-1/yard.svg", "/api/v1/maps/nowhere/yard"):
+        assert desk.ask("GET", path).status_code in (400, 404)
+    told = desk.police.told("alarm.opened", press)
+    assert "North gate" not in json.dumps(told.body) and "cameras" not in json.dumps(told.body), "endpoints are told what they need"
 
 
 def test_two_officers_at_once(desk):

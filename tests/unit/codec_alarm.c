@@ -16,7 +16,7 @@
 
 /* ---- a configuration by hand ---- */
 
-static struct conf_zone zones[] = {{"204", "教学楼 204 室"}, {"gate", "东门岗"}};
+static struct conf_zone zones[] = {{.id = "204", .name = "教学楼 204 室"}, {.id = "gate", .name = "东门岗"}};
 static struct conf_contact contacts[] = {{"值班室", "+86 21 5555 0100"}, {"Guard post", NULL}};
 static struct conf_site school = {.id = "school-1",
                                   .name = "第一中学 \"No. 1\"",
@@ -375,7 +375,7 @@ static void test_largest_body_fits(void **state)
 {
     static char endless[20000];
     memset(endless, '\x01', sizeof endless - 1); /* six bytes each */
-    struct conf_zone zone = {N47, endless};
+    struct conf_zone zone = {.id = N47, .name = endless};
     struct conf_contact many[40];
     for (unsigned i = 0; i < 40; i++)
         many[i] = (struct conf_contact){endless, endless};

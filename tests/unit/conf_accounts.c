@@ -116,6 +116,43 @@ static void each_fault_names_its_place(void **state)
     }
 }
 
+/* Of one site: its keys, and what is said of them. */
+static void what_a_desk_is_shown(void **state)
+{
+    static const struct {
+        const char *site, *says;
+    } faults[] = {
+        {"cameras: [{name: C, url: \"javascript:alert(1)\"}]", "sites.cameras.url: must be a link"},
+        {"cameras: [{name: C, url: \"https://x/ \\\"onload\"}]", "sites.cameras.url: must be a link"},
+        {"zones: [{id: z, name: Z, cameras: [{name: C, url: \"file:///etc/passwd\"}]}]", "sites.zones.cameras.url: must be"},
+        {"time_zone: \"Asia/<b>\"", "sites.time_zone: "},
+        {"maps: [{id: m, name: M, image_file: image.exe}]", "sites.maps.image_file: must be an image"},
+        {"maps: [{id: m, name: M, image_file: gone.png}]", "sites.maps.image_file: "},
+        {"maps: [{id: m, name: M, image_file: image.png}, {id: m, name: M, image_file: image.png}]",
+         "sites.maps.id: another map"},
+        {"zones: [{id: z, name: Z, map: m, x: 1, y: 1}]", "sites.zones.map: the site has no map"},
+        {"maps: [{id: m, name: M, image_file: image.png}], zones: [{id: z, name: Z, map: m, x: 1}]",
+         "sites.zones.map: is given without x and y"},
+        {"maps: [{id: m, name: M, image_file: image.png}], zones: [{id: z, name: Z, map: m, x: 1, y: 101}]",
+         "sites.zones.y: \"101\" is out of range"},
+        {"zones: [{id: z, name: Z, y: 1}]", "sites.zones.y: is given without map"},
+    };
+    folder_write(*state, "image.exe", "x");
+    folder_write(*state, "image.png", "x");
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct conf_problems problems = {0};
+        char *text = NULL;
+        assert_true(asprintf(&text, "%.*s{id: s1, name: S, %s}]\n"
+                             "accounts: [{id: a, name: A, role: police, token_hashes: [\"sha256:%064d\"]}]\n",
+                             (int)(strstr(main_text, "{id: s1") - main_text), main_text, faults[i].site, 0) > 0);
+        assert_null(conf_load(folder_write(*state, "tocsin.yaml", text), &problems));
+        if (problems.count != 1 || !strstr(problems.lines[0], faults[i].says))
+            fail_msg("%zu: %zu problems, %s", i, problems.count, problems.lines[0]);
+        conf_problems_finish(&problems);
+        free(text);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -123,6 +160,7 @@ int main(void)
         TEST(a_password_arrives_and_matches),
         TEST(only_hashes_that_can_be_checked),
         TEST(each_fault_names_its_place),
+        TEST(what_a_desk_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
