@@ -1,6 +1,6 @@
 // Calls to the daemon. Every failure is an ApiError: the daemon's own words (RFC 9457), or that it was not reached.
 
-import type { Alarm, Deed, Device, Endpoint, PastAlarm, Problem, Session, Site, SiteGuide, Trouble } from './types';
+import type { Alarm, Deed, Device, Endpoint, JournalEvent, PastAlarm, PastBoard, Problem, Session, Site, SiteGuide, Trouble } from './types';
 
 const ANSWER_WITHIN_MS = 8000;
 
@@ -138,6 +138,40 @@ export class Api {
       if (page.next === null) return devices;
       after = `&after=${page.next}`;
     }
+  }
+
+  // What was, and whether the record holds.
+  async period(from: string, to: string): Promise<JournalEvent[]> {
+    const events: JournalEvent[] = [];
+    for (let begin = `from=${encodeURIComponent(from)}`; ; ) {
+      const page = await this.json<{ events: JournalEvent[]; next: number | null }>(
+        'GET', `replay/period?${begin}&to=${encodeURIComponent(to)}`);
+      events.push(...page.events);
+      if (page.next === null) return events;
+      begin = `seq=${page.next}`;
+    }
+  }
+
+  /** What was known after line `seq`; null: not ready yet, ask again. */
+  async boardAt(seq: number, alarm: string | undefined, onWaiting: (percent: number) => void): Promise<PastBoard | null> {
+    const answer = await this.ask('GET', `replay?seq=${seq}${alarm ? `&alarm=${encodeURIComponent(alarm)}` : ''}`);
+    if (answer.status !== 202) return (await answer.json()) as PastBoard;
+    onWaiting(((await answer.json()) as { progress: number }).progress);
+    await new Promise((done) => setTimeout(done, 300));
+    return null;
+  }
+
+  /** A line of the journal, its exact text. */
+  async line(seq: number): Promise<string> {
+    return (await (await this.ask('GET', `journal?from=${seq}&limit=1`)).text()).replace(/\n$/, '');
+  }
+
+  async checkpoint(): Promise<string> {
+    return (await this.ask('GET', 'journal/checkpoint')).text();
+  }
+
+  proof(seq: number, size: number): Promise<{ path: string[] }> {
+    return this.json('GET', `journal/proof?seq=${seq}&size=${size}`);
   }
 
   // What a person does.

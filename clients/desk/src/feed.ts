@@ -7,7 +7,7 @@
 
 import type { JournalEvent } from './types';
 
-const SILENCE_MS = 4300; // two pings (one every 2 s) missed: the connection is dead, and 5 s are not over
+const SILENCE_MS = 4000; // two pings (one every 2 s) missed: the connection is dead, and 5 s are not over
 const AGAIN_MS = 500; // between attempts
 
 export interface Message {

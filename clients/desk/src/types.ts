@@ -148,6 +148,14 @@ export interface PastAlarm {
   closed_by?: string;
 }
 
+/** What was known at a moment of the past. */
+export interface PastBoard {
+  seq: number;
+  at: string;
+  alarms: Alarm[];
+  troubles: Trouble[];
+}
+
 /** A journal line. Members beside the common ones depend on the type: proto/journal.md. */
 export interface JournalEvent {
   seq: number;

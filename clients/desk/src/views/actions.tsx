@@ -64,7 +64,10 @@ function Buttons({ desk, alarm, sending }: Props & { sending: boolean }) {
 /** The first field has the focus when the form opens. */
 function useFirstFocus() {
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>('input:checked, input, textarea')?.focus(), []);
+  useEffect(() => {
+    const first = (selector: string) => form.current?.querySelector<HTMLElement>(selector);
+    (first('input:checked') ?? first('input, textarea'))?.focus();
+  }, []);
   return form;
 }
 

@@ -8,23 +8,24 @@ import type { Alarm, SiteGuide } from '../types';
 import { Actions } from './actions';
 import { Since } from './board';
 import { FloorPlan } from './floor_plan';
-import { useTicks } from './hooks';
+import { useNow } from './hooks';
 import { Icon } from './icon';
 import { Story, Told } from './told';
 import { Way } from './way';
 
-export function AlarmView({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
+/** `past`: as it was at a moment that is replayed; nothing can be done about it any more. */
+export function AlarmView({ desk, alarm, past }: { desk: Desk; alarm: Alarm; past?: boolean }) {
   const guide = desk.guides.get(alarm.site.id);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (!document.activeElement || document.activeElement === document.body) heading.current?.focus();
+    if (!past && (!document.activeElement || document.activeElement === document.body)) heading.current?.focus();
   }, []);
   const kind = look(alarm);
   return (
     <article class={`alarm ${kind} ${alarm.state === 'open' ? 'untaken' : 'taken'}`} data-alarm={alarm.id} data-state={alarm.state}>
       <div class="band">
-        <div role="alert">
-          <h1 id="looked-at" tabIndex={-1} ref={heading}>
+        <div role={past ? undefined : 'alert'}>
+          <h1 id={past ? undefined : 'looked-at'} tabIndex={-1} ref={heading}>
             {alarm.mode !== 'real' && <span class="mode">{desk.say(`mode.${alarm.mode}`)} </span>}
             <Icon kind={alarm.kind} /> {desk.say(`kind.${alarm.kind}`)}
             <span class="gravity">{desk.say(`gravity.${kind}`)}</span>
@@ -40,7 +41,7 @@ export function AlarmView({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
         {alarm.exhausted && alarm.state === 'open' && <p class="notreal">{desk.say('alarm.exhausted')}</p>}
         {!!alarm.cancels && <p class="notreal">{desk.say('alarm.cancels', { count: alarm.cancels })}</p>}
       </div>
-      <Actions desk={desk} alarm={alarm} />
+      {!past && <Actions desk={desk} alarm={alarm} />}
       <div class="columns">
         <Way desk={desk} alarm={alarm} guide={guide} />
         <FloorPlan desk={desk} alarm={alarm} guide={guide} />
@@ -54,7 +55,7 @@ export function AlarmView({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
 function PlaceList({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
   const list = places(alarm);
   return (
-    <span class="places">
+    <span class="places" tabIndex={list.length > 12 ? 0 : undefined}>
       {list.length === 0 && desk.say('alarm.noplace')}
       {list.map((place) => (
         <span key={place.id} class="place"><bdi>{place.name}</bdi>{place.count > 1 && ` ×${place.count}`}</span>
@@ -79,13 +80,13 @@ function When({ desk, alarm, guide }: { desk: Desk; alarm: Alarm; guide?: SiteGu
 
 /** Who is told next, and when. */
 function Countdown({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
-  useTicks();
+  const now = useNow(desk);
   if (!alarm.step_due_at || alarm.state !== 'open') return null;
   const next = (alarm.deliveries ?? []).filter((delivery) => delivery.step === alarm.step + 1);
   const who = next.map((delivery) => desk.endpoints.get(delivery.endpoint)?.name ?? delivery.name ?? delivery.endpoint);
   return (
     <span class="countdown">
-      {desk.say('alarm.next')} <b>{span(Date.parse(alarm.step_due_at) - desk.api.nowMs())}</b>
+      {desk.say('alarm.next')} <b>{span(Date.parse(alarm.step_due_at) - now)}</b>
       <small>{who.length ? desk.say('alarm.nextto', { who: who.join(', ') }) : desk.say('alarm.nextagain')}</small>
     </span>
   );

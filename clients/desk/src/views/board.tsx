@@ -6,7 +6,7 @@ import { clock, span } from '../time';
 import type { Alarm } from '../types';
 import { AlarmView } from './alarm';
 import { Calm } from './calm';
-import { useTicks } from './hooks';
+import { useNow } from './hooks';
 import { Icon } from './icon';
 
 export function BoardView({ desk }: { desk: Desk }) {
@@ -23,7 +23,7 @@ export function BoardView({ desk }: { desk: Desk }) {
 
 /** All of them are on the screen: the more there are, the smaller. */
 function density(count: number): string {
-  return count <= 7 ? 'few' : count <= 14 ? 'some' : 'many';
+  return count <= 6 ? 'few' : count <= 12 ? 'some' : count <= 36 ? 'many' : 'many most';
 }
 
 function List({ desk, alarms, current }: { desk: Desk; alarms: Alarm[]; current: Alarm }) {
@@ -68,11 +68,11 @@ function Tile({ desk, alarm, chosen }: { desk: Desk; alarm: Alarm; chosen: boole
 
 /** How long it stands. */
 export function Since({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
-  useTicks();
+  const now = useNow(desk);
   const zone = desk.zone(alarm.site.id);
   return (
     <time dateTime={alarm.opened_at} title={clock(alarm.opened_at, desk.language, zone)}>
-      {desk.say('alarm.ago', { span: span(desk.api.nowMs() - Date.parse(alarm.opened_at)) })}
+      {desk.say('alarm.ago', { span: span(now - Date.parse(alarm.opened_at)) })}
     </time>
   );
 }

@@ -3,6 +3,7 @@
 import type { Desk } from '../desk';
 import { clock, moment } from '../time';
 import { wordIn } from '../texts';
+import type { Trouble } from '../types';
 
 export function Calm({ desk }: { desk: Desk }) {
   return (
@@ -18,13 +19,13 @@ export function Calm({ desk }: { desk: Desk }) {
   );
 }
 
-export function Troubles({ desk }: { desk: Desk }) {
+export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk; troubles?: Trouble[] }) {
   return (
     <section>
       <h2>{desk.say('trouble.title')}</h2>
-      {desk.board.troubles.length === 0 && <p>{desk.say('trouble.none')}</p>}
+      {troubles.length === 0 && <p>{desk.say('trouble.none')}</p>}
       <ul class="troubles">
-        {desk.board.troubles.map((trouble) => (
+        {troubles.map((trouble) => (
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
             <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{trouble.part}</bdi>{' '}
             <time dateTime={trouble.at}>{moment(trouble.at, desk.language)}</time>
@@ -42,7 +43,7 @@ export function Log({ desk }: { desk: Desk }) {
     <section>
       <h2>{desk.say('log.title')}</h2>
       {desk.board.log.length === 0 && <p>{desk.say('log.none')}</p>}
-      <ol class="log" reversed>
+      <ol class="log" reversed tabIndex={0}>
         {[...desk.board.log].reverse().map((event) => (
           <li key={event.seq} data-seq={event.seq}>
             <time dateTime={event.at}>{clock(event.at, desk.language)}</time>{' '}

@@ -1,4 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
+import { createContext } from 'preact';
+import { useContext, useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { Desk } from '../desk';
 
 const TICK_MS = 250;
@@ -10,10 +11,10 @@ function useAgain(): () => void {
   return () => set((n) => n + 1);
 }
 
-/** Renders again whenever the desk changed. */
+/** Renders again whenever the desk changed; subscribed before anything can change, so that no change is missed. */
 export function useDesk(desk: Desk): void {
   const again = useAgain();
-  useEffect(() => desk.subscribe(again), [desk]);
+  useLayoutEffect(() => desk.subscribe(again), [desk]);
 }
 
 /** Renders again four times a second: for what counts. */
@@ -23,6 +24,15 @@ export function useTicks(): void {
     clocks.add(again);
     return () => void clocks.delete(again);
   }, []);
+}
+
+/** What time it is: the daemon's now, or the moment that is replayed. */
+export const Now = createContext<(() => number) | null>(null);
+
+export function useNow(desk: Desk): number {
+  useTicks();
+  const replayed = useContext(Now);
+  return replayed ? replayed() : desk.api.nowMs();
 }
 
 /** The part of the address behind "#", as words: "#/sites/school-1" is ["sites", "school-1"]. */

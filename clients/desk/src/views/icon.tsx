@@ -19,3 +19,11 @@ export function Icon({ kind }: { kind: Kind }) {
     </svg>
   );
 }
+
+export function Speaker() {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d="M3 8v8h5l7 6V2L8 8zm15-1v2a4 4 0 0 1 0 6v2a6 6 0 0 0 0-10z" />
+    </svg>
+  );
+}

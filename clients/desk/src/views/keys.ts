@@ -24,7 +24,7 @@ function onKey(desk: Desk, event: KeyboardEvent): void {
   desk.allowSound();
   if (!desk.account || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   if (location.hash.replace(/^#\/?/, '') !== '') return;
-  const target = event.target as Element | null;
+  const target = event.target instanceof Element ? event.target : null;
   const alarm = desk.current();
   if (!alarm) return;
   if (event.key === 'Escape') {

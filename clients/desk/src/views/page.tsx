@@ -1,16 +1,25 @@
 // The frame around every view: who is signed in, whether it is live, what must not be overlooked, and the keys.
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { look } from '../board';
 import type { Desk } from '../desk';
 import { LANGUAGES, type Language } from '../texts';
 import { clock } from '../time';
 import { BoardView } from './board';
+import { Speaker } from './icon';
 import { HistoryView } from './history';
 import { useDesk, useRoute, useTicks } from './hooks';
 import { useKeys } from './keys';
+import type { ReplayView } from './replay';
 import { SignIn } from './sign_in';
 import { SitesView } from './sites';
+
+/** Few need it: fetched when it is opened first. */
+function Replay(props: { desk: Desk; alarm?: string }) {
+  const [View, setView] = useState<typeof ReplayView | null>(null);
+  useEffect(() => void import('./replay').then((module) => setView(() => module.ReplayView)), []);
+  return View && <View {...props} />;
+}
 
 interface Props {
   desk: Desk;
@@ -42,6 +51,7 @@ export function Page({ desk }: Props) {
 function view(desk: Desk, route: string[]) {
   switch (route[0]) {
     case 'sites': return <SitesView desk={desk} id={route[1]} />;
+    case 'replay': return <Replay desk={desk} alarm={route[1]} />;
     case 'history': return <HistoryView desk={desk} />;
     default: return <BoardView desk={desk} />;
   }
@@ -58,7 +68,8 @@ function useTitle(desk: Desk): void {
 }
 
 function Head({ desk, route }: Props & { route: string[] }) {
-  const pages = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history']] as const;
+  const all = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history'], ['replay', 'nav.replay']] as const;
+  const pages = all.filter(([path]) => path !== 'replay' || desk.account?.may_read_journal);
   return (
     <header>
       <strong class="brand">{desk.say('app.name')}</strong>
@@ -71,7 +82,7 @@ function Head({ desk, route }: Props & { route: string[] }) {
       <span class="grow" />
       {desk.isSounding && (
         <button class="sounding" onClick={() => desk.mute()}>
-          <span aria-hidden="true">🔊 </span>{desk.say('sound.mute')}
+          <Speaker /> {desk.say('sound.mute')}
         </button>
       )}
       <Switches desk={desk} />
@@ -125,7 +136,7 @@ function Banners({ desk }: Props) {
     <>
       <div role="alert">{!desk.live && <p class="banner lost">✖ {lost}</p>}</div>
       {desk.account?.may_answer && !desk.sound.allowed && (
-        <button class="banner sound-off" onClick={() => desk.allowSound()}>🔇 {desk.say('sound.off')}</button>
+        <button class="banner sound-off" onClick={() => desk.allowSound()}><Speaker /> {desk.say('sound.off')}</button>
       )}
       <div role="alert">
         {desk.arrived.map((id) => {

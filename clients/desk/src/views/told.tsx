@@ -46,7 +46,7 @@ export function Story({ desk, alarm, guide }: Props) {
   return (
     <section class="story">
       <h2>{desk.say('story.title')}</h2>
-      <ol>
+      <ol tabIndex={0}>
         {[...(alarm.events ?? [])].reverse().map((event) => (
           <li key={event.seq} data-seq={event.seq}>
             <time dateTime={event.at}>{clock(event.at, desk.language, guide?.time_zone)}</time>{' '}

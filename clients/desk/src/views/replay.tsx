@@ -1,0 +1,149 @@
+// The replay room: what was known at each moment of an alarm or of a period, as the daemon's own core says it.
+
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { ApiError } from '../api';
+import { inOrder } from '../board';
+import type { Desk } from '../desk';
+import { beginOf, endOf, indexAt, passed, playOrPause, replayOf, SPEEDS, type Replay } from '../replay';
+import { wordIn } from '../texts';
+import { moment } from '../time';
+import type { JournalEvent, PastBoard } from '../types';
+import { AlarmView } from './alarm';
+import { Now } from './hooks';
+import { Record } from './record';
+import { Troubles } from './calm';
+
+const FRAME_MS = 100;
+
+export function ReplayView({ desk, alarm }: { desk: Desk; alarm?: string }) {
+  const [replay, setReplay] = useState<Replay | null>(null);
+  const [failure, setFailure] = useState('');
+  const load = (events: Promise<JournalEvent[]>) => {
+    setFailure('');
+    events.then(
+      (list) => (list.length ? setReplay(replayOf(list)) : setFailure(desk.say('replay.nothing'))),
+      (error: unknown) => setFailure(error instanceof ApiError ? error.problem.detail : String(error)),
+    );
+  };
+  useEffect(() => {
+    setReplay(null);
+    if (alarm) load(desk.api.alarm(alarm).then((story) => story.events ?? []));
+  }, [alarm]);
+  return (
+    <div class="replay">
+      <h1>{desk.say('nav.replay')}</h1>
+      {!alarm && <Period desk={desk} onPick={(from, to) => load(desk.api.period(from, to))} />}
+      <p role="alert" class="failure">{failure}</p>
+      {replay && <Room desk={desk} replay={replay} setReplay={setReplay} alarm={alarm} />}
+    </div>
+  );
+}
+
+function Period({ desk, onPick }: { desk: Desk; onPick: (from: string, to: string) => void }) {
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget as HTMLFormElement);
+    const time = (name: string) => new Date(String(data.get(name))).toISOString();
+    onPick(time('from'), time('to'));
+  };
+  const local = (ms: number) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const now = desk.api.nowMs();
+  return (
+    <form class="search" onSubmit={submit}>
+      <label>{desk.say('replay.from')}<input type="datetime-local" name="from" required value={local(now - 3600_000)} /></label>
+      <label>{desk.say('replay.to')}<input type="datetime-local" name="to" required value={local(now + 60_000)} /></label>
+      <button class="primary">{desk.say('replay.load')}</button>
+    </form>
+  );
+}
+
+/** What was known after the line `seq`; the last answer stays until the next one is there. */
+function useBoard(desk: Desk, seq: number | undefined, alarm?: string): { board: PastBoard | null; waiting: string } {
+  const [board, setBoard] = useState<PastBoard | null>(null);
+  const [waiting, setWaiting] = useState('');
+  const known = useRef(new Map<number, PastBoard>());
+  useEffect(() => {
+    if (seq === undefined) return;
+    let wanted = true;
+    const ask = async () => {
+      for (let answer = known.current.get(seq); wanted; ) {
+        answer ??= await desk.api.boardAt(seq, alarm, (percent) => setWaiting(desk.say('replay.waiting', { percent }))) ?? undefined;
+        if (!answer) continue;
+        known.current.set(seq, answer);
+        if (wanted) setBoard(answer);
+        return setWaiting('');
+      }
+    };
+    ask().catch((error: unknown) => setWaiting(error instanceof ApiError ? error.problem.detail : String(error)));
+    return () => { wanted = false; };
+  }, [seq, alarm]);
+  return { board, waiting };
+}
+
+interface RoomProps {
+  desk: Desk;
+  replay: Replay;
+  setReplay: (change: (replay: Replay | null) => Replay | null) => void;
+  alarm?: string;
+}
+
+function Room({ desk, replay, setReplay, alarm }: RoomProps) {
+  const index = indexAt(replay);
+  const event = replay.events[index];
+  const { board, waiting } = useBoard(desk, event?.seq, alarm);
+  useEffect(() => {
+    if (!replay.playing) return;
+    const timer = setInterval(() => setReplay((r) => r && passed(r, FRAME_MS)), FRAME_MS);
+    return () => clearInterval(timer);
+  }, [replay.playing]);
+  const now = useMemo(() => () => replay.atMs, [replay.atMs]);
+  const alarms = inOrder(board?.alarms.filter((a) => !alarm || a.id === alarm) ?? []);
+  const story = replay.events.slice(0, index + 1);
+  return (
+    <Now.Provider value={now}>
+      <Controls desk={desk} replay={replay} setReplay={setReplay} index={index} />
+      <p role="status">{waiting}</p>
+      <div class="replayed" data-seq={board?.seq} data-at={event?.at}>
+        <div>
+          {alarms.map((a) => (
+            <AlarmView key={a.id} desk={desk} past alarm={{ ...a, events: story.filter((e) => e.alarm === a.id) }} />
+          ))}
+          {!alarm && board && <Troubles desk={desk} troubles={board.troubles} />}
+        </div>
+        {event && <Record desk={desk} event={event} />}
+      </div>
+    </Now.Provider>
+  );
+}
+
+function Controls({ desk, replay, setReplay, index }: RoomProps & { index: number }) {
+  const to = (i: number) => () => setReplay((r) => {
+    const event = r?.events[Math.min(Math.max(i, 0), r.events.length - 1)];
+    return r && event ? { ...r, playing: false, atMs: Date.parse(event.at) } : r;
+  });
+  const before = () => {
+    let i = index - 1;
+    while (i > 0 && replay.events[i]?.at === replay.events[index]?.at) i--; // of one moment, all at once
+    return i;
+  };
+  const event = replay.events[index];
+  const text = event ? `${moment(replay.atMs, desk.language, desk.homeZone())} · ${wordIn(desk.language, 'event', event.type)}` : '';
+  return (
+    <div class="controls">
+      <button class="primary" data-do="play" onClick={() => setReplay((r) => r && playOrPause(r))}>
+        {desk.say(replay.playing ? 'replay.pause' : 'replay.play')}
+      </button>
+      <button data-do="back" onClick={to(before())}>{desk.say('replay.back')}</button>
+      <button data-do="step" onClick={to(index + 1)}>{desk.say('replay.step')}</button>
+      <label>{desk.say('replay.speed')}
+        <select value={replay.speed} onChange={(e) => { const speed = Number(e.currentTarget.value); setReplay((r) => r && { ...r, speed }); }}>
+          {SPEEDS.map((speed) => <option key={speed} value={speed}>{speed}×</option>)}
+        </select></label>
+      <label class="grow">{desk.say('replay.time')}
+        <input type="range" min={beginOf(replay.events)} max={endOf(replay.events)} step={1} value={replay.atMs} aria-valuetext={text}
+          onInput={(e) => { const atMs = Number(e.currentTarget.value); setReplay((r) => r && { ...r, playing: false, atMs }); }} /></label>
+      <output>{text} · {index + 1} / {replay.events.length}</output>
+      <button onClick={() => print()}>{desk.say('replay.print')}</button>
+    </div>
+  );
+}

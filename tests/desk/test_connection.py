@@ -1,0 +1,63 @@
+"""A desk that is not live says so, and comes back without a gap or a double."""
+from conftest import PASSWORD
+from relay import Relay
+from urllib.parse import urlsplit
+
+WATCH = """
+    window.lostAfter = null;
+    const began = performance.now();
+    new MutationObserver((_, observer) => {
+        if (!document.querySelector('.banner.lost')) return;
+        window.lostAfter = performance.now() - began;
+        observer.disconnect();
+    }).observe(document.body, {subtree: true, childList: true});
+"""
+
+
+def test_a_dead_connection_cannot_be_overlooked_and_comes_back_whole(house, officer, screen):
+    address = urlsplit(house.daemon.url)
+    with Relay((address.hostname, address.port)) as relay:
+        officer.open(f"http://127.0.0.1:{relay.port}")
+        officer.sign_in("duty-1", PASSWORD)
+        first = house.button("school-1/room-101").press()
+        officer.sees(".alarm .places", "Room 101")
+        officer.script(WATCH)
+        relay.set(hole=1)  # nothing goes on, nothing is refused
+        officer.sees(".banner.lost", "NOT LIVE")
+        assert officer.script("return window.lostAfter") <= 5000, "5 s are promised"
+        screen(officer, "9-not-live")
+        second = house.button("school-1/room-102").press()
+        second.receipt("recorded")
+        assert house.deed(first, "acknowledge").status_code == 200
+        relay.set()
+        relay.drop()
+        officer.sees_no(".banner.lost")
+        officer.sees(".alarm .places", "Room 102")
+        officer.sees(".alarm[data-state=acknowledged] .when", "taken by desk-1")
+        assert house.close_alarm(first)
+        officer.sees(".quiet", "No open alarm")
+        heard = [int(seq) for seq in officer.script("return [...document.querySelectorAll('.log li')].map(e => e.dataset.seq)")]
+        recorded = [line["seq"] for line in house.journal()]
+        heard.sort()
+        assert heard == list(range(heard[0], heard[-1] + 1)), "a gap or a double"
+        assert {line["seq"] for line in house.journal() if line.get("alarm") == first.alarm_id and line["type"] == "press_received"} <= set(heard)
+        assert set(heard) <= set(recorded)
+
+
+def test_what_a_person_does_while_it_is_dead_is_not_shown_as_done(house, officer):
+    address = urlsplit(house.daemon.url)
+    with Relay((address.hostname, address.port)) as relay:
+        officer.open(f"http://127.0.0.1:{relay.port}")
+        officer.sign_in("duty-1", PASSWORD)
+        press = house.button("school-1/room-101").press()
+        officer.sees(".alarm.untaken [data-do=take]")
+        relay.set(down=1)
+        relay.drop(reset=True)
+        officer.sees(".banner.lost")
+        officer.click("[data-do=take]")
+        officer.sees(".actions .failure", "NOT recorded")
+        assert officer.find(".alarm.untaken") and not house.alarm(press).get("acknowledged_by")
+        relay.set()
+        officer.sees_no(".banner.lost")
+        officer.click("[data-do=take]")
+        officer.sees(".alarm[data-state=acknowledged]")
