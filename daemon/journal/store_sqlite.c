@@ -18,8 +18,11 @@
 
 #define MIB (1024 * 1024)
 #define PAGE 4096
+#define LOG_HEADER 32        /* bytes; sqlite.org/fileformat2.html, section 4.1 */
+#define LOG_SALT 16          /* where in it: a log that is begun anew has another */
+#define FRAME_HEADER 24      /* bytes before each page */
 #define LOG_BYTES (16 * MIB) /* the warm log */
-#define LOG_FRAMES (LOG_BYTES / (PAGE + 24) - 64)
+#define LOG_FRAMES (LOG_BYTES / (PAGE + FRAME_HEADER) - 64)
 #define LOG_LIMIT_BYTES (48 * MIB) /* a burst needs more than the warm part; the rest is cut off */
 #define LOG_IDLE_FRAMES 256        /* in quiet it is emptied from here on */
 #define LOG_STEP_FRAMES 1024       /* a reader held it: try again after so many more */
@@ -76,8 +79,10 @@ struct sqlite {
     struct sqlite_hashes hashes;
     uint64_t committed_seq, looked_up_seq; /* the last event; the last one that stands in the lookup */
     int log_frames;                        /* in the write-ahead log after the last commit */
-    int checkpoint_at;                     /* frames from which even a busy writer empties it */
-    bool failed;                           /* a write's outcome is unknown: nothing more on this connection */
+    int log_synced;            /* frames that are certain, in the database or not; -1 = not known */
+    unsigned char log_salt[8]; /* of the log that has them */
+    int checkpoint_at;         /* frames from which even a busy writer empties it */
+    bool failed;               /* a write's outcome is unknown: nothing more on this connection */
     bool reserve_missing;
     bool scrub; /* an erased note may still be in the log */
     char failure[LIMIT_TEXT], concern[LIMIT_TEXT];
@@ -123,6 +128,38 @@ static int run(struct sqlite *k, enum statement which)
     return sqlite3_reset(k->statements[which]);
 }
 
+/* SQLite's own handle of the write-ahead log; NULL when there is none. */
+static sqlite3_file *log_file(const struct sqlite *k)
+{
+    sqlite3_file *log = NULL;
+    int code = sqlite3_file_control(k->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return code == SQLITE_OK && log && log->pMethods ? log : NULL;
+}
+
+/* What is certain of the log, so that it is known where a commit began. */
+static void remember_log(struct sqlite *k, int frames)
+{
+    sqlite3_file *log = log_file(k);
+    bool known = log && log->pMethods->xRead(log, k->log_salt, sizeof k->log_salt, LOG_SALT) == SQLITE_OK;
+    k->log_synced = known || frames == 0 ? frames : -1;
+}
+
+/* After a sync that failed the kernel calls the commit's frames clean: whoever opens the log sees them, but
+ * the next sync says success and does not write them. Copied into the database from such a log they would be
+ * mixed with an older one by a power cut. So the first of them is spoilt: the log ends where it was last
+ * synced, and the commit is written again. */
+static void disown_commit(struct sqlite *k)
+{
+    static const unsigned char nothing[FRAME_HEADER];
+    sqlite3_file *log = log_file(k);
+    unsigned char header[LOG_HEADER];
+    if (!log || k->log_synced < 0 || log->pMethods->xRead(log, header, sizeof header, 0) != SQLITE_OK)
+        return;
+    bool same = memcmp(header + LOG_SALT, k->log_salt, sizeof k->log_salt) == 0; /* or it was begun anew */
+    sqlite3_int64 frames = same ? k->log_synced : 0;
+    log->pMethods->xWrite(log, nothing, sizeof nothing, LOG_HEADER + frames * (FRAME_HEADER + PAGE));
+}
+
 /* After a write that did not work: what to say, and room for the next one if that was it. */
 static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT])
 {
@@ -135,12 +172,16 @@ static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT]
         k->failed = true;
         memcpy(k->failure, error, sizeof k->failure);
     }
+    if (code == SQLITE_IOERR_FSYNC)
+        disown_commit(k);
     return full ? STORE_FULL : STORE_FAILED;
 }
 
 static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames)
 {
-    ((struct sqlite *)ctx)->log_frames = frames;
+    struct sqlite *k = ctx;
+    k->log_frames = frames;
+    remember_log(k, frames);
     return SQLITE_OK;
 }
 
@@ -150,23 +191,25 @@ static bool checkpoint(struct sqlite *k, int mode, int *code)
     int frames = 0, done = 0;
     *code = sqlite3_wal_checkpoint_v2(k->db, NULL, mode, &frames, &done);
     bool whole = *code == SQLITE_OK && frames == done;
+    if (whole || *code == SQLITE_BUSY)
+        remember_log(k, frames);
     k->log_frames = whole ? 0 : frames;
     k->checkpoint_at = whole ? LOG_FRAMES : frames + LOG_STEP_FRAMES;
     return whole;
 }
 
 /* Makes the log's file as long as it will be, with written blocks, through SQLite's own handle of it. What
- * lies behind the last valid frame means nothing to SQLite. */
+ * lies behind the last valid frame means nothing to SQLite. If it was cut off, that has to be durable first:
+ * otherwise zeros could come to lie in the middle of old frames, and those before them would count again. */
 static void warm_log(struct sqlite *k)
 {
     static const char zeros[64 * 1024];
-    sqlite3_file *log = NULL;
-    if (free_bytes(k) < 8 * (uint64_t)LOG_BYTES ||
-        sqlite3_file_control(k->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || !log ||
-        !log->pMethods)
-        return;
+    sqlite3_file *log = log_file(k);
     sqlite3_int64 size = 0;
-    if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= LOG_BYTES)
+    if (!log || free_bytes(k) < 8 * (uint64_t)LOG_BYTES)
+        return;
+    if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= LOG_BYTES ||
+        log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
         return;
     while (size < LOG_BYTES && log->pMethods->xWrite(log, zeros, sizeof zeros, size) == SQLITE_OK)
         size += sizeof zeros;
@@ -200,9 +243,8 @@ static bool prepare(struct sqlite *k, char error[LIMIT_TEXT])
     return false;
 }
 
-/* What a failed connection left in the log may be in the kernel's memory only, and a second sync would not
- * say so. It is copied into the database, whose sync is a new one, and the log is begun anew; only then is it
- * believed. */
+/* What was written by a process that was killed is in the kernel's memory only. It is synced, copied into the
+ * database and the log begun anew; only then is it believed. */
 static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT])
 {
     int code;
@@ -233,6 +275,7 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, error);
     if (!k->db)
         return false;
+    k->log_synced = -1;
     sqlite3_wal_hook(k->db, on_commit, k);
     char limit[60];
     snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", LOG_LIMIT_BYTES);
@@ -390,8 +433,11 @@ static bool sqlite_get_snapshot(struct store *s, uint64_t max_seq, struct store_
 static void scrub(struct sqlite *k)
 {
     int code;
-    if (!checkpoint(k, SQLITE_CHECKPOINT_TRUNCATE, &code))
+    if (!checkpoint(k, SQLITE_CHECKPOINT_TRUNCATE, &code)) {
+        if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY)
+            fail(k, code, k->failure);
         return; /* a reader: next time */
+    }
     k->scrub = false;
     warm_log(k);
 }
