@@ -189,10 +189,12 @@ static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEX
     sqlite3_busy_timeout(db, SQLITE_FILE_BUSY_MS);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    /* secure_delete: a row that moves to another page leaves no copy behind; else a note could not be erased.
+     */
     if (!execute(db,
                  "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA "
                  "temp_store=MEMORY;"
-                 "PRAGMA secure_delete=OFF",
+                 "PRAGMA secure_delete=FAST",
                  error))
         return false;
     if (mode == SQLITE_FILE_READ)

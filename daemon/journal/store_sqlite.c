@@ -454,7 +454,7 @@ static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
         code = run(k, DROP_NOTE);
     if (code == SQLITE_OK)
         code = run(k, COMMIT);
-    sqlite3_exec(k->db, "PRAGMA secure_delete=OFF", NULL, NULL, NULL);
+    sqlite3_exec(k->db, "PRAGMA secure_delete=FAST", NULL, NULL, NULL);
     if (code != SQLITE_OK) {
         fail(k, code, error);
         return false;
