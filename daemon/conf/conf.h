@@ -55,6 +55,9 @@ struct conf_broker {
 
 enum conf_confirm { CONF_CONFIRM_STATUS, CONF_CONFIRM_ECHO }; /* 2xx is enough | the body must name the alarm */
 
+/* Where its name may lead: io/http_address.h. */
+enum conf_network { CONF_NETWORK_USUAL, CONF_NETWORK_PUBLIC, CONF_NETWORK_ANY };
+
 struct conf_endpoint {
     char *id, *name;
     enum role role;
@@ -66,6 +69,7 @@ struct conf_endpoint {
     size_t secret_count;
     char *ca_file, *certificate_file, *key_file, *crl_file;
     enum conf_confirm confirm;
+    enum conf_network network;
     bool drills, tests, troubles; /* what it wants to hear besides real alarms */
     unsigned connect_timeout_ms, attempt_timeout_ms; /* 2000, 5000 */
     unsigned probe_s;     /* 10: supervision and warm connection */

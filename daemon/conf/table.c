@@ -22,6 +22,13 @@ static const char *confirm_name(unsigned value)
     return value < sizeof names / sizeof *names ? names[value] : NULL;
 }
 
+static const char *network_name(unsigned value)
+{
+    static const char *const names[] = {
+        [CONF_NETWORK_USUAL] = "usual", [CONF_NETWORK_PUBLIC] = "public", [CONF_NETWORK_ANY] = "any"};
+    return value < sizeof names / sizeof *names ? names[value] : NULL;
+}
+
 static const char *puback_name(unsigned value)
 {
     static const char *const names[] = {
@@ -142,6 +149,12 @@ static const struct conf_table table_endpoint = {
          .maximum = CONF_CONFIRM_ECHO,
          .help = "What counts as received: status, any 2xx; echo, a 2xx whose body names the alarm's id. "
                  "Take echo wherever the endpoint can: a login page also answers 200."},
+        {"network", CONF_CHOICE, AT(conf_endpoint, network), .fallback = "usual", .name = network_name,
+         .maximum = CONF_NETWORK_ANY,
+         .help = "Where the host's name may lead, so that a name server that lies does not have us tell this "
+                 "machine or a neighbour: usual, public addresses and those of private networks, not this "
+                 "machine (a numeric address or localhost in the url is taken as it stands); public, public "
+                 "addresses only; any, everywhere."},
         {"drills", CONF_BOOL, AT(conf_endpoint, drills), .fallback = "false",
          .help = "Whether it is told of drills."},
         {"tests", CONF_BOOL, AT(conf_endpoint, tests), .fallback = "false",

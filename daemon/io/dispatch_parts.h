@@ -40,6 +40,7 @@ struct settings {
     char files[DISPATCH_FILES][DISPATCH_FILE];
     uint64_t file_marks[DISPATCH_FILES]; /* changes when the file does */
     enum conf_confirm confirm;
+    enum conf_network network;
     unsigned connect_timeout_ms, attempt_timeout_ms, probe_s, connections;
 };
 

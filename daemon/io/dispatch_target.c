@@ -30,6 +30,7 @@ void settings_take(struct settings *out, const struct conf_endpoint *conf)
     for (size_t i = 0; i < DISPATCH_FILES; i++)
         take_text(out->files[i], DISPATCH_FILE, files[i]);
     out->confirm = conf->confirm;
+    out->network = conf->network;
     out->connect_timeout_ms = conf->connect_timeout_ms;
     out->attempt_timeout_ms = conf->attempt_timeout_ms;
     out->probe_s = conf->probe_s;
@@ -100,6 +101,7 @@ struct http_client *target_client(struct target *target)
         .certificate_file = settings->files[1],
         .key_file = settings->files[2],
         .crl_file = settings->files[3],
+        .network = settings->network,
         .connect_timeout_ms = settings->connect_timeout_ms,
         .connections = settings->connections + (unsigned)settings->url_count,
         .closed = dispatch_closed_client,

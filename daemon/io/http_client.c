@@ -1,3 +1,4 @@
+#include "io/http_address.h"
 #include "io/http_client.h"
 #include "io/http_fault.h"
 #include "io/http_watch.h"
@@ -25,6 +26,7 @@ struct http_request {
     bool has_length, has_encoding;
     char *body;
     struct curl_slist *resolve;
+    struct http_door door;
     const char *url_set; /* what the handle has */
     char place[PLACE];
     char message[CURL_ERROR_SIZE];
@@ -131,17 +133,23 @@ static void end(struct http_request *request, CURLcode code)
     if (whole && new_connections > 0)
         http_watch_keep(&client->watches, request->easy);
     if (!whole && !client->broken)
-        http_fault_text(fault, &(struct http_fault_facts){request->easy, code, request->excess,
-                                                          request->place, request->message, &client->options,
-                                                          request->post.timeout_ms});
+        http_fault_text(fault, &(struct http_fault_facts){.easy = request->easy,
+                                                          .code = code,
+                                                          .excess = request->excess,
+                                                          .refused_address = request->door.address,
+                                                          .refused = request->door.refused,
+                                                          .place = request->place,
+                                                          .message = request->message,
+                                                          .options = &client->options,
+                                                          .timeout_ms = request->post.timeout_ms});
     struct http_answer answer = {
         .status = whole ? (unsigned)status : 0,
         .fault = whole ? NULL : fault,
         .body = whole ? request->body : NULL,
         .body_size = whole ? request->body_size : 0,
         .retry_after_s = retry_after > 0 ? (unsigned)(retry_after < 86400 ? retry_after : 86400) : 0,
-        .unresolved =
-            code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && lookup_s <= 0),
+        .unresolved = code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && lookup_s <= 0) ||
+                      (code == CURLE_COULDNT_CONNECT && request->door.refused),
         .peer_ip = peer,
     };
     /* Out of the library first, but not into the pool: `done` reads the body, and may post anew. */
@@ -285,7 +293,8 @@ static struct http_request *request_create(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head_line);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
-    http_watch_use(&client->watches, easy);
+    request->door = (struct http_door){.watches = &client->watches, .network = client->options.network};
+    http_watch_use(&request->door, easy);
     LIST_INSERT_HEAD(&client->pooled, request, entry);
     return request;
 }
@@ -310,6 +319,7 @@ static struct http_request *request_take(struct http_client *client, const char 
     if (!request)
         return NULL;
     http_client_place(url, request->place, sizeof request->place);
+    request->door.stands_in_url = http_address_is_written(request->place);
     curl_easy_setopt(request->easy, CURLOPT_URL, url);
     request->url_set = url;
     return request;
@@ -323,6 +333,7 @@ static void set_post(struct http_request *request, const struct http_post *post)
     request->head_size = request->body_size = 0;
     request->has_length = request->has_encoding = false;
     request->message[0] = '\0';
+    request->door.refused = NULL;
     if (post->known_ip) { /* "+": forgotten again like any name that was asked for */
         char line[PLACE + 80];
         snprintf(line, sizeof line, "+%s:%s", request->place, post->known_ip);

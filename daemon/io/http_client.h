@@ -13,6 +13,7 @@
 #ifndef TOCSIN_HTTP_CLIENT_H
 #define TOCSIN_HTTP_CLIENT_H
 
+#include "conf/conf.h"
 #include "limits.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct curl_slist;
 
 struct http_client_options {
     const char *ca_file, *certificate_file, *key_file, *crl_file; /* "" = none; kept by reference */
+    enum conf_network network; /* where names may lead */
     unsigned connect_timeout_ms;
     unsigned connections;      /* how many are kept open */
     void (*closed)(void *ctx); /* the client is gone; NULL = nobody wants to know */
@@ -37,7 +39,7 @@ struct http_answer {
     const char *body;
     size_t body_size;
     unsigned retry_after_s; /* 0 = not said */
-    bool unresolved;        /* the name had no address, or not in time */
+    bool unresolved;        /* the name had no address, or not in time, or one where it may not lead */
     const char *peer_ip;    /* "" = never connected */
 };
 

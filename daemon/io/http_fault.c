@@ -192,6 +192,14 @@ void http_fault_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
 {
     if (excess_text(out, facts))
         return;
+    if (facts->refused && facts->code == CURLE_COULDNT_CONNECT) {
+        with_place(out, "the name of %s leads to ", facts->place);
+        append_clean(out, facts->refused_address);
+        append_clean(out, ", ");
+        append_clean(out, facts->refused);
+        append_clean(out, ": not told there; if that is right, see its key network");
+        return;
+    }
     if (strstr(facts->message, "chunked-encoding")) {
         with_place(out, "%s did not answer in HTTP/1.1: its chunks are wrong", facts->place);
         return;

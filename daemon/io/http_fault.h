@@ -13,6 +13,7 @@ struct http_fault_facts {
     CURL *easy;
     CURLcode code;
     enum http_excess excess;
+    const char *refused_address, *refused; /* where the name led, and why it may not; NULL = nowhere */
     const char *place;   /* host:port */
     const char *message; /* the library's own words, "" = none */
     const struct http_client_options *options;

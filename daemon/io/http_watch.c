@@ -1,4 +1,7 @@
 #include "io/http_watch.h"
+#include "io/http_address.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -116,12 +119,28 @@ static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *ctx,
     return watch_set(watch) ? 0 : -1;
 }
 
+static void note_refused(struct http_door *door, const struct sockaddr *address, const char *why)
+{
+    const void *bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (address->sa_family == AF_INET6)
+        bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    door->refused = why;
+    if (!inet_ntop(address->sa_family, bytes, door->address, sizeof door->address))
+        door->address[0] = '\0';
+}
+
 /* A number that is watched already: the library closed that socket without a word, the kernel has forgotten
  * it, and the library may think that nothing has changed. */
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
+    struct http_door *door = ctx;
+    const char *why = http_address_refused(&address->addr, door->network, door->stands_in_url);
+    if (why) {
+        note_refused(door, &address->addr, why);
+        return CURL_SOCKET_BAD;
+    }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-    struct http_watch *watch = fd < 0 ? NULL : watch_find(ctx, fd);
+    struct http_watch *watch = fd < 0 ? NULL : watch_find(door->watches, fd);
     if (watch) {
         watch_stop(watch);
         watch->kept = false;
@@ -145,12 +164,12 @@ void http_watch_init(struct http_watches *watches, uv_loop_t *loop, CURLM *multi
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, watches);
 }
 
-void http_watch_use(struct http_watches *watches, CURL *easy)
+void http_watch_use(struct http_door *door, CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, watches);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, door);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, watches);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, door->watches);
 }
 
 void http_watch_settle(struct http_watches *watches)

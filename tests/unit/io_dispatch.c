@@ -288,11 +288,12 @@ static void test_a_name_without_an_address(void **state)
 }
 
 static struct http_answer known;
-static char known_body[64];
+static char known_body[64], known_fault[LIMIT_TEXT];
 
 static void on_known(void *ctx, const struct http_answer *answer)
 {
     known = *answer;
+    snprintf(known_fault, sizeof known_fault, "%s", answer->fault ? answer->fault : "");
     snprintf(known_body, sizeof known_body, "%.*s", (int)answer->body_size, answer->body ? answer->body : "");
 }
 
@@ -314,6 +315,7 @@ static void test_a_name_whose_address_is_known(void **state)
                                           .certificate_file = "",
                                           .key_file = "",
                                           .crl_file = "",
+                                          .network = CONF_NETWORK_ANY,
                                           .connect_timeout_ms = 500,
                                           .connections = 1,
                                           .closed = on_client_closed,
@@ -332,6 +334,56 @@ static void test_a_name_whose_address_is_known(void **state)
     http_client_retire(client);
     BENCH_UNTIL(&b, 1000, closed);
     bench_close(&b);
+}
+
+/* A name server that lies, or a name that was taken over. */
+static void test_a_name_that_leads_to_this_machine(void **state)
+{
+    static const struct {
+        enum conf_network network;
+        const char *known_ip;
+        unsigned status;
+        const char *says;
+    } rows[] = {{CONF_NETWORK_USUAL, "127.0.0.1", 0, "leads to 127.0.0.1, an address of this machine"},
+                {CONF_NETWORK_PUBLIC, "127.0.0.1", 0, "leads to 127.0.0.1, an address of this machine"},
+                {CONF_NETWORK_PUBLIC, "10.1.2.3", 0, "leads to 10.1.2.3, an address of a private network"},
+                {CONF_NETWORK_USUAL, "[::1]", 0, "leads to ::1, an address of this machine"},
+                {CONF_NETWORK_ANY, "127.0.0.1", 200, ""}};
+    char local[HELL_URL], url[HELL_URL];
+    hell_url(&hell, local, "echo/led-astray");
+    snprintf(url, sizeof url, "http://nowhere.invalid:%s", strchr(local + 5, ':') + 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b;
+        bool closed = false;
+        bench_open(&b);
+        struct http_client_options options = {.ca_file = "",
+                                              .certificate_file = "",
+                                              .key_file = "",
+                                              .crl_file = "",
+                                              .network = rows[i].network,
+                                              .connect_timeout_ms = 500,
+                                              .connections = 1,
+                                              .closed = on_client_closed,
+                                              .ctx = &closed};
+        struct http_client *client = http_client_create(&b.loop, &options);
+        struct http_post post = {.url = url, .body = "{}", .body_size = 2, .timeout_ms = 1000,
+                                 .known_ip = rows[i].known_ip, .done = on_known};
+        known = (struct http_answer){0};
+        known_fault[0] = '\0';
+        assert_non_null(http_client_post(client, &post));
+        BENCH_UNTIL(&b, 3000, known.status != 0 || known_fault[0]);
+        assert_int_equal(known.status, rows[i].status);
+        if (!strstr(known_fault, rows[i].says))
+            fail_msg("%s: %s", rows[i].says, known_fault);
+        assert_true(rows[i].status || strstr(known_fault, "the name of nowhere.invalid:"));
+        assert_int_equal(known.unresolved, rows[i].status == 0); /* where it was before is tried */
+        http_client_retire(client);
+        BENCH_UNTIL(&b, 1000, closed);
+        bench_close(&b);
+    }
+    json_t *seen = hell_requests(&hell, "/echo/led-astray");
+    assert_int_equal(json_array_size(seen), 1);
+    json_decref(seen);
 }
 
 /* The environment of a service has surprised many a program. */
@@ -409,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_each_request_is_signed_by_every_secret),
         cmocka_unit_test(test_a_name_without_an_address),
         cmocka_unit_test(test_a_name_whose_address_is_known),
+        cmocka_unit_test(test_a_name_that_leads_to_this_machine),
         cmocka_unit_test(test_no_proxy_of_the_environment_is_used),
         cmocka_unit_test(test_a_dead_kept_connection_costs_nothing),
     };
