@@ -21,6 +21,8 @@ from loopback import ROOT, Part
 
 BUILD = ROOT / "build" / "demo"
 TOOL, BUTTON = BUILD / "clients" / "cli" / "tocsin", BUILD / "clients" / "button" / "tocsin-button"
+PAGE = BUILD / "clients" / "desk" / "page"  # where the build puts the desk's page
+DESK_ACCOUNT = "officer"
 ANSWER_S = 3      # how long a step of the demo's plan may take to answer
 PATIENCE_S = 20   # what has not happened by then did not happen
 COLOUR = sys.stdout.isatty()
@@ -143,7 +145,8 @@ class Installation:
         run_tool("keygen", "journal", key, "--name", main["daemon"]["name"])
         for name in ("http_tls_certificate_file", "http_tls_key_file"):
             main["daemon"].pop(name, None)
-        main["daemon"] |= {"state_dir": str(self.state_dir), "http_listen": "127.0.0.1:0", "journal_key_file": str(key)}
+        main["daemon"] |= {"state_dir": str(self.state_dir), "http_listen": "127.0.0.1:0", "journal_key_file": str(key),
+                           "http_desk_folder": str(PAGE)}
         main["broker"] = {"address": "127.0.0.1", "port": self.broker.port, "client_id": loopback.DAEMON_USER,
                           "username": loopback.DAEMON_USER,
                           "password_file": self.private("broker.password", self.broker.passwords[loopback.DAEMON_USER] + "\n")}
@@ -155,6 +158,9 @@ class Installation:
             self.write_keys(site)
         main["sites"] = self.sites
         (self.folder / "tocsin.yaml").write_text(yaml.safe_dump(main, allow_unicode=True, sort_keys=False))
+        self.password = "-".join(secrets.token_hex(2) for _ in range(4))
+        run_tool("account", "add", DESK_ACCOUNT, "--role", "duty", "--name", "Demo officer 示范值班警官", "--config",
+                 self.folder / "tocsin.yaml", "--password-file", self.private("typed", self.password + "\n"))
 
     def write_accounts(self, main):
         """One desk account of the demo's own; the example's accounts keep their hashes, to which nobody has a token."""
@@ -343,12 +349,20 @@ def moment_ms(event):
     return datetime.fromisoformat(event["at"].replace("Z", "+00:00")).timestamp() * 1000
 
 
+def where_the_desk_is(house):
+    """The page, and who may sign in there: an account of this run only."""
+    if (PAGE / "index.html").exists():
+        print(f"The desk: {house.daemon.url}/   account {DESK_ACCOUNT}   password {house.password}\n", flush=True)
+    else:
+        print("The desk's page was not built (it needs npm and node >= 18); everything else works.\n", flush=True)
+
+
 def what_next(house):
     shell = f"export TOCSIN_URL={house.daemon.url} TOCSIN_TOKEN_FILE={house.token_file}"
     tool = TOOL.relative_to(ROOT)
     button = " ".join(map(str, Button(house).command())).replace(str(ROOT) + "/", "")
     print(f"""
-All of it stays up until Ctrl-C. Try, in another terminal in {ROOT}:
+All of it stays up until Ctrl-C. Look at the desk's page above, and try, in another terminal in {ROOT}:
 
     {shell}
     {tool} watch                      what happens, as it happens
@@ -373,6 +387,7 @@ def main():
     try:
         print(f"\nTocsin 警钟: one alarm, from the button to the proof. A step of this demo's plan waits {ANSWER_S} s.\n", flush=True)
         house.start()
+        where_the_desk_is(house)
         house.teller = Teller(house)
         house.teller.tell()
         if not once:
