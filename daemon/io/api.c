@@ -37,6 +37,7 @@ static const struct api_route {
     {"GET", "/api/v1/sites", API_READ, api_sites, {0}, 0},
     {"GET", "/api/v1/sites/{id}", API_READ, api_guide, {0}, 0},
     {"GET", "/api/v1/maps/{id}/{id}", API_READ, api_map, {0}, 0},
+    {"GET", "/api/v1/replay", API_JOURNAL, api_replay, {"seq", "alarm"}, 0},
     {"GET", "/api/v1/feed", API_READ, api_feed, {"from"}, 0},
     {"GET", "/api/v1/journal", API_JOURNAL, api_journal, {"from", "limit"}, 0},
     {"GET", "/api/v1/journal/checkpoint", API_JOURNAL, api_checkpoint, {0}, 0},
@@ -140,6 +141,7 @@ void api_release(struct api *api)
         return;
     api_feeds_finish(api);
     api_sessions_finish(api);
+    api_replay_finish(api);
     web_files_destroy(api->files);
     free(api);
 }

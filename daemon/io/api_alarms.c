@@ -30,7 +30,7 @@ static void put_due(struct json_out *o, const struct alarm *a)
     json_close(o, ']');
 }
 
-static void put_members(struct api_out *out, const struct engine *engine, const struct alarm *a)
+void api_put_alarm_members(struct api_out *out, const struct engine *engine, const struct alarm *a)
 {
     api_out_room(out, ALARM_ROOM);
     struct json_out *o = &out->o;
@@ -46,7 +46,7 @@ static void put_members(struct api_out *out, const struct engine *engine, const 
 void api_put_alarm(struct api_out *out, const char *key, const struct engine *engine, const struct alarm *a)
 {
     json_open(&out->o, key, '{');
-    put_members(out, engine, a);
+    api_put_alarm_members(out, engine, a);
     json_close(&out->o, '}');
 }
 
@@ -94,7 +94,7 @@ static void put_story(struct api_out *out, const struct api *api, const struct a
     const struct engine *engine = api->options.engine;
     const struct conf_site *site = conf_site(engine_conf(engine), s->alarm->site);
     json_open(&out->o, NULL, '{');
-    put_members(out, engine, s->alarm);
+    api_put_alarm_members(out, engine, s->alarm);
     api_out_room(out, (size_t)s->alarm->press_count * PRESS_ROOM + 1024);
     alarm_json_presses(&out->o, engine_conf(engine), s->board, s->alarm, 0, s->alarm->press_count);
     put_events(out, s);

@@ -58,6 +58,7 @@ struct api {
     struct delays *delays;
     struct passwords *passwords;
     unsigned char known_key[32]; /* signs the cookie of browsers that have signed in */
+    struct api_replay *replay; /* NULL until somebody asks: api_replay.c */
     struct api_refusals refusals;
     struct sign_in *held; /* sign-ins whose answer takes longer: api_session.c */
     unsigned held_count;
@@ -200,17 +201,21 @@ void api_story(struct api *, const char *alarm, api_story_fn *, void *ctx);
 
 /* api_alarms.c: an alarm as the API shows it, without its presses */
 void api_put_alarm(struct api_out *, const char *key, const struct engine *, const struct alarm *);
+void api_put_alarm_members(struct api_out *, const struct engine *, const struct alarm *); /* … into an open object */
 void api_no_alarm(struct web_request *); /* 404 */
 
 /* api_guide.c: all that a desk needs to find a site and get in */
 void api_put_guide(struct api_out *, const char *key, const struct api *, const struct conf_site *);
+
+/* api_replay.c */
+void api_replay_finish(struct api *);
 
 /* api_feed.c */
 void api_feeds_init(struct api *);
 void api_feeds_finish(struct api *);
 
 /* the handlers */
-api_handler api_guide, api_map, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
+api_handler api_guide, api_map, api_replay, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
 api_handler api_alarms, api_alarm, api_deed, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
 

@@ -340,6 +340,35 @@ def test_an_alarm_says_how_to_get_in(desk):
     assert "North gate" not in json.dumps(told.body) and "cameras" not in json.dumps(told.body), "endpoints are told what they need"
 
 
+def test_the_replay_shows_what_was_known(desk):
+    """Each line of an alarm's life: the board of that moment is what the lines up to there say, and no later word."""
+    browser = Browser(desk).sign_in()
+    press = desk.button().press()
+    press.receipt("recorded")
+    assert browser.deed(press, "acknowledge").status_code == 200
+    desk.button("school-1/room-102").press().receipt("recorded")
+    assert browser.deed(press, "coming").status_code == 200
+    desk.close_alarm(press)
+    seen = []
+    for event in desk.alarm(press)["events"]:
+        board = desk.api("replay", seq=event["seq"])
+        alone = desk.api("replay", seq=event["seq"], alarm=press.alarm_id)["alarms"][0]
+        alarm = next(alarm for alarm in board["alarms"] if alarm["id"] == press.alarm_id)
+        assert board["seq"] == event["seq"] and board["at"] == event["at"]
+        assert {name: alarm[name] for name in ("state", "version", "press_count", "deliveries")} == {
+            name: alone[name] for name in ("state", "version", "press_count", "deliveries")}
+        seen.append((event["type"], alarm["state"], alarm["press_count"]))
+    states = [state for _, state, _ in seen]
+    assert states[0] == "open" and seen[-1][1] == "closed" and sorted(set(states)) == ["acknowledged", "closed", "coming", "open"]
+    for type, state in (("acknowledged", "acknowledged"), ("coming", "coming"), ("closed", "closed")):
+        assert next(after for what, after, _ in seen if what == type) == state
+    first = desk.api("replay", seq=1)
+    assert first["alarms"] == [] and first["seq"] == 1, "going back is possible"
+    assert desk.ask("GET", "/api/v1/replay").status_code == 400 and desk.ask("GET", "/api/v1/replay?seq=0").status_code == 400
+    assert desk.ask("GET", "/api/v1/replay?seq=5&alarm=" + "a" * 21).status_code == 404
+    assert Browser(desk).sign_in("teacher").ask("GET", "/api/v1/replay?seq=1").status_code == 403
+
+
 def test_two_officers_at_once(desk):
     """T67: one wins, the other is told who."""
     press = desk.button().press()
