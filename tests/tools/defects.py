@@ -13,7 +13,7 @@ def quietly(*command, cwd):
 def copy_tree(to):
     for name in COPIED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, to / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "build"))
+            shutil.copytree(ROOT / name, to / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         elif (ROOT / name).exists():
             shutil.copy2(ROOT / name, to / name)
 
