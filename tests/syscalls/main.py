@@ -16,7 +16,7 @@ from ledger import Ledger
 KILLS = ("kill", "half", "after", "late")
 ERRORS = ("EIO", "ENOSPC", "EINTR", "EAGAIN", "ECONNRESET", "short")
 CHAINS = {"chain": KILLS, "mixed": KILLS + ERRORS}
-SAMPLE = {"kill": 10, "half": 4, "after": 4, "late": 6, "EIO": 6, "ENOSPC": 6, "EINTR": 4, "EAGAIN": 2, "ECONNRESET": 4, "short": 2,
+SAMPLE = {"kill": 10, "half": 4, "after": 4, "late": 6, "EIO": 6, "ENOSPC": 6, "EINTR": 4, "EAGAIN": 2, "ECONNRESET": 10, "short": 2,
           "chain": 2, "mixed": 2}
 LIVES = 16          # of a chain; then the daemon is left alone
 CALLS_AT_ONCE = 40  # that fail in a row, at most, in a mixed chain: a disk that is full for a while
