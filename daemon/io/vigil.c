@@ -1,27 +1,28 @@
 #include "io/vigil.h"
-#include <sched.h>
 
 #define VIGIL_US 1000 /* longer than a healthy commit */
 
 static void on_idle(uv_idle_t *idle)
 {
     struct vigil *v = idle->data;
-    if (uv_hrtime() >= v->until_ns)
-        vigil_end(v);
+    if (wakeful_may(&v->wakeful, v->until_ns))
+        wakeful_wait(&v->wakeful);
     else
-        sched_yield();
+        vigil_end(v);
 }
 
 void vigil_init(struct vigil *v, uv_loop_t *loop)
 {
     uv_idle_init(loop, &v->idle);
     v->idle.data = v;
+    v->wakeful = (struct wakeful){0};
 }
 
 void vigil_begin(struct vigil *v)
 {
     v->until_ns = uv_hrtime() + VIGIL_US * 1000;
-    uv_idle_start(&v->idle, on_idle);
+    if (wakeful_may(&v->wakeful, v->until_ns))
+        uv_idle_start(&v->idle, on_idle);
 }
 
 void vigil_end(struct vigil *v)

@@ -2,8 +2,9 @@
  *
  * A loop that sleeps in the kernel lets its processor sleep, too, and waking both costs tens of microseconds
  * that an alarm would wait for after its commit. So while a press is being committed the loop goes round
- * without sleeping, and handles whatever comes meanwhile. It gives way to every other thread that wants the
- * processor, and ends by itself after VIGIL_US: a slow disk does not make a busy daemon.
+ * without sleeping, and handles whatever comes meanwhile. It offers its processor to
+ * everybody else all the time (wakeful.h), and ends by itself after VIGIL_US: a slow disk does not make a
+ * busy daemon.
  *
  *     vigil_init(&v, loop);
  *     vigil_begin(&v);   // a press went to the journal; again: the time counts from now
@@ -13,11 +14,12 @@
 #ifndef TOCSIN_VIGIL_H
 #define TOCSIN_VIGIL_H
 
-#include <stdint.h>
+#include "wakeful.h"
 #include <uv.h>
 
 struct vigil {
     uv_idle_t idle;
+    struct wakeful wakeful;
     uint64_t until_ns;
 };
 

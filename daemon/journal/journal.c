@@ -1,9 +1,9 @@
 #include "journal/journal.h"
 #include "journal/replay.h"
+#include "wakeful.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +37,7 @@ struct journal {
     struct store_head after;  /* where the batch leads */
     struct store_batch batch; /* count 0 = none; kept until its outcome is known */
     uint64_t gathered_us;
+    struct wakeful wakeful;
 
     uv_thread_t thread;
     uv_mutex_t mutex;
@@ -301,9 +302,10 @@ static void keep_house(struct journal *j, bool idle)
 /* Under the mutex. What is expected comes within microseconds: falling asleep again would take longer. */
 static void await_expected(struct journal *j)
 {
-    for (uint64_t until = now_us() + EXPECT_US; !entries_wait(j) && !j->stopping && now_us() < until;) {
+    const uint64_t until_ns = uv_hrtime() + EXPECT_US * 1000;
+    while (!entries_wait(j) && !j->stopping && wakeful_may(&j->wakeful, until_ns)) {
         uv_mutex_unlock(&j->mutex);
-        sched_yield();
+        wakeful_wait(&j->wakeful);
         uv_mutex_lock(&j->mutex);
     }
     j->expecting = false;
