@@ -15,7 +15,7 @@ BLOCKS = 120
 CONFIDENCE = 2.576      # of the normal distribution: 99 %
 WARM_UP_S = 300         # the first minutes are left out: pools and caches fill, threads start …
 WARM_UP_SHARE = 0.25    # … but at most this part of a short run
-JUDGED_FROM_S = 1200    # a shorter window says nothing: one page more in it would be megabytes a day
+JUDGED_FROM_S = 890     # a shorter window says nothing: one page more in it would be megabytes a day
 
 
 @dataclass(frozen=True)

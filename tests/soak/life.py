@@ -21,6 +21,7 @@ ROOMS = 5                # of a school; each press is of the next school, so tha
 FEED_S = 30              # the reader hangs up after so long, and comes back
 REAL_EVERY = 5           # every fifth press is a real alarm, followed to its end; the others are tests
 PATIENCE_S = 30
+FILL_PRESSES = 6000      # about 3 MB of journal
 
 
 class Broker(loopback.Broker):
@@ -152,6 +153,19 @@ class Life:
                          [list_ for button in self.buttons for list_ in (button.receipts, button.states)] + \
                          [self.house.feed.events]:
                 del heard[:-500]
+
+    # ---- what fills once
+    def fill(self):
+        """Caches that have a limit are full before anything is measured: the feed's last 1,024 events (daemon/io/api_internal.h,
+        API_RECENT) and SQLite's pages, 2 MB for each of three connections."""
+        for turn in range(FILL_PRESSES // len(self.buttons)):
+            presses = [button.press(kind="panic", test=True) for button in self.buttons]
+            for press in presses:
+                press.receipt("recorded", PATIENCE_S)
+            self._forget()
+        for _ in range(4):  # by both readers
+            self.house.journal()
+        self.house.wait_for(lambda: not self.house.api("alarms", "admin")["alarms"], "the tests are closed", 4 * PATIENCE_S)
 
     # ---- what it costs
     def sample(self):
