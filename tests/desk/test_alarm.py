@@ -160,3 +160,30 @@ def test_a_drill_beside_a_real_alarm(make_desk, officer, screen):
     colours = officer.script("return [...document.querySelectorAll('.tile')].map(e => getComputedStyle(e).borderLeftColor)")
     assert colours[0] != colours[1]
     screen(officer, "8-drill-beside-a-real-alarm")
+
+
+PLAN = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 400" width="800" height="400"><rect width="800" height="400" fill="#eef"/>
+<path d="M20 20h760v360H20zM400 20v360M20 200h760" fill="none" stroke="#225" stroke-width="6"/></svg>"""
+
+
+def test_the_place_is_on_the_floor_plan_with_its_way_and_its_cameras(make_desk, officer, screen, tmp_path):
+    (tmp_path / "ground.svg").write_text(PLAN)
+
+    def adjust(main):
+        site = main["sites"][0]
+        site["access"] = "North gate, the guard opens"
+        site["maps"] = [{"id": "ground", "name": "Ground floor", "image_file": str(tmp_path / "ground.svg")}]
+        site["zones"][0] |= {"map": "ground", "x": 25, "y": 30,
+                             "cameras": [{"name": "Corridor", "url": "https://cameras.example/corridor"}]}
+        site["zones"][1] |= {"map": "ground", "x": 75, "y": 70}
+    house = make_desk(adjust=adjust)
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    house.button("school-1/room-101").press(kind="fire")
+    officer.sees(".way", "North gate, the guard opens", "Corridor")
+    officer.sees(".floor-plan .place-mark.pressed", "Room 101")
+    officer.wait_for(lambda: officer.script("return document.querySelector('.map img')?.naturalWidth"), "the plan is there")
+    plan, mark = officer.boxes(".map img")[0], officer.boxes(".place-mark.pressed")[0]
+    x, y = ((mark[0] + mark[2]) / 2 - plan[0]) / (plan[2] - plan[0]), ((mark[1] + mark[3]) / 2 - plan[1]) / (plan[3] - plan[1])
+    assert abs(x - 0.25) < 0.02 and abs(y - 0.30) < 0.02, (x, y)
+    screen(officer, "15-floor-plan")

@@ -44,7 +44,7 @@ export function AlarmView({ desk, alarm, past }: { desk: Desk; alarm: Alarm; pas
       {!past && <Actions desk={desk} alarm={alarm} />}
       <div class="columns">
         <Way desk={desk} alarm={alarm} guide={guide} />
-        <FloorPlan desk={desk} alarm={alarm} guide={guide} />
+        {!!guide?.maps.length && <FloorPlan desk={desk} alarm={alarm} guide={guide} />}
         <Told desk={desk} alarm={alarm} guide={guide} />
         <Story desk={desk} alarm={alarm} guide={guide} />
       </div>

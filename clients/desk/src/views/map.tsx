@@ -78,5 +78,5 @@ function mark(zone: Zone, text: string | undefined): L.DivIcon {
   const name = document.createElement('bdi');
   name.textContent = text === undefined ? (zone.name ?? zone.id) : `◉ ${zone.name ?? zone.id} ${text}`;
   sign.append(name);
-  return L.divIcon({ html: sign, className: 'place', iconSize: [0, 0] });
+  return L.divIcon({ html: sign, className: 'on-map', iconSize: [0, 0] });
 }

@@ -85,9 +85,14 @@ function Head({ desk, route }: Props & { route: string[] }) {
           <Speaker /> {desk.say('sound.mute')}
         </button>
       )}
-      <Switches desk={desk} />
-      <span class="who" title={desk.say('head.account')}><bdi>{desk.account?.name}</bdi></span>
-      <button onClick={() => void desk.signOut()}>{desk.say('signin.out')}</button>
+      <details class="menu">
+        <summary><span class="unseen">{desk.say('head.account')} </span><bdi class="who">{desk.account?.name}</bdi></summary>
+        <div>
+          <Switches desk={desk} />
+          <button onClick={() => void desk.signOut()}>{desk.say('signin.out')}</button>
+          <button onClick={() => void desk.signOut(true)}>{desk.say('signin.everywhere')}</button>
+        </div>
+      </details>
     </header>
   );
 }
