@@ -277,7 +277,8 @@ bool scenario_play(struct world *w, struct dice *dice, scenario_chapter_fn *chap
     };
     struct play p = {w, dice, why};
     for (size_t i = 0; i < sizeof chapters / sizeof *chapters; i++) {
-        chapter(ctx, chapters[i].name);
+        if (!chapter(ctx, chapters[i].name))
+            return true;
         if (!chapters[i].play(&p))
             return false;
     }

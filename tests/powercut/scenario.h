@@ -11,8 +11,9 @@
 /* Chapters from this one on write many megabytes; an image of them takes long. */
 #define SCENARIO_HEAVY "a checkpoint fails"
 
-/* `chapter` hears the name of what begins. False: `why` says what did not work although nothing failed. */
-typedef void scenario_chapter_fn(void *ctx, const char *name);
+/* `chapter` hears the name of what begins, and may end it with false. False: `why` says what did not work
+ * although nothing failed. */
+typedef bool scenario_chapter_fn(void *ctx, const char *name);
 bool scenario_play(struct world *, struct dice *, scenario_chapter_fn *chapter, void *ctx,
                    char why[LIMIT_TEXT]);
 
