@@ -134,7 +134,7 @@ static void what_a_desk_is_shown(void **state)
         {"maps: [{id: m, name: M, image_file: image.png}], zones: [{id: z, name: Z, map: m, x: 1}]",
          "sites.zones.map: is given without x and y"},
         {"maps: [{id: m, name: M, image_file: image.png}], zones: [{id: z, name: Z, map: m, x: 1, y: 101}]",
-         "sites.zones.y: \"101\" is out of range"},
+         "sites.zones.y: 101 is out of range"},
         {"zones: [{id: z, name: Z, y: 1}]", "sites.zones.y: is given without map"},
     };
     folder_write(*state, "image.exe", "x");
