@@ -122,7 +122,12 @@ static inline void broker_end(struct broker *b, int signal_number)
     if (b->pid <= 0)
         return;
     kill(b->pid, signal_number);
-    waitpid(b->pid, NULL, 0);
+    unsigned long until = now_ms() + 10000;
+    while (waitpid(b->pid, NULL, WNOHANG) == 0) {
+        if (now_ms() > until) /* mosquitto 2.0.11 does not always hear that it should end */
+            kill(b->pid, SIGKILL);
+        usleep(1000);
+    }
     b->pid = 0;
 }
 
