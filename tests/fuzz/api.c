@@ -353,9 +353,10 @@ static void ask(struct web_request *r, const char *account)
     r->authorization = account[0] ? authorization : NULL;
     answer.count = 0;
     web.options.on_request(web.options.ctx, r);
+    settle();
     for (int i = 0; i < 1000 && answer.count == 0; i++) {
-        settle();
         uv_run(&loop, UV_RUN_ONCE);
+        settle();
     }
     uv_run(&loop, UV_RUN_NOWAIT);
     settle();

@@ -107,7 +107,7 @@ static bool framed_in_two_ways(void)
 {
     const char *end = memmem(now.bytes, now.size, "\r\n\r\n", 4);
     size_t size = end ? (size_t)(end - now.bytes) : 0;
-    return size && memcmp(now.bytes, "HTTP/1.1 2", 10) == 0 && !memchr(now.bytes, '\0', size) &&
+    return size >= 10 && memcmp(now.bytes, "HTTP/1.1 2", 10) == 0 && !memchr(now.bytes, '\0', size) &&
            has_line(now.bytes, size, "content-length:") && has_line(now.bytes, size, "transfer-encoding:");
 }
 
