@@ -30,7 +30,9 @@ static void run_lines(const char *path, const char *text, size_t size)
         must(sodium_base642bin(bytes, length + 1, text, length, NULL, &decoded, NULL,
                                sodium_base64_VARIANT_ORIGINAL) == 0,
              "%s: not base64: %.*s", path, (int)length, text);
-        fprintf(stderr, "%s: %.*s\n", path, (int)strcspn(text, "\n"), text);
+        fprintf(stderr, "%s: ", path);
+        fwrite(text, 1, strcspn(text, "\n"), stderr);
+        fputc('\n', stderr);
         run(bytes, decoded);
         free(bytes);
     }
