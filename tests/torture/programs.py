@@ -15,7 +15,8 @@ from pathlib import Path
 PATIENCE_S = 60
 FRAMES, FRAME_BYTES, OBJECT_BYTES = 24, 104, 96
 SIGNS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "ThreadSanitizer")
-SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=1:verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=1:verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1",
+                     "LSAN_OPTIONS": f"suppressions={Path(__file__).resolve().parent / 'leaks.supp'}:print_suppressions=0"}
 SIGABRT = 6
 SENTENCES = ("Assertion `", "no memory is left", "Unexpected error.")  # the last: an assertion of glibc that lacks memory itself
 KINDS = {"crash": "ended by a signal without a sentence", "hang": "never ended", "finding": "a sanitizer or the leak report",
