@@ -1,8 +1,10 @@
 // Calls to the daemon. Every failure is an ApiError: the daemon's own words (RFC 9457), or that it was not reached.
 
-import type { Alarm, Deed, Device, Endpoint, JournalEvent, PastAlarm, PastBoard, Problem, Session, Site, SiteGuide, Trouble } from './types';
+import { readCheckpoint } from './proof';
+import type { Alarm, Deed, Device, Endpoint, JournalEvent, PastBoard, Problem, Session, Site, SiteGuide, Trouble } from './types';
 
 const ANSWER_WITHIN_MS = 8000;
+const PERIOD_LINES = 5000;
 
 export class ApiError extends Error {
   constructor(readonly problem: Problem) {
@@ -102,11 +104,12 @@ export class Api {
     return (await this.json<{ alarms: Alarm[] }>('GET', 'alarms?state=open&limit=1000')).alarms;
   }
 
-  /** Closed alarms that fit, the newest first. Empty members of the question are not asked. */
-  history(question: Record<string, string>, before?: number): Promise<{ alarms: PastAlarm[]; next: number | null; complete: boolean }> {
-    const query = new URLSearchParams(Object.entries(question).filter(([, value]) => value !== ''));
+  /** A page of closed alarms, the newest first. */
+  closedAlarms(site: string, before?: number): Promise<{ alarms: Alarm[]; next: number | null }> {
+    const query = new URLSearchParams({ state: 'closed', limit: '100' });
+    if (site) query.set('site', site);
     if (before) query.set('before', String(before));
-    return this.json('GET', `history?${query}`);
+    return this.json('GET', `alarms?${query}`);
   }
 
   alarm(id: string): Promise<Alarm> {
@@ -141,15 +144,22 @@ export class Api {
   }
 
   // What was, and whether the record holds.
+  /** The lines written from one moment to another, at most PERIOD_LINES of them: the first is found by halving. */
   async period(from: string, to: string): Promise<JournalEvent[]> {
-    const events: JournalEvent[] = [];
-    for (let begin = `from=${encodeURIComponent(from)}`; ; ) {
-      const page = await this.json<{ events: JournalEvent[]; next: number | null }>(
-        'GET', `replay/period?${begin}&to=${encodeURIComponent(to)}`);
-      events.push(...page.events);
-      if (page.next === null) return events;
-      begin = `seq=${page.next}`;
+    const checkpoint = readCheckpoint(await this.checkpoint());
+    let first = 1, end = (checkpoint?.size ?? 0) + 1;
+    while (first < end) {
+      const middle = Math.floor((first + end) / 2);
+      const [line] = await this.lines(middle, 1);
+      if (line && line.at < from) first = middle + 1;
+      else end = middle;
     }
+    return (await this.lines(first, PERIOD_LINES)).filter((line) => line.at < to);
+  }
+
+  private async lines(from: number, limit: number): Promise<JournalEvent[]> {
+    const text = await (await this.ask('GET', `journal?from=${from}&limit=${limit}`)).text();
+    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as JournalEvent);
   }
 
   /** What was known after line `seq`; null: not ready yet, ask again. */

@@ -130,24 +130,6 @@ export interface Alarm {
   guide?: SiteGuide;
 }
 
-/** A closed alarm, as the history tells it. */
-export interface PastAlarm {
-  id: string;
-  site: Place;
-  mode: Mode;
-  kind: Kind;
-  disposition: Disposition;
-  opened_at: string;
-  opened_seq: number;
-  received_at?: string | null;
-  acknowledged_at?: string | null;
-  coming_at?: string | null;
-  on_scene_at?: string | null;
-  closed_at: string;
-  press_count: number;
-  closed_by?: string;
-}
-
 /** What was known at a moment of the past. */
 export interface PastBoard {
   seq: number;
