@@ -30,6 +30,8 @@ static void check_strict(const char *payload, size_t size, const struct press_fi
     must(json_is_object(object), "nothing is odd about what is no JSON object");
     must(json_string_length(json_object_get(object, "epoch")) == strlen(f->epoch), "another epoch");
     must((uint64_t)json_number_value(json_object_get(object, "n")) == f->n, "another n");
+    const json_t *battery = json_object_get(object, "battery");
+    must(f->battery == (battery ? (int)json_number_value(battery) : -1), "another battery");
     json_decref(object);
 }
 
