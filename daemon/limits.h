@@ -1,6 +1,7 @@
 /* limits.h - every limit of Tocsin, with its unit and its reason.
  *
  * A limit never stops an alarm: where one is reached the daemon goes on with less detail and raises trouble.
+ * But for one: beyond LIMIT_ALARMS on the board a new case is recorded and raises trouble, and is told to nobody.
  * The pools of the board are reserved once and touched only when used, so a large number here costs address
  * space, not memory. */
 #ifndef TOCSIN_LIMITS_H
