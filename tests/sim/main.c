@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MARKS_NEEDED_FROM 2000 /* seeds: a run so large must have met everything in marks.def */
-#define HANGS_AFTER_S 20
+#define HANGS_AFTER_S 20       /* of the processor: whoever shares it, or stops us, does no harm */
+#define SLEEPS_AFTER_S 1800    /* of the clock: nothing here ever waits */
 
 static const char *const mark_names[MARK_COUNT] = {
 #define MARK(NAME, TEXT) [MARK_##NAME] = #NAME,
@@ -38,25 +40,32 @@ static void on_signal(int number)
     siglongjmp(aborted, number);
 }
 
+/* 0 = no longer. */
+static void hang_watch(unsigned processor_s, unsigned clock_s)
+{
+    setitimer(ITIMER_PROF, &(struct itimerval){.it_value = {.tv_sec = processor_s}}, NULL);
+    alarm(clock_s);
+}
+
 /* True: the history was good. `why` gets what was wrong, also when an assertion failed or nothing ended. */
 static bool run(uint64_t seed, unsigned without, bool trace, char *why, size_t size)
 {
     struct world *w = world_create(seed, confs, key, marks, without, trace);
     int number = sigsetjmp(aborted, 1);
     if (number == 0) {
-        alarm(HANGS_AFTER_S);
+        hang_watch(HANGS_AFTER_S, SLEEPS_AFTER_S);
         bool good = world_run(w);
-        alarm(0);
+        hang_watch(0, 0);
         snprintf(why, size, "%s", w->failure);
         happened += w->happened;
         world_destroy(w);
         return good;
     }
-    alarm(0);
+    hang_watch(0, 0);
     snprintf(why, size, "at %lld.%03lld s: %s", (long long)(w->now_ms / 1000), (long long)(w->now_ms % 1000),
-             number == SIGALRM   ? "the daemon's code does not come back"
-             : number == SIGABRT ? "an assertion failed"
-                                 : "a crash in the daemon's code");
+             number == SIGALRM || number == SIGPROF ? "the daemon's code does not come back"
+             : number == SIGABRT                    ? "an assertion failed"
+                                                    : "a crash in the daemon's code");
     return false; /* the world is left as it is: nothing in it can be trusted */
 }
 
@@ -240,6 +249,7 @@ int main(int argc, char **argv)
     signal(SIGABRT, on_signal);
     signal(SIGSEGV, on_signal);
     signal(SIGALRM, on_signal);
+    signal(SIGPROF, on_signal);
     clock_gettime(CLOCK_MONOTONIC, &from);
     if (o.seeds_file)
         run_file(&o, &sum);
