@@ -254,8 +254,8 @@ class Button:
         self.send(json.dumps(fields).encode(), "heartbeat", qos=0)
 
     def close(self):
+        self.client.disconnect()  # first: the thread ends by it; without, it looks for the end once a second only
         self.client.loop_stop()
-        self.client.disconnect()
 
 
 class House:
