@@ -1,16 +1,8 @@
 /* main.c - builds the parts, starts them in order, stops them in reverse; knows everyone, decides nothing. */
-#include "engine.h"
-#include "io/api.h"
+#include "house.h"
 #include "io/clock.h"
-#include "io/dispatch_http.h"
-#include "io/health.h"
 #include "io/libraries.h"
 #include "io/log.h"
-#include "io/mqtt.h"
-#include "io/service.h"
-#include "io/vigil.h"
-#include "journal/history.h"
-#include "journal/journal.h"
 #include "journal/lock.h"
 #include "memory.h"
 #include <curl/curl.h>
@@ -26,30 +18,6 @@
 
 #define SESSION_TROUBLE_MS 60000 /* a lost broker session is shown this long */
 #define DRAIN_MS 2000            /* at stop, the journal has this long for what is under way */
-
-struct house {
-    const char *conf_file;
-    struct conf *conf;
-    uv_loop_t loop;
-    uv_signal_t signals[3];
-    uv_async_t committed;
-    uv_timer_t wake, drain, session_trouble;
-    struct vigil vigil;
-    int64_t wake_boottime_ms;
-    int lock;
-    struct store *store;
-    struct journal *journal;
-    struct history *history;
-    struct engine *engine;
-    struct mqtt *mqtt;
-    struct dispatch *dispatch;
-    struct api *api;
-    struct health *health;
-    struct service *service;
-    int64_t drain_until_boottime_ms;
-    unsigned parts_running;
-    bool stopping, reloading, reload_again;
-};
 
 /* The engine's ports. */
 
@@ -232,98 +200,6 @@ static void on_health(void *ctx, enum trouble_code code, const char *part, bool 
         engine_trouble(h->engine, code, part, raised, text);
 }
 
-/* Reload: read beside the loop, exchanged on it. */
-
-struct reload {
-    uv_work_t work;
-    struct house *house;
-    struct conf *conf;
-    struct web_files *files; /* the desk's page; NULL = the old one stays */
-    struct conf_problems problems;
-};
-
-static void set_late_devices(struct house *h)
-{
-    size_t count = 0;
-    char **names = memory_take((h->conf->device_count + 1) * sizeof *names);
-    for (uint32_t i = 0; i < h->conf->device_count; i++) {
-        const struct conf_device *device = conf_device_at(h->conf, i);
-        if (device->puback != CONF_PUBACK_AFTER_COMMIT)
-            continue;
-        if (asprintf(&names[count++], "%s/%s", conf_device_site(h->conf, i)->id, device->id) < 0)
-            memory_end();
-    }
-    mqtt_set_late_devices(h->mqtt, (const char *const *)names, count);
-    while (count > 0)
-        free(names[--count]);
-    free(names);
-}
-
-static void reload(struct house *h);
-
-static void read_conf(uv_work_t *work)
-{
-    struct reload *r = work->data;
-    char error[256] = "";
-    r->conf = conf_load(r->house->conf_file, &r->problems);
-    if (r->conf)
-        r->files = web_files_load(r->conf->daemon.http_desk_folder, error);
-    if (error[0])
-        log_format(LOG_LEVEL_ERROR, "the desk's page in %s: %s; the old one stays", r->conf->daemon.http_desk_folder, error);
-}
-
-static void log_problems(const struct conf_problems *problems)
-{
-    for (size_t i = 0; i < problems->count && i < CONF_PROBLEMS; i++)
-        log_line(LOG_LEVEL_ERROR, "", problems->lines[i]);
-}
-
-static void exchange_conf(uv_work_t *work, int status)
-{
-    struct reload *r = work->data;
-    struct house *h = r->house;
-    h->reloading = false;
-    if (h->stopping || !r->conf) {
-        char text[LIMIT_TEXT];
-        log_problems(&r->problems);
-        snprintf(text, sizeof text, "the new configuration was refused, the old one stays: %.170s",
-                 r->problems.count ? r->problems.lines[0] : "stopping");
-        if (!h->stopping)
-            engine_trouble(h->engine, TROUBLE_CONF, "configuration", true, text);
-        conf_destroy(r->conf);
-        web_files_destroy(r->files);
-    } else {
-        struct conf *old = h->conf;
-        h->conf = r->conf;
-        engine_set_conf(h->engine, h->conf);
-        dispatch_configure(h->dispatch, h->conf);
-        api_conf_changed(h->api, r->files);
-        set_late_devices(h);
-        health_conf_changed(h->health, h->conf);
-        engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");
-        log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; daemon and broker sections count from the next start");
-        conf_destroy(old);
-    }
-    conf_problems_finish(&r->problems);
-    free(r);
-    service_reloaded(h->service);
-    if (h->reload_again)
-        reload(h);
-}
-
-static void reload(struct house *h)
-{
-    h->reload_again = h->reloading; /* the file may have changed after it was read */
-    if (h->reloading || h->stopping)
-        return;
-    struct reload *r = memory_zeroed(1, sizeof *r);
-    service_reloading(h->service);
-    h->reloading = true;
-    r->work.data = r;
-    r->house = h;
-    uv_queue_work(&h->loop, &r->work, read_conf, exchange_conf);
-}
-
 /* Stop: first what is under way is recorded, then the connections end, then everything goes in reverse order. */
 
 static void close_handle(uv_handle_t *handle, void *ctx)
@@ -381,7 +257,7 @@ static void stop(struct house *h)
 static void on_signal(uv_signal_t *handle, int number)
 {
     if (number == SIGHUP)
-        reload(handle->data);
+        house_reload(handle->data);
     else
         stop(handle->data);
 }
@@ -431,7 +307,7 @@ static bool open_connections(struct house *h)
     if (!h->dispatch || !h->mqtt)
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);
-    set_late_devices(h);
+    house_late_devices(h);
     return true;
 }
 

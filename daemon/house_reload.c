@@ -1,0 +1,94 @@
+/* house_reload.c - the configuration is read beside the loop and exchanged on it. */
+#include "house.h"
+#include "io/log.h"
+#include "memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reload {
+    uv_work_t work;
+    struct house *house;
+    struct conf *conf;
+    struct web_files *files; /* the desk's page; NULL = the old one stays */
+    struct conf_problems problems;
+};
+
+void house_late_devices(struct house *h)
+{
+    size_t count = 0;
+    char **names = memory_take((h->conf->device_count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < h->conf->device_count; i++) {
+        const struct conf_device *device = conf_device_at(h->conf, i);
+        if (device->puback != CONF_PUBACK_AFTER_COMMIT)
+            continue;
+        if (asprintf(&names[count++], "%s/%s", conf_device_site(h->conf, i)->id, device->id) < 0)
+            memory_end();
+    }
+    mqtt_set_late_devices(h->mqtt, (const char *const *)names, count);
+    while (count > 0)
+        free(names[--count]);
+    free(names);
+}
+
+static void read_conf(uv_work_t *work)
+{
+    struct reload *r = work->data;
+    char error[256] = "";
+    r->conf = conf_load(r->house->conf_file, &r->problems);
+    if (r->conf)
+        r->files = web_files_load(r->conf->daemon.http_desk_folder, error);
+    if (error[0])
+        log_format(LOG_LEVEL_ERROR, "the desk's page in %s: %s; the old one stays", r->conf->daemon.http_desk_folder, error);
+}
+
+static void log_problems(const struct conf_problems *problems)
+{
+    for (size_t i = 0; i < problems->count && i < CONF_PROBLEMS; i++)
+        log_line(LOG_LEVEL_ERROR, "", problems->lines[i]);
+}
+
+static void exchange_conf(uv_work_t *work, int status)
+{
+    struct reload *r = work->data;
+    struct house *h = r->house;
+    h->reloading = false;
+    if (h->stopping || !r->conf) {
+        char text[LIMIT_TEXT];
+        log_problems(&r->problems);
+        snprintf(text, sizeof text, "the new configuration was refused, the old one stays: %.170s",
+                 r->problems.count ? r->problems.lines[0] : "stopping");
+        if (!h->stopping)
+            engine_trouble(h->engine, TROUBLE_CONF, "configuration", true, text);
+        conf_destroy(r->conf);
+        web_files_destroy(r->files);
+    } else {
+        struct conf *old = h->conf;
+        h->conf = r->conf;
+        engine_set_conf(h->engine, h->conf);
+        dispatch_configure(h->dispatch, h->conf);
+        api_conf_changed(h->api, r->files);
+        house_late_devices(h);
+        health_conf_changed(h->health, h->conf);
+        engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");
+        log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; daemon and broker sections count from the next start");
+        conf_destroy(old);
+    }
+    conf_problems_finish(&r->problems);
+    free(r);
+    service_reloaded(h->service);
+    if (h->reload_again)
+        house_reload(h);
+}
+
+void house_reload(struct house *h)
+{
+    h->reload_again = h->reloading; /* the file may have changed after it was read */
+    if (h->reloading || h->stopping)
+        return;
+    struct reload *r = memory_zeroed(1, sizeof *r);
+    service_reloading(h->service);
+    h->reloading = true;
+    r->work.data = r;
+    r->house = h;
+    uv_queue_work(&h->loop, &r->work, read_conf, exchange_conf);
+}
