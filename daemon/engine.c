@@ -145,6 +145,17 @@ static void pending_push(struct engine *g, struct pending *p)
 
 static void apply_event(struct engine *g, const struct event *e, struct pending *p);
 
+/* Who waits for a yes is told that there will be none. */
+static void answer_no_record(struct pending *p)
+{
+    if (p->answer)
+        p->answer(p->answer_ctx, ENGINE_UNRECORDED, p->who, p->seq);
+    if (p->press_answer)
+        p->press_answer(p->answer_ctx, &(struct engine_receipt){.epoch = p->epoch, .n = p->n, .alarm = p->alarm});
+    p->answer = NULL;
+    p->press_answer = NULL;
+}
+
 void engine_submit(struct engine *g, const struct submission *s)
 {
     struct event *e = s->event;
@@ -164,7 +175,11 @@ void engine_submit(struct engine *g, const struct submission *s)
     p->note = note;
     memcpy(p->line, line, size);
     memcpy(p->alarm, e->alarm, sizeof p->alarm);
-    p->hold = s->hold;
+    if (s->message) {
+        p->hold = s->message->hold;
+        p->press_answer = s->message->answer;
+        p->answer_ctx = s->message->ctx;
+    }
     if (s->deed) {
         p->answer = s->deed->answer;
         p->answer_ctx = s->deed->ctx;
@@ -198,8 +213,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     size = event_encode(e, line, sizeof line);
     apply_event(g, e, p);
     g->ports.applied(g->ports.ctx, e, line, size);
-    if (p->answer)
-        p->answer(p->answer_ctx, ENGINE_UNRECORDED, "", 0);
+    answer_no_record(p);
     pending_free(p);
 }
 
@@ -215,6 +229,8 @@ void engine_wait(struct engine *g, const struct pending *like)
     memcpy(p->epoch, like->epoch, sizeof p->epoch);
     p->n = like->n;
     p->hold = like->hold;
+    p->press_answer = like->press_answer;
+    p->answer_ctx = like->answer_ctx;
     p->type = EVENT_PRESS_RECEIVED;
     pending_push(g, p);
 }
@@ -427,15 +443,11 @@ void engine_batch_end(struct engine *g)
     arrange_wake(g);
 }
 
-/* People who wait for a yes are told when there will be none. */
 static void answer_unrecorded(struct engine *g, int64_t now)
 {
-    for (struct pending *p = g->first; p && now - p->submitted_boottime_ms >= ANSWER_MS; p = p->next) {
-        if (!p->answer || !p->applied)
-            continue;
-        p->answer(p->answer_ctx, ENGINE_UNRECORDED, p->who, p->seq);
-        p->answer = NULL;
-    }
+    for (struct pending *p = g->first; p && now - p->submitted_boottime_ms >= ANSWER_MS; p = p->next)
+        if (p->applied)
+            answer_no_record(p);
 }
 
 void engine_tick(struct engine *g)

@@ -42,13 +42,22 @@ struct engine_ports {
     void (*random)(void *ctx, void *out, size_t size);
 };
 
-struct engine_message { /* as it came from the broker, or from a test */
+struct engine_receipt { /* what became of a press, for who waits for an answer; valid during the call */
+    const char *epoch, *alarm; /* alarm "" = none, or long forgotten */
+    uint64_t n;
+    const char *stage; /* as the receipt has it; NULL: the journal has not recorded it, no yes can be given */
+    enum refusal refusal; /* of stage "refused" */
+};
+
+struct engine_message { /* as it came from the broker, from the desk's page, or from a test */
     const char *topic;
     const void *payload;
     size_t size;
     int qos;
     bool retained;
     void *hold;
+    void (*answer)(void *ctx, const struct engine_receipt *); /* of a press: NULL or exactly once */
+    void *ctx;
 };
 
 enum engine_answer {

@@ -42,6 +42,13 @@ static void release(struct engine *g, void *hold)
         g->ports.release(g->ports.ctx, hold);
 }
 
+/* Nobody took it. */
+static void answer_nothing(const struct engine_message *m)
+{
+    if (m->answer)
+        m->answer(m->ctx, &(struct engine_receipt){.epoch = "-", .alarm = ""});
+}
+
 /* Presses. */
 
 struct arrival { /* one press on its way to an event */
@@ -49,8 +56,7 @@ struct arrival { /* one press on its way to an event */
     const struct conf_device *device; /* NULL: not configured */
     const struct conf_site *site;
     struct press_fields fields;
-    bool retained;
-    void *hold;
+    const struct engine_message *message;
     int64_t now_ms;
     char known_alarm[LIMIT_ALARM_ID];
 };
@@ -93,21 +99,27 @@ static void refuse(struct engine *g, struct arrival *a, enum refusal refusal)
         g->refused_in_window = 0;
     }
     if (++g->refused_in_window > REFUSED_PER_S) {
-        release(g, a->hold);
+        release(g, a->message->hold);
+        answer_nothing(a->message);
         return;
     }
     struct event e = {.type = EVENT_PRESS_REFUSED};
     fill(a, &e);
     e.press.refusal = refusal;
     engine_submit(g, &(struct submission){
-                         .event = &e, .receipt = a->device != NULL, .hold = a->hold, .found_as = "refused"});
+                         .event = &e, .receipt = a->device != NULL, .message = a->message, .found_as = "refused"});
 }
 
 /* The same press again: its receipt may have been lost, so it is said again, once everything so far is on disk. */
 static void repeat(struct engine *g, struct arrival *a)
 {
     g->counts.duplicates++;
-    struct pending like = {.receipt = !a->retained, .hold = a->hold, .n = a->fields.n};
+    const struct engine_message *m = a->message;
+    struct pending like = {.receipt = !m->retained,
+                           .hold = m->hold,
+                           .n = a->fields.n,
+                           .press_answer = m->answer,
+                           .answer_ctx = m->ctx};
     memcpy(like.alarm, a->known_alarm, sizeof like.alarm);
     memcpy(like.site, a->topic.site, sizeof like.site);
     memcpy(like.device, a->topic.device, sizeof like.device);
@@ -173,7 +185,7 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
         return REFUSAL_REPLAYED;
     if (*seen == SEEN_COUNTER_BACK)
         f->oddities |= ODD_COUNTER_BACK;
-    if (a->retained && !fresh)
+    if (a->message->retained && !fresh)
         return REFUSAL_STALE_RETAINED;
     if (f->claimed_ms != 0 && (age_ms > CLOCK_SKEW_MS || age_ms < -CLOCK_SKEW_MS))
         f->oddities |= ODD_CLOCK_SKEW;
@@ -208,15 +220,14 @@ static void accept_press(struct engine *g, struct arrival *a)
         }
     }
     g->counts.presses++;
-    engine_submit(g, &(struct submission){.event = &e, .receipt = true, .hold = a->hold, .found_as = found_as});
+    engine_submit(g, &(struct submission){.event = &e, .receipt = true, .message = a->message, .found_as = found_as});
 }
 
-static void on_press(struct engine *g, const struct engine_message *m, struct arrival *a)
+static void on_press(struct engine *g, struct arrival *a)
 {
+    const struct engine_message *m = a->message;
     enum seen seen = SEEN_NEVER;
     press_decode(m->payload, m->size, &a->fields);
-    a->retained = m->retained;
-    a->hold = m->hold;
     a->now_ms = g->ports.wall_ms(g->ports.ctx);
     if (m->retained)
         a->fields.oddities |= ODD_RETAINED;
@@ -236,9 +247,11 @@ static void on_press(struct engine *g, const struct engine_message *m, struct ar
 
 void engine_message(struct engine *g, const struct engine_message *m)
 {
-    struct arrival a = {.topic = {{0}}};
-    if (!g->started)
-        return; /* stopping: what is not answered comes again */
+    struct arrival a = {.message = m};
+    if (!g->started) { /* stopping: what is not answered comes again */
+        answer_nothing(m);
+        return;
+    }
     bool known = split_topic(m->topic, &a.topic);
     if (known) {
         a.device = conf_device(g->conf, a.topic.site, a.topic.device);
@@ -246,7 +259,7 @@ void engine_message(struct engine *g, const struct engine_message *m)
     }
     if (known && strcmp(a.topic.verb, "press") == 0) {
         journal_expect(g->journal); /* its writer wakes up while the press is looked at */
-        on_press(g, m, &a);
+        on_press(g, &a);
         return;
     }
     if (known && a.device && strcmp(a.topic.verb, "heartbeat") == 0) {

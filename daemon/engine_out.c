@@ -148,10 +148,19 @@ static void send_receipt(struct engine *g, const char *site, const char *device,
 void engine_receipt(struct engine *g, const struct pending *p)
 {
     struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
-    const char *stage = p->type == EVENT_PRESS_REFUSED ? "refused" : "recorded";
+    bool refused = p->type == EVENT_PRESS_REFUSED;
+    const char *stage = refused ? "refused" : "recorded";
     if (p->size == 0 && a && engine_recorded(g, a->last_seq))
         stage = alarm_stage(a); /* a repetition hears where the case stands now */
     send_receipt(g, p->site, p->device, p->epoch, p->n, stage, p->alarm, 0);
+    if (p->press_answer)
+        p->press_answer(p->answer_ctx,
+                        &(struct engine_receipt){
+                            .epoch = p->epoch,
+                            .n = p->n,
+                            .stage = stage,
+                            .alarm = p->alarm,
+                            .refusal = refused && p->event ? p->event->press.refusal : REFUSAL_NONE});
 }
 
 void engine_site_state(struct engine *g, const char *site)

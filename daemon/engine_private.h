@@ -28,7 +28,8 @@ struct pending {
     uint64_t n;
     void *hold;
     void (*answer)(void *ctx, enum engine_answer, const char *who, uint64_t seq);
-    void *answer_ctx;
+    void (*press_answer)(void *ctx, const struct engine_receipt *);
+    void *answer_ctx; /* of either */
     enum engine_answer result;
     char who[LIMIT_ID];
     char *note;          /* salt and text, owned */
@@ -76,7 +77,7 @@ struct engine {
 struct submission {
     struct event *event;
     bool receipt;
-    void *hold;
+    const struct engine_message *message;
     const struct engine_deed *deed;
     const char *found_as;
 };

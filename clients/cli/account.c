@@ -199,7 +199,9 @@ static bool make_yaml(const struct invocation *inv, const char *id, enum role ro
     }
     if (sites && used < capacity)
         used += (size_t)snprintf(out + used, capacity - used, "]\n");
-    return used < capacity;
+    if (used < capacity && invocation_value(inv, "device"))
+        append_text(out, capacity, "device", invocation_value(inv, "device"));
+    return strlen(out) + 1 < capacity;
 }
 
 /* --- Telling. */

@@ -150,6 +150,7 @@ static const struct option_row account_add_options[] = {
            "auditor 审计员（viewer）"),
     OPTION("site", 's', "SITE,…", "only these schools; otherwise all", "仅这些学校；默认全部"),
     OPTION("name", 'n', "NAME", "what people call it", "显示名称"),
+    OPTION("device", 'd', "SITE/DEVICE", "it may press as this device: a teacher's phone", "可作为此设备按下报警（如教师手机）"),
     ACCOUNT_OPTIONS,
     END,
 };

@@ -427,6 +427,46 @@ static void check_accounts(const struct check *c)
         WRONG(c, &where, "no account can acknowledge an alarm; give one the role police, bureau or guard");
 }
 
+/* The device that an account presses as; NULL: a problem was said, or it has none. */
+static struct conf_device *pressing_device(const struct check *c, struct conf_account *a, const struct where *where)
+{
+    const char *slash = strchr(a->device, '/');
+    char site_id[LIMIT_ID];
+    size_t size = slash ? (size_t)(slash - a->device) : sizeof site_id;
+    if (size >= sizeof site_id) {
+        WRONG(c, where, "must be a site's id, a slash and the id of a device of that site: school-1/phone-li");
+        return NULL;
+    }
+    memcpy(site_id, a->device, size);
+    site_id[size] = '\0';
+    const struct things sites = sites_of(c);
+    uint32_t site = resolve(c, &sites, site_id, where);
+    if (site == INDEX_NONE)
+        return NULL;
+    const struct things devices = devices_of(c, site);
+    uint32_t device = resolve(c, &devices, slash + 1, where);
+    a->presses_at = &c->conf->sites[site];
+    return device == INDEX_NONE ? NULL : &c->conf->sites[site].devices[device];
+}
+
+/* After the keys were loaded. */
+static void check_pressing(const struct check *c, struct conf_account *a, const struct where *at)
+{
+    const struct where where = where_key(*at, "device");
+    struct conf_device *device = a->device ? pressing_device(c, a, &where) : NULL;
+    if (!device)
+        return;
+    if (!conf_account_sees(a, a->presses_at->id))
+        WRONG(c, &where, "the account does not see the site %s; add it to sites", a->presses_at->id);
+    if (device->key)
+        WRONG(c, &where, "the device has a key, so only its own signed presses count; name a device without one");
+    if (!index_put(c->index, SCOPE_PRESSES_AS, a->device, 0))
+        WRONG(c, &where, "another account presses as this device; each needs its own, or the record could not tell "
+                         "who pressed");
+    device->silent_after_s = 0;
+    a->presses_as = device;
+}
+
 void check_all(struct check *c)
 {
     check_ids(c);
@@ -443,4 +483,6 @@ void check_all(struct check *c)
     check_sites(c);
     check_accounts(c);
     check_secrets(c);
+    for (size_t i = 0; i < c->conf->account_count; i++)
+        check_pressing(c, &c->conf->accounts[i], &c->account_places[i]);
 }

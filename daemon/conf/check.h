@@ -8,7 +8,7 @@
 #include "conf/table.h"
 
 /* Scopes of the index. A site has two of its own, for its zones and its devices. */
-enum { SCOPE_ENDPOINT, SCOPE_PLAN, SCOPE_SITE, SCOPE_ACCOUNT, SCOPE_TOKEN, SCOPE_OF_SITES };
+enum { SCOPE_ENDPOINT, SCOPE_PLAN, SCOPE_SITE, SCOPE_ACCOUNT, SCOPE_TOKEN, SCOPE_PRESSES_AS, SCOPE_OF_SITES };
 
 static inline uint32_t scope_zones(size_t site)
 {

@@ -140,7 +140,7 @@ static size_t count_ids(const struct conf_root *root)
     for (size_t i = 0; i < root->site_count; i++)
         count += root->sites[i].zone_count + root->sites[i].device_count;
     for (size_t i = 0; i < root->account_count; i++)
-        count += root->accounts[i].token_hash_count;
+        count += root->accounts[i].token_hash_count + (root->accounts[i].device ? 1 : 0);
     return count;
 }
 

@@ -99,7 +99,7 @@ struct conf_device {
     char *id, *zone; /* zone NULL = none */
     enum kind kind;  /* what a press without a kind means */
     enum conf_puback puback;
-    unsigned silent_after_s; /* 20; 0 = not supervised */
+    unsigned silent_after_s; /* 20; 0 = not supervised, as is what an account presses as */
     bool disabled;           /* lost or stolen: shown to the desk, opens nothing */
     const unsigned char *key; /* 32 bytes, NULL = presses are not signed; from the site's keys_file */
     uint32_t index;           /* 0 … conf->device_count-1, for tables beside the conf */
@@ -139,6 +139,9 @@ struct conf_account {
     const char *password_hash; /* loaded: argon2id, as libsodium writes it; NULL = no sign-in with a password */
     char **sites; /* which it may see and answer; none = all */
     size_t site_count;
+    char *device; /* "site/device": what it presses as; NULL = it may not press */
+    const struct conf_device *presses_as; /* resolved, with its site */
+    const struct conf_site *presses_at;
 };
 
 struct conf {

@@ -338,6 +338,10 @@ static const struct conf_table table_account = {
         {"sites", CONF_TEXTS, MANY(conf_account, sites, site_count), .minimum = 1,
          .maximum = LIMIT_DEVICES,
          .help = "Ids of the sites it may see and answer. Without the key: all."},
+        {"device", CONF_TEXT, AT(conf_account, device), .minimum = 3, .maximum = 2 * LIMIT_ID,
+         .help = "SITE/DEVICE: it may press, through the desk's page or the API, as this device of a site that it "
+                 "sees; a teacher's phone. The device stands among its site's devices, belongs to this account "
+                 "alone, has no key, and is never called silent: between presses a phone says nothing."},
         {0}}};
 
 #define ACCOUNTS_ROW                                                                                         \

@@ -30,6 +30,7 @@ static const struct api_route {
     {"POST", "/api/v1/alarms/{id}/on-scene", API_ACT, api_deed, {0}, EVENT_ON_SCENE},
     {"POST", "/api/v1/alarms/{id}/close", API_ACT, api_deed, {0}, EVENT_CLOSED},
     {"POST", "/api/v1/alarms/{id}/notes", API_ACT, api_deed, {0}, EVENT_NOTE_ADDED},
+    {"POST", "/api/v1/presses", API_PRESS, api_press, {0}, 0},
     {"GET", "/api/v1/devices", API_READ, api_devices, {"site", "limit", "after"}, 0},
     {"GET", "/api/v1/endpoints", API_READ, api_endpoints, {0}, 0},
     {"GET", "/api/v1/troubles", API_READ, api_troubles, {0}, 0},
@@ -85,7 +86,7 @@ static const struct api_route *find_route(struct api_call *c)
         c->route = routes[i].path;
         if (method_matches(&routes[i], r->method))
             return &routes[i];
-        deed = routes[i].access == API_ACT;
+        deed = routes[i].access == API_ACT || routes[i].access == API_PRESS;
         snprintf(allowed + strlen(allowed), sizeof allowed - strlen(allowed), "%s%s", allowed[0] ? ", " : "Allow: ",
                  strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
     }

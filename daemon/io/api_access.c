@@ -179,6 +179,8 @@ bool api_admitted(struct api_call *c, enum api_access access)
     if (access == API_ACT && !api_may_act(c->account))
         return forbidden(
             c, "This account may look, but not answer alarms; a police, bureau, guard or admin account may.");
+    if (access == API_PRESS && !c->account->presses_as)
+        return forbidden(c, "This account may not press: its configuration names no device that it presses as.");
     if (access == API_JOURNAL && !api_may_read_journal(c->account))
         return forbidden(c, "The journal holds all sites; this account sees only some of them.");
     return true;

@@ -19,6 +19,7 @@ static const struct {
     [API_IMPOSSIBLE] = {"impossible", "Not possible now", 409},
     [API_MEDIA_TYPE] = {"media-type", "Wrong media type", 415},
     [API_UNPROCESSABLE] = {"unprocessable", "Not a possible value", 422},
+    [API_REFUSED] = {"refused", "Shown to the desk only", 409},
     [API_WRONG] = {"wrong", "Wrong account or password", 401},
     [API_TOO_SOON] = {"too-soon", "Too soon", 429},
     [API_FOREIGN] = {"foreign", "Not from this page", 403},
@@ -41,12 +42,11 @@ void api_problem(struct web_request *r, const struct api_problem *p, const char 
     json_text(&o, "title", problems[p->type].title);
     json_unsigned(&o, "status", problems[p->type].status);
     json_text(&o, "detail", detail);
-    if (p->field)
-        json_text(&o, "field", p->field);
-    if (p->by)
-        json_text(&o, "by", p->by);
-    if (p->state)
-        json_text(&o, "state", p->state);
+    const char *const members[][2] = {
+        {"field", p->field}, {"by", p->by}, {"state", p->state}, {"alarm", p->alarm}, {"refusal", p->refusal}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (members[i][1])
+            json_text(&o, members[i][0], members[i][1]);
     if (p->version)
         json_unsigned(&o, "version", p->version);
     if (p->retry_after_s) {

@@ -65,7 +65,7 @@ struct api {
     uv_timer_t sweep;
 };
 
-enum api_access { API_PUBLIC, API_READ, API_ACT, API_JOURNAL };
+enum api_access { API_PUBLIC, API_READ, API_ACT, API_PRESS, API_JOURNAL };
 #define API_COOKIE "__Host-tocsin"
 #define API_KNOWN_COOKIE "__Host-tocsin-known"
 
@@ -100,6 +100,7 @@ enum api_problem_type {
     API_IMPOSSIBLE,
     API_MEDIA_TYPE,
     API_UNPROCESSABLE,
+    API_REFUSED,
     API_WRONG,
     API_TOO_SOON,
     API_FOREIGN,
@@ -110,7 +111,7 @@ enum api_problem_type {
 
 struct api_problem {
     enum api_problem_type type;
-    const char *field, *by, *state; /* NULL = not said */
+    const char *field, *by, *state, *alarm, *refusal; /* NULL = not said */
     uint32_t version;               /* 0 = not said */
     const unsigned *retry_after_s;  /* NULL = not said; it is then also a header */
     const char *headers;            /* as web_answer takes them */
@@ -204,6 +205,9 @@ void api_put_alarm(struct api_out *, const char *key, const struct engine *, con
 void api_put_alarm_members(struct api_out *, const struct engine *, const struct alarm *); /* … into an open object */
 void api_no_alarm(struct web_request *); /* 404 */
 
+/* api_state.c: a site or a zone, {"id", "name"} */
+void api_put_place(struct json_out *, const char *key, const char *id, const char *name);
+
 /* api_guide.c: all that a desk needs to find a site and get in */
 void api_put_guide(struct api_out *, const char *key, const struct api *, const struct conf_site *);
 
@@ -216,7 +220,7 @@ void api_feeds_finish(struct api *);
 
 /* the handlers */
 api_handler api_guide, api_map, api_replay, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
-api_handler api_alarms, api_alarm, api_deed, api_feed, api_sign_in, api_session, api_sign_out;
+api_handler api_alarms, api_alarm, api_deed, api_press, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
 
 #endif

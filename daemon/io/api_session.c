@@ -145,6 +145,25 @@ void api_on_crowded(void *ctx, const struct session *s)
 
 /* --- What is said of a session. */
 
+/* The device that it presses as. */
+static void put_presses_as(struct json_out *o, const struct conf_account *a)
+{
+    const struct conf_device *d = a->presses_as;
+    if (!d) {
+        json_text(o, "presses_as", NULL);
+        return;
+    }
+    const struct conf_zone *zone = d->zone ? conf_zone(a->presses_at, d->zone) : NULL;
+    json_open(o, "presses_as", '{');
+    api_put_place(o, "site", a->presses_at->id, a->presses_at->name);
+    json_text(o, "id", d->id);
+    if (zone)
+        api_put_place(o, "zone", zone->id, zone->name);
+    json_text(o, "kind", kind_str(d->kind));
+    json_bool(o, "disabled", d->disabled);
+    json_close(o, '}');
+}
+
 void api_put_account(struct json_out *o, const char *id_key, const struct conf_account *a)
 {
     json_text(o, id_key, a->id);
@@ -158,13 +177,14 @@ void api_put_account(struct json_out *o, const char *id_key, const struct conf_a
     } else {
         json_text(o, "sites", NULL);
     }
+    put_presses_as(o, a);
     json_bool(o, "may_answer", api_may_act(a));
     json_bool(o, "may_read_journal", api_may_read_journal(a));
 }
 
 static void begin_account(struct api_out *out, const struct conf_account *a)
 {
-    api_out_begin(out, 4096 + a->site_count * (LIMIT_ID + 4));
+    api_out_begin(out, 8192 + a->site_count * (LIMIT_ID + 4));
     json_open(&out->o, NULL, '{');
 }
 

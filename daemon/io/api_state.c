@@ -12,11 +12,11 @@ static void put_text(struct json_out *o, const char *key, const char *text)
         json_text(o, key, text);
 }
 
-static void put_place(struct json_out *o, const char *key, const struct conf_zone *zone)
+void api_put_place(struct json_out *o, const char *key, const char *id, const char *name)
 {
     json_open(o, key, '{');
-    json_text(o, "id", zone->id);
-    put_text(o, "name", zone->name);
+    json_text(o, "id", id);
+    json_text(o, "name", name);
     json_close(o, '}');
 }
 
@@ -61,7 +61,7 @@ static void put_site(struct api_out *out, struct board *board, const struct conf
     json_close(o, ']');
     json_open(o, "zones", '[');
     for (size_t i = 0; i < site->zone_count; i++)
-        put_place(o, NULL, &site->zones[i]);
+        api_put_place(o, NULL, site->zones[i].id, site->zones[i].name);
     json_close(o, ']');
     json_unsigned(o, "device_count", site->device_count);
     json_unsigned(o, "alarms_open", alarms_open(board, site->id));
@@ -97,7 +97,7 @@ static void put_device(struct api_out *out, const struct engine *engine, const s
     json_text(o, "site", site->id);
     json_text(o, "id", device->id);
     if (zone)
-        put_place(o, "zone", zone);
+        api_put_place(o, "zone", zone->id, zone->name);
     json_text(o, "kind", kind_str(device->kind));
     json_bool(o, "signed", device->key != NULL);
     json_bool(o, "disabled", device->disabled);

@@ -265,25 +265,6 @@ static void test_forgotten(void **state)
 
 /* The disk dies: an alarm is shown, a deed is done, and neither is called recorded. */
 
-static enum store_answer append_fails(struct store *s, const struct store_head *head,
-                                      const struct store_batch *batch, char error[LIMIT_TEXT])
-{
-    snprintf(error, LIMIT_TEXT, "the disk is gone");
-    return STORE_FAILED;
-}
-
-static bool open_fails(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
-{
-    snprintf(error, LIMIT_TEXT, "the disk is gone");
-    return false;
-}
-
-static void kill_disk(struct rig *r, void *argument)
-{
-    r->store->append = append_fails;
-    r->store->open = open_fails;
-}
-
 static void do_look(struct rig *r, void *argument)
 {
     struct rig_look *look = argument;
@@ -295,7 +276,7 @@ static void test_dead_disk(void **state)
     struct rig *r = rig_start();
     struct rig_look look = {.place = "school-1/b1"};
     rig_settle(r, &look);
-    rig_call(r, kill_disk, NULL);
+    rig_call(r, rig_kill_disk, NULL);
     struct rig_press press = {"school-1/b1", 1, "panic"};
     rig_call(r, rig_do_press, &press);
     for (int i = 0; i < 5000 && !look.alarm[0]; i++) {

@@ -125,10 +125,10 @@ static void test_sites_and_devices(void **state)
         if (!more)
             break;
     }
-    assert_int_equal(seen, 5);
+    assert_int_equal(seen, 6);
     assert_int_equal(pages, 2);
     a = get(r, "/api/v1/devices", "guard-2");
-    assert_int_equal(json_array_size(json_object_get(a.json, "devices")), 2);
+    assert_int_equal(json_array_size(json_object_get(a.json, "devices")), 3);
     json_t *device = json_array_get(json_object_get(a.json, "devices"), 0);
     assert_string_equal(json_string_value(json_object_get(device, "site")), "school-2");
     assert_true(json_is_false(json_object_get(device, "heard")));

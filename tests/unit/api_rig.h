@@ -142,14 +142,15 @@ static void rig_write(const char *folder, const char *name, const char *text)
 }
 
 /* Accounts by their token "tk_<id>": desk and bureau see all, guard-1 and guard-2 one school each, viewer may
- * only look, admin-2 is restricted to school-2. */
+ * only look, teacher may press, too (school-2's phone), admin-2 is restricted to school-2. */
 static void rig_write_conf(struct rig *r)
 {
     static const struct {
-        const char *id, *role, *sites;
-    } accounts[] = {{"desk", "police", NULL},         {"bureau", "bureau", NULL},
-                    {"viewer", "viewer", NULL},       {"guard-1", "guard", "school-1"},
-                    {"guard-2", "guard", "school-2"}, {"admin-2", "admin", "school-2"}};
+        const char *id, *role, *sites, *device;
+    } accounts[] = {{"desk", "police", NULL, NULL},         {"bureau", "bureau", NULL, NULL},
+                    {"viewer", "viewer", NULL, NULL},       {"guard-1", "guard", "school-1", NULL},
+                    {"guard-2", "guard", "school-2", NULL}, {"admin-2", "admin", "school-2", NULL},
+                    {"teacher", "viewer", "school-2", "school-2/phone"}};
     char path[128], error[LIMIT_TEXT], text[8192], hash[SECRET_TEXT], token[64];
     snprintf(path, sizeof path, "%s/journal.key", r->folder);
     assert_true(secret_new_journal_key(path, "tocsin.test", error));
@@ -167,16 +168,17 @@ static void rig_write_conf(struct rig *r)
         "sites:\n"
         "  - {id: school-1, name: \"School \\\"1\\\"\", plan: default, zones: [{id: z1, name: Room 1}],\n"
         "     devices: [{id: b1, zone: z1}, {id: b2}, {id: b3}]}\n"
-        "  - {id: school-2, name: School 2, plan: default, devices: [{id: b1}, {id: b2}]}\n"
+        "  - {id: school-2, name: School 2, plan: default, devices: [{id: b1}, {id: b2}, {id: phone}]}\n"
         "accounts:\n",
         r->folder);
     for (size_t i = 0; i < sizeof accounts / sizeof accounts[0]; i++) {
         snprintf(token, sizeof token, "tk_%s", accounts[i].id);
         secret_token_hash(token, hash);
         size += snprintf(text + size, sizeof text - (size_t)size,
-                         "  - {id: %s, name: %s, role: %s, token_hashes: [\"%s\"]%s%s%s}\n", accounts[i].id,
+                         "  - {id: %s, name: %s, role: %s, token_hashes: [\"%s\"]%s%s%s%s%s}\n", accounts[i].id,
                          accounts[i].id, accounts[i].role, hash, accounts[i].sites ? ", sites: [" : "",
-                         accounts[i].sites ? accounts[i].sites : "", accounts[i].sites ? "]" : "");
+                         accounts[i].sites ? accounts[i].sites : "", accounts[i].sites ? "]" : "",
+                         accounts[i].device ? ", device: " : "", accounts[i].device ? accounts[i].device : "");
     }
     rig_write(r->folder, "tocsin.yaml", text);
 }
@@ -348,6 +350,27 @@ static __attribute__((unused)) void rig_press(struct rig *r, const char *place, 
     rig_call(r, rig_do_press, &p);
     rig_settle(r, &look);
     memcpy(alarm, look.alarm, LIMIT_ALARM_ID);
+}
+
+/* --- The disk dies. */
+
+static enum store_answer rig_append_fails(struct store *s, const struct store_head *head,
+                                          const struct store_batch *batch, char error[LIMIT_TEXT])
+{
+    snprintf(error, LIMIT_TEXT, "the disk is gone");
+    return STORE_FAILED;
+}
+
+static bool rig_open_fails(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
+{
+    snprintf(error, LIMIT_TEXT, "the disk is gone");
+    return false;
+}
+
+static __attribute__((unused)) void rig_kill_disk(struct rig *r, void *argument)
+{
+    r->store->append = rig_append_fails;
+    r->store->open = rig_open_fails;
 }
 
 /* --- A client. */

@@ -14,7 +14,7 @@ static const char main_text[] =
     "daemon: {name: t, journal_key_file: journal.key}\nbroker: {port: 1}\n"
     "endpoints: [{id: p, name: P, role: police, urls: [\"http://[::1]:1/x\"]}]\n"
     "plans: [{id: default, steps: [{answer_timeout_s: 1, endpoints: [p]}], acks_needed: [police]}]\n"
-    "sites: [{id: s1, name: S}]\n";
+    "sites: [{id: s1, name: S}, {id: s2, name: T, devices: [{id: phone}, {id: button}], keys_file: keys}]\n";
 
 static const char *main_file;
 
@@ -25,6 +25,7 @@ static int begin(void **state)
     folder_init(f);
     folder_add(f, "accounts.d");
     folder_journal_key(f, "journal.key");
+    folder_secret(f, "keys", "button AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     main_file = folder_write(f, "tocsin.yaml", main_text);
     *state = f;
     return 0;
@@ -78,6 +79,8 @@ static void only_hashes_that_can_be_checked(void **state)
         "$argon2id$v=19$m=65536,t=3,p=1$1dvlZoNerLXV3aRXNxJKpQ$RKO6Wa0y8Ai+0/j/OWas26l20Edenrd4qqoT/EDzymg"));
 }
 
+#define ONE(more) "accounts:\n  - {id: a, name: A, role: police, password_file: good, " more "}\n"
+
 static void each_fault_names_its_place(void **state)
 {
     static const struct {
@@ -97,6 +100,13 @@ static void each_fault_names_its_place(void **state)
          "accounts.d/a.yaml:3: accounts.id: ", "another account has the id"},
         {"accounts:\n  - {id: a, name: A, role: police, password_file: good, sites: [s9]}\n",
          "accounts.d/a.yaml:2: accounts.sites: ", "no site has the id"},
+        {ONE("device: phone"), "accounts.d/a.yaml:2: accounts.device: ", "a site's id, a slash and the id of a device"},
+        {ONE("device: s9/phone"), "accounts.d/a.yaml:2: accounts.device: ", "no site has the id"},
+        {ONE("device: s2/phones"), "accounts.d/a.yaml:2: accounts.device: ", "did you mean \"phone\""},
+        {ONE("device: s2/phone, sites: [s1]"), "accounts.d/a.yaml:2: accounts.device: ", "does not see the site s2"},
+        {ONE("device: s2/button"), "accounts.d/a.yaml:2: accounts.device: ", "the device has a key"},
+        {ONE("device: s2/phone") "  - {id: b, name: B, role: viewer, password_file: good, device: s2/phone}\n",
+         "accounts.d/a.yaml:3: accounts.device: ", "another account presses as this device"},
         {"sites: []\n", "accounts.d/a.yaml:1: sites: ", "the keys of a file of accounts.d"},
     };
     folder_write(*state, "accounts.d/open", "x\n");
@@ -114,6 +124,25 @@ static void each_fault_names_its_place(void **state)
             fail_msg("%zu: %zu problems, %s", i, problems.count, problems.lines[0]);
         conf_problems_finish(&problems);
     }
+}
+
+/* Between presses a phone says nothing: it is not supervised, whatever stands there. */
+static void what_an_account_presses_as(void **state)
+{
+    struct conf_problems problems = {0};
+    folder_secret(
+        *state, "accounts.d/good",
+        "$argon2id$v=19$m=65536,t=3,p=1$1dvlZoNerLXV3aRXNxJKpQ$RKO6Wa0y8Ai+0/j/OWas26l20Edenrd4qqoT/EDzymg\n");
+    folder_write(*state, "accounts.d/a.yaml", ONE("device: s2/phone"));
+    struct conf *c = conf_load(main_file, &problems);
+    if (!c)
+        fail_msg("%s", problems.lines[0]);
+    const struct conf_account *a = &c->accounts[0];
+    assert_string_equal(a->presses_at->id, "s2");
+    assert_ptr_equal(a->presses_as, conf_device(c, "s2", "phone"));
+    assert_int_equal(a->presses_as->silent_after_s, 0);
+    assert_int_equal(conf_device(c, "s2", "button")->silent_after_s, 20);
+    conf_destroy(c);
 }
 
 /* Of one site: its keys, and what is said of them. */
@@ -160,6 +189,7 @@ int main(void)
         TEST(a_password_arrives_and_matches),
         TEST(only_hashes_that_can_be_checked),
         TEST(each_fault_names_its_place),
+        TEST(what_an_account_presses_as),
         TEST(what_a_desk_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
