@@ -136,3 +136,11 @@ def test_axe_finds_nothing_serious(house, officer, axe):
     officer.sees(".alarm")
     judge("by night")
     officer.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_every_word_of_the_daemon_has_a_text():
+    core = (ROOT / "daemon" / "core" / "event.c").read_text()
+    tables = {"EVENT": "event", "TROUBLE": "trouble", "REFUSAL": "refusal", "OUTCOME": "outcome", "DISPOSITION": "disposition"}
+    words = {f"{prefix}.{word}" for name, prefix in tables.items() for word in re.findall(rf'\[{name}_\w+\] = "(\w+)"', core)}
+    assert len(words) > 40
+    assert not words - KEYS

@@ -1,10 +1,15 @@
 // Calls to the daemon. Every failure is an ApiError: the daemon's own words (RFC 9457), or that it was not reached.
 
 import { readCheckpoint } from './proof';
-import type { Alarm, Deed, Device, Endpoint, JournalEvent, PastBoard, Problem, Session, Site, SiteGuide, Trouble } from './types';
+import type {
+  Alarm, Bundle, Comparison, Deed, Device, Endpoint, Figures, HistoryPage, JournalEvent, PastBoard, Problem, Session, Site,
+  SiteGuide, Trouble,
+} from './types';
 
 const ANSWER_WITHIN_MS = 8000;
+const REPLAY_WITHIN_MS = 20_000; // the daemon answers after 15 s that it goes on
 const PERIOD_LINES = 5000;
+const HISTORY_ROWS = 50; // a page: more than fits on a screen, little enough to be read at once
 
 export class ApiError extends Error {
   constructor(readonly problem: Problem) {
@@ -27,6 +32,14 @@ async function problemOf(answer: Response): Promise<ApiError> {
   } catch {
     return new ApiError({ type: 'urn:tocsin:unknown', title: answer.statusText, status: answer.status, detail: `HTTP ${answer.status}` });
   }
+}
+
+type Query = Record<string, string | number | undefined>;
+
+/** What is empty is not asked. */
+function queryOf(values: Query): string {
+  const asked = Object.entries(values).filter(([, value]) => value !== undefined && value !== '');
+  return new URLSearchParams(asked.map(([name, value]) => [name, String(value)])).toString();
 }
 
 export class Api {
@@ -104,12 +117,18 @@ export class Api {
     return (await this.json<{ alarms: Alarm[] }>('GET', 'alarms?state=open&limit=1000')).alarms;
   }
 
+  /** A page of closed alarms that fit, the newest first. */
+  history(question: Query, before?: number): Promise<HistoryPage> {
+    return this.json('GET', `history?${queryOf({ ...question, limit: HISTORY_ROWS, before })}`);
+  }
+
   /** A page of closed alarms, the newest first. */
   closedAlarms(site: string, before?: number): Promise<{ alarms: Alarm[]; next: number | null }> {
-    const query = new URLSearchParams({ state: 'closed', limit: '100' });
-    if (site) query.set('site', site);
-    if (before) query.set('before', String(before));
-    return this.json('GET', `alarms?${query}`);
+    return this.json('GET', `alarms?${queryOf({ state: 'closed', limit: 100, site, before })}`);
+  }
+
+  figures(question: Query): Promise<Figures> {
+    return this.json('GET', `figures?${queryOf(question)}`);
   }
 
   alarm(id: string): Promise<Alarm> {
@@ -163,12 +182,29 @@ export class Api {
   }
 
   /** What was known after line `seq`; null: not ready yet, ask again. */
-  async boardAt(seq: number, alarm: string | undefined, onWaiting: (percent: number) => void): Promise<PastBoard | null> {
-    const answer = await this.ask('GET', `replay?seq=${seq}${alarm ? `&alarm=${encodeURIComponent(alarm)}` : ''}`);
-    if (answer.status !== 202) return (await answer.json()) as PastBoard;
-    onWaiting(((await answer.json()) as { progress: number }).progress);
+  async boardAt(seq: number, alarm: string | undefined): Promise<PastBoard | null> {
+    const path = `replay?${queryOf({ seq, alarm })}`;
+    try {
+      return (await (await this.ask('GET', path, undefined, AbortSignal.timeout(REPLAY_WITHIN_MS))).json()) as PastBoard;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.problem.status !== 503) throw error;
+    }
     await new Promise((done) => setTimeout(done, 300));
     return null;
+  }
+
+  /** What today's plan would have done, beside what happened; people answer when they did, or not at all. */
+  today(id: string, answered: boolean): Promise<Comparison> {
+    return this.json('GET', `alarms/${encodeURIComponent(id)}/today?answered=${answered ? 'yes' : 'no'}`);
+  }
+
+  /** Every line about an alarm with its proof. */
+  bundle(id: string): Promise<Bundle> {
+    return this.json('GET', this.bundlePath(id));
+  }
+
+  bundlePath(id: string): string {
+    return `alarms/${encodeURIComponent(id)}/bundle`;
   }
 
   /** A line of the journal, its exact text. */

@@ -5,7 +5,7 @@ import { Api, ApiError } from './api';
 import * as boards from './board';
 import type { Board } from './board';
 import { Feed } from './feed';
-import { Sound } from './sound';
+import { type Noise, Sound } from './sound';
 import { preferredLanguage, sayIn, type Key, type Language, type Say } from './texts';
 import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Session, Site, SiteGuide } from './types';
 
@@ -26,6 +26,8 @@ export class Desk {
   readonly sound = new Sound();
   account: Session | null = null;
   signedOutBecause: 'ended' | null = null;
+  /** Who was signed in last in this page: what that person wrote is kept for the next sign-in. */
+  lastAccount: string | null = null;
   starting = true;
   language: Language = preferredLanguage();
   say: Say = sayIn(this.language);
@@ -48,6 +50,7 @@ export class Desk {
   private messages = new Map<string, string>();
   private sending = new Set<string>();
   private muted = new Set<string>();
+  private lossMuted = false;
   private asking = new Map<string, number>(); // alarm → when it may be asked for again
   private views = new Set<() => void>();
 
@@ -103,8 +106,16 @@ export class Desk {
     this.changed();
   }
 
+  /** A new session in the place of the one that is about to end; the feed goes on under it. */
+  async renew(password: string): Promise<void> {
+    this.account = await this.api.signIn(this.account?.account ?? '', password);
+    this.changed();
+  }
+
   private async enter(session: Session): Promise<void> {
+    if (session.account !== this.lastAccount) this.forgetPerson();
     this.account = session;
+    this.lastAccount = session.account;
     this.signedOutBecause = null;
     await this.readSurroundings();
     this.feed = new Feed({
@@ -130,10 +141,15 @@ export class Desk {
     this.board = boards.EMPTY;
     this.live = false;
     this.lastLiveMs = null;
+    if (because === null) this.forgetPerson();
+    this.changed();
+  }
+
+  private forgetPerson(): void {
+    this.lastAccount = null;
     this.chosen = null;
     this.drafts.clear();
     this.messages.clear();
-    this.changed();
   }
 
   // --- What is.
@@ -168,6 +184,7 @@ export class Desk {
   private setLive(live: boolean): void {
     if (!live) this.lastLiveMs = this.live ? Date.now() : this.lastLiveMs;
     this.live = live;
+    if (live) this.lossMuted = false;
     this.changed();
   }
 
@@ -263,17 +280,20 @@ export class Desk {
   }
 
   // --- Sound.
-  private sounding(): boards.Look | null {
-    if (!this.account?.may_answer) return null;
+  private sounding(): Noise | null {
+    if (this.account && !this.account.may_answer) return null;
     const first = this.openAlarms().find((alarm) => alarm.state === 'open' && !this.muted.has(alarm.id));
-    return first ? boards.look(first) : null;
+    if (first) return boards.look(first);
+    const wentBlind = this.account ? !this.live && this.lastLiveMs !== null : this.signedOutBecause !== null;
+    return wentBlind && !this.lossMuted ? 'lost' : null;
   }
 
-  get isSounding(): boards.Look | null {
+  get isSounding(): Noise | null {
     return this.sounding();
   }
 
   mute(): void {
+    this.lossMuted = true;
     for (const alarm of this.openAlarms()) this.muted.add(alarm.id);
     this.changed();
   }
@@ -346,6 +366,12 @@ export class Desk {
     if (!disposition) return;
     const body = { disposition, seen_version: alarm.version, ...(note ? { note } : {}) };
     if (await this.act(alarm.id, 'close', body)) this.write(alarm.id, NO_DRAFT);
+  }
+
+  /** Why something could not be read. */
+  unread(error: unknown): string {
+    if (!(error instanceof ApiError)) return String(error);
+    return error.word === 'unreachable' ? this.say('live.never') : this.say('fail.read', { detail: error.problem.detail });
   }
 
   private why(error: unknown): string {

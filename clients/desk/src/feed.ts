@@ -94,15 +94,17 @@ export class Feed {
 
   private async follow(): Promise<void> {
     while (!this.stopped) {
-      const moved = await this.once().catch(() => false);
-      if (moved) continue; // it was much: the daemon ended the answer and wants to be asked again at once
+      const began = performance.now();
+      const end = await this.once().catch(() => 'failed');
+      // It was much, or the session was renewed: the daemon ended the answer and is asked again at once.
+      if (end === 'moved' || (end === 'ended' && performance.now() - began > AGAIN_MS)) continue;
       this.setLive(false);
       await new Promise((done) => setTimeout(done, AGAIN_MS));
     }
   }
 
-  /** One connection, until it ends; true when it brought something new. */
-  private async once(): Promise<boolean> {
+  /** One connection, until it ends; whether it brought something new. */
+  private async once(): Promise<'moved' | 'ended' | 'failed'> {
     this.connection = new AbortController();
     this.heardMs = performance.now();
     const before = this.last;
@@ -111,12 +113,12 @@ export class Feed {
       headers, credentials: 'same-origin', signal: this.connection.signal,
     });
     if (answer.status === 401) this.listener.onSignedOut();
-    if (!answer.ok || !answer.body) return false;
+    if (!answer.ok || !answer.body) return 'failed';
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     const messages = new MessageReader();
     for (let first = true; ; first = false) {
       const { value, done } = await reader.read();
-      if (done) return this.last !== before;
+      if (done) return this.last !== before ? 'moved' : 'ended';
       this.heardMs = performance.now();
       this.setLive(true);
       if (first) this.listener.onConnected();

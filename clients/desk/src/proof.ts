@@ -1,6 +1,8 @@
 // Is a line of the journal in the tree that the checkpoint seals? Computed here, with the browser's own SHA-256 and Ed25519,
 // so that nobody has to believe the daemon: proto/journal.md, RFC 6962 2.1.1, C2SP signed notes.
 
+import type { Bundle } from './types';
+
 export interface Checkpoint {
   origin: string;
   size: number;
@@ -82,4 +84,24 @@ export async function signedBy(checkpoint: Checkpoint, publicKey: string): Promi
   } catch (error) {
     return error instanceof DOMException && error.name === 'NotSupportedError' ? 'unable' : 'no';
   }
+}
+
+export interface CheckedBundle {
+  size: number;
+  root: string;
+  signed: 'yes' | 'no' | 'unable' | 'unasked';
+  lines: { seq: number; text: string; leaf: string; sealed: boolean }[];
+}
+
+/** Is each line of a bundle what its checkpoint seals? Nothing is taken from the bundle that can be computed. */
+export async function checkBundle(bundle: Bundle, publicKey: string): Promise<CheckedBundle> {
+  const checkpoint = readCheckpoint(bundle.checkpoint);
+  if (!checkpoint) throw new Error('not a checkpoint');
+  const lines = await Promise.all(bundle.entries.map(async ({ seq, line, path }) => {
+    const leaf = await leafOf(line);
+    const root = await rootOf(seq - 1, checkpoint.size, leaf, path.map(bytesOf));
+    return { seq, text: line, leaf: hexOf(leaf), sealed: !!root && base64Of(root) === checkpoint.root };
+  }));
+  const signed = publicKey ? await signedBy(checkpoint, publicKey) : 'unasked';
+  return { size: checkpoint.size, root: checkpoint.root, signed, lines };
 }

@@ -14,19 +14,23 @@ interface Tone {
 const tone = (hz: number, at: number, length: number, volume: number, shape: OscillatorType): Tone =>
   ({ hz, at, for: length, volume, shape });
 
+/** lost: alarms do not reach this screen. */
+export type Noise = Look | 'lost';
+
 /** `every`: s from one beginning to the next; 0 = once. */
-const PATTERNS: Record<Look, { every: number; tones: Tone[] }> = {
+const PATTERNS: Record<Noise, { every: number; tones: Tone[] }> = {
   grave: { every: 1.2, tones: [tone(970, 0, 0.3, 0.5, 'square'), tone(650, 0.3, 0.3, 0.5, 'square'),
     tone(970, 0.6, 0.3, 0.5, 'square'), tone(650, 0.9, 0.25, 0.5, 'square')] },
   everyday: { every: 4, tones: [tone(660, 0, 0.35, 0.4, 'sine'), tone(523, 0.4, 0.6, 0.4, 'sine')] },
   drill: { every: 0, tones: [tone(440, 0, 0.2, 0.2, 'sine'), tone(440, 0.3, 0.2, 0.2, 'sine')] },
+  lost: { every: 5, tones: [tone(330, 0, 0.25, 0.35, 'sine'), tone(262, 0.35, 0.5, 0.35, 'sine')] },
   test: { every: 0, tones: [tone(880, 0, 0.12, 0.12, 'sine')] },
 };
 
 export class Sound {
   private context: AudioContext | null = null;
   private timer: ReturnType<typeof setInterval> | undefined;
-  private playing: Look | null = null;
+  private playing: Noise | null = null;
 
   /** Browsers allow sound only after a key or a click; called at each of them until it is allowed. */
   allow(onAllowed: () => void): void {
@@ -40,7 +44,7 @@ export class Sound {
   }
 
   /** From now on this, until told otherwise; null = nothing. */
-  play(what: Look | null): void {
+  play(what: Noise | null): void {
     if (what === this.playing) return;
     this.playing = what;
     clearInterval(this.timer);

@@ -31,9 +31,34 @@ export function moment(at: string | number, language: Language, zone?: string): 
   }).format(new Date(at));
 }
 
-/** The day of a moment in a zone, comparable as text. */
-export function day(at: string | number, zone?: string): string {
-  return format('en', zone, { year: 'numeric', month: '2-digit', day: '2-digit' }).format(new Date(at));
+/** "2026 Nov 24, 03:12:45 GMT+8": for what is read on paper, years later. */
+export function dated(at: string | number, language: Language, zone?: string): string {
+  return format(language, zone, {
+    year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
+  }).format(new Date(at));
+}
+
+/** Minutes that a zone's wall clock is east of UTC at a moment. */
+export function offsetMin(atMs: number, zone?: string): number {
+  if (!zone) return -new Date(atMs).getTimezoneOffset();
+  const part = (type: string) => Number(parts.find((p) => p.type === type)?.value);
+  const parts = format('en', zone, {
+    year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+  }).formatToParts(new Date(atMs));
+  const wall = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
+  return Math.round((wall - Math.floor(atMs / 1000) * 1000) / 60_000);
+}
+
+/** When a day, "2026-11-24", begins in a zone; `plusDays` later. */
+export function dayBegins(text: string, zone?: string, plusDays = 0): Date {
+  const utc = Date.parse(`${text}T00:00:00Z`) + plusDays * 86_400_000;
+  const guess = utc - offsetMin(utc, zone) * 60_000;
+  return new Date(utc - offsetMin(guess, zone) * 60_000);
+}
+
+/** The day of a moment in a zone, as a date field wants it: "2026-11-24". */
+export function dateOf(atMs: number, zone?: string): string {
+  return new Date(atMs + offsetMin(atMs, zone) * 60_000).toISOString().slice(0, 10);
 }
 
 /** "0:42", "12:05", "1:02:03"; never below zero. */

@@ -130,6 +130,98 @@ export interface Alarm {
   guide?: SiteGuide;
 }
 
+/** A closed alarm as the history tells it. */
+export interface PastAlarm {
+  id: string;
+  seq: number;
+  site: Place;
+  zones: Place[];
+  kind: Kind;
+  mode: Mode;
+  disposition: Disposition;
+  opened_at: string;
+  closed_at: string;
+  acknowledged_s: number | null;
+  press_count: number;
+  acknowledged_by: string | null;
+  closed_by: string | null;
+}
+
+export interface HistoryPage {
+  alarms: PastAlarm[];
+  next: number | null;
+  complete: boolean;
+}
+
+/** How many alarms took how long: counts[0] up to limits_s[0], …, the last above the last limit. */
+export interface Spread {
+  limits_s: number[];
+  counts: number[];
+  never: number;
+}
+
+export interface Sums {
+  alarms: number;
+  presses: number;
+  presses_by_hour: number[];
+  received: Spread;
+  acknowledged: Spread;
+  coming: Spread;
+  feedback: Spread;
+}
+
+export interface SiteFigures extends Place {
+  presses: Record<Mode, number>;
+  alarms: Record<Mode, number>;
+  /** Real alarms of the last 12 months; share: 0 to 1. */
+  year: { alarms: number; false_alarms: number; share: number | null };
+}
+
+export interface Figures extends Record<Mode, Sums> {
+  sites: SiteFigures[];
+  complete: boolean;
+}
+
+export interface Bundle {
+  key: string;
+  checkpoint: string;
+  entries: { seq: number; line: string; path: string[] }[];
+}
+
+/** A moment of a course: what happened, or what today's plan would have done. */
+export interface CourseEvent {
+  after_ms: number;
+  what: string;
+  seq?: number;
+  endpoint?: string;
+  role?: Role;
+  step?: number;
+  change?: string;
+  device?: string;
+  zone?: string;
+  kind?: Kind;
+  deadline?: string;
+  outcome?: string;
+  attempt?: number;
+  by?: string;
+  disposition?: Disposition;
+  state?: State;
+  useless?: boolean;
+}
+
+export interface Course {
+  plan: string;
+  state: State;
+  cut: boolean;
+  timeline: CourseEvent[];
+}
+
+export interface Comparison {
+  alarm: string;
+  happened: Course;
+  today: Course;
+}
+
 /** What was known at a moment of the past. */
 export interface PastBoard {
   seq: number;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, sign, webcrypto } from 'node:crypto';
 import { test } from 'node:test';
-import { base64Of, bytesOf, leafOf, readCheckpoint, rootOf, signedBy } from '../src/proof';
+import { base64Of, bytesOf, checkBundle, leafOf, readCheckpoint, rootOf, signedBy } from '../src/proof';
 
 globalThis.crypto ??= webcrypto as Crypto;
 
@@ -59,4 +59,19 @@ test('a checkpoint is signed by its key and by no other', async () => {
   assert.equal(await signedBy(checkpoint, 'nonsense'), 'no');
   assert.equal(readCheckpoint('nonsense'), null);
   assert.equal(base64Of(bytesOf('AAEC/w==')), 'AAEC/w==');
+});
+
+test('a bundle whose line was changed, moved or sealed by another checkpoint does not hold', async () => {
+  const lines = Array.from({ length: 11 }, (_, i) => `{"seq":${i + 1}}`);
+  const leaves = lines.map((line) => sha(Buffer.from([0]), Buffer.from(line)));
+  const entry = (i: number) => ({ seq: i + 1, line: lines[i]!, path: path(i, leaves).map(bytes).map(base64Of) });
+  const checkpoint = `tocsin.test\n11\n${base64Of(treeRoot(leaves))}\n\n— tocsin.test AAAAAAAA\n`;
+  const bundle = { key: 'tocsin.test+00000000', checkpoint, entries: [entry(2), entry(7), entry(10)] };
+  const holds = async (more: object) => (await checkBundle({ ...bundle, ...more }, '')).lines.map((line) => line.sealed);
+  assert.deepEqual(await holds({}), [true, true, true]);
+  assert.deepEqual(await holds({ entries: [entry(2), { ...entry(7), line: '{"seq":8 }' }, { ...entry(10), seq: 10 }] }), [true, false, false]);
+  assert.deepEqual(await holds({ checkpoint: checkpoint.replace(base64Of(treeRoot(leaves)), base64Of(leaves[0]!)) }), [false, false, false]);
+  assert.equal((await checkBundle(bundle, '')).signed, 'unasked');
+  assert.equal((await checkBundle(bundle, 'tocsin.test+00000000+AQAA')).signed, 'no');
+  await assert.rejects(checkBundle({ ...bundle, checkpoint: 'nonsense' }, ''));
 });

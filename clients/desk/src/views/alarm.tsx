@@ -10,7 +10,7 @@ import { Since } from './board';
 import { FloorPlan } from './floor_plan';
 import { useNow } from './hooks';
 import { Icon } from './icon';
-import { Story, Told } from './told';
+import { endpointName, Story, Told } from './told';
 import { Way } from './way';
 
 /** `past`: as it was at a moment that is replayed; nothing can be done about it any more. */
@@ -83,7 +83,7 @@ function Countdown({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
   const now = useNow(desk);
   if (!alarm.step_due_at || alarm.state !== 'open') return null;
   const next = (alarm.deliveries ?? []).filter((delivery) => delivery.step === alarm.step + 1);
-  const who = next.map((delivery) => desk.endpoints.get(delivery.endpoint)?.name ?? delivery.name ?? delivery.endpoint);
+  const who = next.map((delivery) => endpointName(desk, delivery.endpoint, delivery.name));
   return (
     <span class="countdown">
       {desk.say('alarm.next')} <b>{span(Date.parse(alarm.step_due_at) - now)}</b>

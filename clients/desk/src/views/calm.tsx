@@ -3,7 +3,7 @@
 import type { Desk } from '../desk';
 import { clock, moment } from '../time';
 import { wordIn } from '../texts';
-import type { Trouble } from '../types';
+import type { JournalEvent, Trouble } from '../types';
 
 export function Calm({ desk }: { desk: Desk }) {
   return (
@@ -48,10 +48,16 @@ export function Log({ desk }: { desk: Desk }) {
           <li key={event.seq} data-seq={event.seq}>
             <time dateTime={event.at}>{clock(event.at, desk.language)}</time>{' '}
             <b>{wordIn(desk.language, 'event', event.type)}</b>{' '}
-            <bdi>{[event.site, event.device ?? event.endpoint ?? event.part, event.by, event.outcome].filter(Boolean).join(' · ')}</bdi>
+            <bdi>{about(desk, event)}</bdi>
           </li>
         ))}
       </ol>
     </section>
   );
+}
+
+function about(desk: Desk, event: JournalEvent): string {
+  const refusal = event.refusal && wordIn(desk.language, 'refusal', event.refusal);
+  const outcome = event.outcome && wordIn(desk.language, 'outcome', event.outcome);
+  return [event.site, event.device ?? event.endpoint ?? event.part, event.by, refusal, outcome].filter(Boolean).join(' · ');
 }

@@ -1,25 +1,32 @@
 // The frame around every view: who is signed in, whether it is live, what must not be overlooked, and the keys.
 
+import type { FunctionComponent } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { look } from '../board';
 import type { Desk } from '../desk';
 import { LANGUAGES, type Language } from '../texts';
 import { clock } from '../time';
 import { BoardView } from './board';
+import { Expiry } from './expiry';
 import { Speaker } from './icon';
 import { HistoryView } from './history';
 import { useDesk, useRoute, useTicks } from './hooks';
 import { useKeys } from './keys';
-import type { ReplayView } from './replay';
 import { SignIn } from './sign_in';
 import { SitesView } from './sites';
 
-/** Few need it: fetched when it is opened first. */
-function Replay(props: { desk: Desk; alarm?: string }) {
-  const [View, setView] = useState<typeof ReplayView | null>(null);
-  useEffect(() => void import('./replay').then((module) => setView(() => module.ReplayView)), []);
-  return View && <View {...props} />;
+/** What few need is fetched when it is opened first. */
+function later<P extends object>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {
+  return (props) => {
+    const [View, setView] = useState<FunctionComponent<P> | null>(null);
+    useEffect(() => void load().then((view) => setView(() => view)), []);
+    return View && <View {...props} />;
+  };
 }
+
+const Replay = later(() => import('./replay').then((module) => module.ReplayView));
+const Figures = later(() => import('./figures').then((module) => module.FiguresView));
+const Report = later(() => import('./report').then((module) => module.ReportView));
 
 interface Props {
   desk: Desk;
@@ -51,7 +58,9 @@ export function Page({ desk }: Props) {
 function view(desk: Desk, route: string[]) {
   switch (route[0]) {
     case 'sites': return <SitesView desk={desk} id={route[1]} />;
-    case 'replay': return <Replay desk={desk} alarm={route[1]} />;
+    case 'replay': return <Replay desk={desk} alarm={route[1]} compares={route[2] === 'today'} />;
+    case 'figures': return <Figures desk={desk} />;
+    case 'alarms': return <Report key={route[1]} desk={desk} id={route[1] ?? ''} />;
     case 'history': return <HistoryView desk={desk} />;
     default: return <BoardView desk={desk} />;
   }
@@ -68,7 +77,8 @@ function useTitle(desk: Desk): void {
 }
 
 function Head({ desk, route }: Props & { route: string[] }) {
-  const all = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history'], ['replay', 'nav.replay']] as const;
+  const all = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history'],
+    ['replay', 'nav.replay']] as const;
   const pages = all.filter(([path]) => path !== 'replay' || desk.account?.may_read_journal);
   return (
     <header>
@@ -140,6 +150,7 @@ function Banners({ desk }: Props) {
   return (
     <>
       <div role="alert">{!desk.live && <p class="banner lost">✖ {lost}</p>}</div>
+      <Expiry desk={desk} />
       {desk.account?.may_answer && !desk.sound.allowed && (
         <button class="banner sound-off" onClick={() => desk.allowSound()}><Speaker /> {desk.say('sound.off')}</button>
       )}

@@ -1,7 +1,6 @@
 // The raw line of an event, and whether the checkpoint seals it: computed here, not believed.
 
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError } from '../api';
 import type { Desk } from '../desk';
 import { base64Of, bytesOf, hexOf, leafOf, readCheckpoint, rootOf, signedBy } from '../proof';
 import type { JournalEvent } from '../types';
@@ -39,7 +38,7 @@ export function Record({ desk, event }: { desk: Desk; event: JournalEvent }) {
     setFailure('');
     check(desk, event.seq, key).then(
       (found) => wanted && setChecked(found),
-      (error: unknown) => wanted && setFailure(error instanceof ApiError ? error.problem.detail : String(error)),
+      (error: unknown) => wanted && setFailure(desk.unread(error)),
     );
     return () => { wanted = false; };
   }, [event.seq, key]);

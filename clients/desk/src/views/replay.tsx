@@ -1,7 +1,6 @@
 // The replay room: what was known at each moment of an alarm or of a period, as the daemon's own core says it.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ApiError } from '../api';
 import { inOrder } from '../board';
 import type { Desk } from '../desk';
 import { beginOf, endOf, indexAt, passed, playOrPause, replayOf, SPEEDS, type Replay } from '../replay';
@@ -9,20 +8,22 @@ import { wordIn } from '../texts';
 import { moment } from '../time';
 import type { JournalEvent, PastBoard } from '../types';
 import { AlarmView } from './alarm';
+import { Compare } from './compare';
 import { Now } from './hooks';
 import { Record } from './record';
 import { Troubles } from './calm';
 
 const FRAME_MS = 100;
 
-export function ReplayView({ desk, alarm }: { desk: Desk; alarm?: string }) {
+/** `compares`: instead of replaying the alarm, it is laid beside what today's plan would do. */
+export function ReplayView({ desk, alarm, compares }: { desk: Desk; alarm?: string; compares?: boolean }) {
   const [replay, setReplay] = useState<Replay | null>(null);
   const [failure, setFailure] = useState('');
   const load = (events: Promise<JournalEvent[]>) => {
     setFailure('');
     events.then(
       (list) => (list.length ? setReplay(replayOf(list)) : setFailure(desk.say('replay.nothing'))),
-      (error: unknown) => setFailure(error instanceof ApiError ? error.problem.detail : String(error)),
+      (error: unknown) => setFailure(desk.unread(error)),
     );
   };
   useEffect(() => {
@@ -31,11 +32,24 @@ export function ReplayView({ desk, alarm }: { desk: Desk; alarm?: string }) {
   }, [alarm]);
   return (
     <div class="replay">
-      <h1>{desk.say('nav.replay')}</h1>
+      <h1>{desk.say(compares ? 'compare.title' : 'nav.replay')}</h1>
       {!alarm && <Period desk={desk} onPick={(from, to) => load(desk.api.period(from, to))} />}
+      {alarm && <Ways desk={desk} alarm={alarm} compares={compares} />}
       <p role="alert" class="failure">{failure}</p>
-      {replay && <Room desk={desk} replay={replay} setReplay={setReplay} alarm={alarm} />}
+      {alarm && compares && <Compare desk={desk} alarm={alarm} />}
+      {replay && !compares && <Room desk={desk} replay={replay} setReplay={setReplay} alarm={alarm} />}
     </div>
+  );
+}
+
+function Ways({ desk, alarm, compares }: { desk: Desk; alarm: string; compares?: boolean }) {
+  const ways = [[`#/replay/${alarm}`, 'nav.replay', !compares], [`#/replay/${alarm}/today`, 'compare.title', compares],
+    [`#/alarms/${alarm}`, 'report.title', false]] as const;
+  return (
+    <nav class="ways" aria-label={desk.say('replay.ways')}>
+      {ways.map(([path, key, here]) => <a key={path} href={path} aria-current={here ? 'page' : undefined}>{desk.say(key)}</a>)}
+      <a href={`/api/v1/${desk.api.bundlePath(alarm)}`} download>{desk.say('report.bundle')}</a>
+    </nav>
   );
 }
 
@@ -67,14 +81,17 @@ function useBoard(desk: Desk, seq: number | undefined, alarm?: string): { board:
     let wanted = true;
     const ask = async () => {
       for (let answer = known.current.get(seq); wanted; ) {
-        answer ??= await desk.api.boardAt(seq, alarm, (percent) => setWaiting(desk.say('replay.waiting', { percent }))) ?? undefined;
-        if (!answer) continue;
+        answer ??= await desk.api.boardAt(seq, alarm) ?? undefined;
+        if (!answer) {
+          setWaiting(desk.say('replay.waiting'));
+          continue;
+        }
         known.current.set(seq, answer);
         if (wanted) setBoard(answer);
         return setWaiting('');
       }
     };
-    ask().catch((error: unknown) => setWaiting(error instanceof ApiError ? error.problem.detail : String(error)));
+    ask().catch((error: unknown) => setWaiting(desk.unread(error)));
     return () => { wanted = false; };
   }, [seq, alarm]);
   return { board, waiting };

@@ -23,9 +23,9 @@ export function Told({ desk, alarm, guide }: Props) {
         {(alarm.deliveries ?? []).map((delivery) => (
           <li key={delivery.endpoint} class={delivery.state} data-endpoint={delivery.endpoint}>
             <span class="sign" aria-hidden="true">{SIGNS[delivery.state]}</span>{' '}
-            <b><bdi>{desk.endpoints.get(delivery.endpoint)?.name ?? delivery.name ?? delivery.endpoint}</bdi></b>{' '}
+            <b><bdi>{endpointName(desk, delivery.endpoint, delivery.name)}</bdi></b>{' '}
             <small>{wordIn(desk.language, 'role', delivery.role)}, {desk.say('told.step', { step: delivery.step })}</small>
-            <br />{result(desk, delivery, guide)}
+            <br />{resultOf(desk, delivery, guide)}
           </li>
         ))}
       </ul>
@@ -33,7 +33,11 @@ export function Told({ desk, alarm, guide }: Props) {
   );
 }
 
-function result(desk: Desk, delivery: Delivery, guide?: SiteGuide): string {
+export function endpointName(desk: Desk, id: string, name?: string): string {
+  return desk.endpoints.get(id)?.name ?? name ?? id;
+}
+
+export function resultOf(desk: Desk, delivery: Delivery, guide?: SiteGuide): string {
   const words: string[] = [desk.say(`told.${delivery.state}`)];
   if (delivery.state === 'failing' && delivery.http_status) words.push(`HTTP ${delivery.http_status}`);
   if (delivery.attempts > 1) words.push(desk.say('told.try', { count: delivery.attempts }));
@@ -50,7 +54,7 @@ export function Story({ desk, alarm, guide }: Props) {
         {[...(alarm.events ?? [])].reverse().map((event) => (
           <li key={event.seq} data-seq={event.seq}>
             <time dateTime={event.at}>{clock(event.at, desk.language, guide?.time_zone)}</time>{' '}
-            <b>{wordIn(desk.language, 'event', event.type)}</b> <bdi>{about(desk, event, guide)}</bdi>
+            <b>{wordIn(desk.language, 'event', event.type)}</b> <bdi>{aboutEvent(desk, event, guide)}</bdi>
             {notes.has(event.seq) && <q><bdi>{notes.get(event.seq)}</bdi></q>}
           </li>
         ))}
@@ -59,10 +63,11 @@ export function Story({ desk, alarm, guide }: Props) {
   );
 }
 
-function about(desk: Desk, event: JournalEvent, guide?: SiteGuide): string {
+export function aboutEvent(desk: Desk, event: JournalEvent, guide?: SiteGuide): string {
   const zone = guide?.zones.find((z) => z.id === event.zone)?.name ?? event.zone;
-  const endpoint = event.endpoint && (desk.endpoints.get(event.endpoint)?.name ?? event.endpoint);
+  const endpoint = event.endpoint && endpointName(desk, event.endpoint);
   const kind = event.kind && desk.say(`kind.${event.kind}`);
+  const outcome = event.outcome && wordIn(desk.language, 'outcome', event.outcome);
   const disposition = event.disposition && desk.say(`disposition.${event.disposition}`);
-  return [kind, zone ?? event.device, event.by, endpoint, event.outcome, disposition].filter(Boolean).join(' · ');
+  return [kind, zone ?? event.device, event.by, endpoint, outcome, disposition].filter(Boolean).join(' · ');
 }
