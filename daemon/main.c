@@ -367,11 +367,13 @@ static bool open_engine(struct house *h)
 static bool open_api(struct house *h)
 {
     char error[LIMIT_TEXT], path[4096];
+    snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
     h->api = api_create(&(struct api_options){.loop = &h->loop,
                                               .engine = h->engine,
                                               .dispatch = h->dispatch,
                                               .mqtt = h->mqtt,
                                               .history = h->history,
+                                              .journal_file = path,
                                               .version = TOCSIN_VERSION},
                         error);
     if (!h->api)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_MAX 4   /* parameters that one route knows */
+#define QUERY_MAX 9   /* parameters that one route knows */
 #define SWEEP_MS 6000 /* between looks at what is over; ten refusals a minute reach the journal */
 
 static const struct api_route {
@@ -39,6 +39,9 @@ static const struct api_route {
     {"GET", "/api/v1/sites/{id}", API_READ, api_guide, {0}, 0},
     {"GET", "/api/v1/maps/{id}/{id}", API_READ, api_map, {0}, 0},
     {"GET", "/api/v1/replay", API_JOURNAL, api_replay, {"seq", "alarm"}, 0},
+    {"GET", "/api/v1/history", API_READ, api_history,
+     {"site", "from", "to", "kind", "disposition", "mode", "text", "limit", "before"}, 0},
+    {"GET", "/api/v1/figures", API_READ, api_figures, {"site", "from", "to", "offset_min"}, 0},
     {"GET", "/api/v1/feed", API_READ, api_feed, {"from"}, 0},
     {"GET", "/api/v1/journal", API_JOURNAL, api_journal, {"from", "limit"}, 0},
     {"GET", "/api/v1/journal/checkpoint", API_JOURNAL, api_checkpoint, {0}, 0},
@@ -201,6 +204,7 @@ struct api *api_create(const struct api_options *options, char error[256])
         return NULL;
     }
     sweep_begin(api);
+    api_archive_begin(api);
     return api;
 }
 
@@ -227,5 +231,6 @@ void api_destroy(struct api *api)
     api_sessions_stop(api);
     web_destroy(api->web);
     api->web = NULL;
+    api_archive_finish(api);
     api_release(api);
 }

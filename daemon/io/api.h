@@ -28,6 +28,7 @@ struct api_options {
     struct dispatch *dispatch; /* for endpoint states; NULL in tests */
     struct mqtt *mqtt;         /* for counts; NULL in tests */
     struct history *history;
+    const char *journal_file;  /* beside it stands the archive; NULL: closed alarms cannot be searched */
     const char *version;
 };
 

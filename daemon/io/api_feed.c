@@ -60,6 +60,7 @@ void api_event(struct api *api, const struct event *e, const char *line, size_t 
     api->recent_count++;
     struct heard heard = {.api = api, .site = m->site};
     web_publish(api->web, m->text, m->size, hears, &heard);
+    api_archive_kick(api);
 }
 
 /* --- One that resumes: first from the journal, then from what was applied lately, then live. */

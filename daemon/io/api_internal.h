@@ -15,6 +15,7 @@
 #include "io/password.h"
 #include "io/session.h"
 #include "io/web_files.h"
+#include "journal/archive.h"
 
 #define API_STORY_LINES                                                                                      \
     5000 /* journal lines of one alarm that are told; `events_cut` says that there were more */
@@ -59,6 +60,8 @@ struct api {
     struct passwords *passwords;
     unsigned char known_key[32]; /* signs the cookie of browsers that have signed in */
     struct api_replay *replay; /* NULL until somebody asks: api_replay.c */
+    struct archive *archive;           /* NULL: there is no journal file */
+    struct api_archive *archive_maker; /* api_archive.c */
     struct api_refusals refusals;
     struct sign_in *held; /* sign-ins whose answer takes longer: api_session.c */
     unsigned held_count;
@@ -214,6 +217,23 @@ void api_put_guide(struct api_out *, const char *key, const struct api *, const 
 /* api_replay.c */
 void api_replay_finish(struct api *);
 
+/* api_archive.c */
+void api_archive_begin(struct api *);
+void api_archive_finish(struct api *); /* answers whatever still waits for it */
+void api_archive_kick(struct api *);   /* something was recorded */
+
+/* api_history.c: a question to the archive on its way */
+struct api_past {
+    struct api *api;
+    struct web_request *request;
+    char account[LIMIT_ID];
+};
+/* site, from and to, and which sites the account sees. NULL: answered. The archive takes q->sites. */
+struct api_past *api_past_begin(struct api_call *, struct archive_query *q);
+/* The account that asked; NULL: answered, there is none any more, or `error` says why there is nothing. */
+const struct conf_account *api_past_account(struct api_past *, const char *error);
+void api_past_end(struct api_past *);
+
 /* api_feed.c */
 void api_feeds_init(struct api *);
 void api_feeds_finish(struct api *);
@@ -222,5 +242,6 @@ void api_feeds_finish(struct api *);
 api_handler api_guide, api_map, api_replay, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
 api_handler api_alarms, api_alarm, api_deed, api_press, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
+api_handler api_history, api_figures;
 
 #endif

@@ -16,19 +16,10 @@
 enum query { RANGE, ALARM, FOUND_AS, CHECKPOINT, INCLUSION, CONSISTENCY };
 #define LINE_QUERIES 3
 
-#define SELECT_LINES "SELECT e.seq, e.line, n.text FROM event e LEFT JOIN note n ON n.seq = e.seq "
-/* What the lookup has, and what came after it was brought up to date; both are in order and merged, not
- * sorted. */
-#define SELECT_FOUND(kind, column, range, order)                                                             \
-    "SELECT e.seq, e.line, n.text FROM (SELECT seq FROM lookup WHERE kind = " kind                           \
-    " AND word = ?1 AND " range                                                                              \
-    " UNION ALL SELECT seq FROM event WHERE seq > (SELECT seq FROM looked_up) AND " column                   \
-    " = ?1 AND " range " ORDER BY seq " order " LIMIT ?3) f"                                                 \
-    " JOIN event e ON e.seq = f.seq LEFT JOIN note n ON n.seq = e.seq ORDER BY f.seq " order
 static const char *const sql[LINE_QUERIES] = {
-    [RANGE] = SELECT_LINES "WHERE e.seq >= ?2 ORDER BY e.seq LIMIT ?3",
-    [ALARM] = SELECT_FOUND("0", "alarm", "seq > 0", "ASC"),
-    [FOUND_AS] = SELECT_FOUND("1", "found_as", "seq < ?2", "DESC"),
+    [RANGE] = SQLITE_FILE_LINES "WHERE e.seq >= ?2 ORDER BY e.seq LIMIT ?3",
+    [ALARM] = SQLITE_FILE_ALARM,
+    [FOUND_AS] = SQLITE_FILE_FOUND("1", "found_as", "seq < ?2", "DESC"),
 };
 
 /* One connection, used by one request at a time. */

@@ -1,4 +1,5 @@
 #include "journal/journal_export.h"
+#include "journal/archive.h"
 #include "journal/sqlite_file.h"
 
 #include <assert.h>
@@ -318,7 +319,7 @@ bool journal_export_erase_note(const char *database, uint64_t seq, char error[LI
         return false;
     }
     struct store *s = store_sqlite_create(database);
-    bool good = s->open(s, &head, error) && s->erase_note(s, seq, error);
+    bool good = archive_remove(database, error) && s->open(s, &head, error) && s->erase_note(s, seq, error);
     s->close(s);
     store_destroy(s);
     return good;

@@ -46,6 +46,18 @@ bool sqlite_file_scan(sqlite3 *, uint64_t first, uint64_t last, store_line_fn *,
     "n.seq = e.seq "
 struct store_event sqlite_file_event(sqlite3_stmt *);
 
+/* Rows of "seq, line, text". Those found have what the lookup has, and what came after it was brought up to date; both are in
+ * order and merged, not sorted. ?1 is the word, ?3 how many at most (-1 = all). */
+#define SQLITE_FILE_LINES "SELECT e.seq, e.line, n.text FROM event e LEFT JOIN note n ON n.seq = e.seq "
+#define SQLITE_FILE_FOUND(kind, column, range, order)                                                        \
+    "SELECT e.seq, e.line, n.text FROM (SELECT seq FROM lookup WHERE kind = " kind                           \
+    " AND word = ?1 AND " range                                                                              \
+    " UNION ALL SELECT seq FROM event WHERE seq > (SELECT seq FROM looked_up) AND " column                   \
+    " = ?1 AND " range " ORDER BY seq " order " LIMIT ?3) f"                                                 \
+    " JOIN event e ON e.seq = f.seq LEFT JOIN note n ON n.seq = e.seq ORDER BY f.seq " order
+/* Every event of the alarm ?1. */
+#define SQLITE_FILE_ALARM SQLITE_FILE_FOUND("0", "alarm", "seq > 0", "ASC")
+
 struct sqlite_hashes {
     sqlite3_stmt *leaves, *subtree;
 };

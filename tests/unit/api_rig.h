@@ -224,7 +224,7 @@ static void rig_open(struct rig *r)
         abort();
     }
     const struct api_options api = {
-        .loop = &r->loop, .engine = r->engine, .history = r->history, .version = "0.0.test"};
+        .loop = &r->loop, .engine = r->engine, .history = r->history, .journal_file = path, .version = "0.0.test"};
     r->api = api_create(&api, error);
     if (!r->api) {
         fprintf(stderr, "%s\n", error);

@@ -1,0 +1,136 @@
+/* archive.h - the closed alarms, one row each, to be searched and summed: a cache beside the journal, in a
+ * file of its own (journal.db → journal.db-archive), so that it never takes the journal's lock.
+ *
+ * Promises: it is filled from the journal's lines on libuv's pool, in small steps with pauses, and resumes
+ * wherever a kill left it. A file that is damaged, of another format, not of this journal, or that knows of a
+ * note which was erased since it was opened last, is thrown away and made anew; `complete` says whether that
+ * is done. One thing is done at a time, so that a flood of questions keeps one processor busy and no more.
+ * Each question is answered exactly once, never from within the call, and with everything that was committed
+ * when it was asked, unless that is far ahead. Does not: know what a line means. That is the maker's, which
+ * is given each alarm's lines.
+ *
+ *     struct archive *a = archive_create(loop, "/var/lib/tocsin/journal.db", &maker);
+ *     archive_kick(a, committed_seq);                         // whenever something was recorded
+ *     archive_find(a, &query, committed_seq, found, ctx);     // found(ctx, &rows) on the loop
+ */
+#ifndef TOCSIN_ARCHIVE_H
+#define TOCSIN_ARCHIVE_H
+
+#include "core/event.h"
+#include <stddef.h>
+#include <uv.h>
+
+#define ARCHIVE_SUFFIX "-archive"  /* of its file, behind the journal's name */
+#define ARCHIVE_ZONES 16           /* of one alarm that are kept */
+#define ARCHIVE_TEXT 200           /* bytes that may be searched for */
+#define ARCHIVE_WORDS (256 * 1024) /* bytes of one alarm in which is searched; more are not taken in */
+#define ARCHIVE_NEVER (-1)
+
+/* Moments of an alarm, as ms since its first press on the daemon's clock. */
+enum archive_moment {
+    ARCHIVE_RECEIVED,
+    ARCHIVE_ACKNOWLEDGED,
+    ARCHIVE_COMING,
+    ARCHIVE_ON_SCENE,
+    ARCHIVE_MOMENTS
+};
+
+struct archive_row {
+    char id[LIMIT_ALARM_ID], site[LIMIT_ID];
+    uint64_t seq; /* of its first press */
+    enum kind kind;
+    enum mode mode;
+    enum disposition disposition;
+    int64_t opened_at_ms, closed_at_ms, closed_ms; /* wall; wall; since the first press */
+    int64_t moment_ms[ARCHIVE_MOMENTS];            /* ARCHIVE_NEVER: it did not happen */
+    char acknowledged_by[LIMIT_ID], coming_by[LIMIT_ID], on_scene_by[LIMIT_ID], closed_by[LIMIT_ID];
+    uint32_t press_count;
+    unsigned zone_count;
+    char zones[ARCHIVE_ZONES][LIMIT_ID];
+    /* What only the maker gives; malloc, the archive frees. */
+    char *words; /* what is searched in, an item a line */
+    size_t words_size;
+    int64_t *press_at_ms; /* wall, of press_at_count presses */
+    size_t press_at_count;
+};
+
+/* What a line may mean for the rows. */
+enum archive_concern {
+    ARCHIVE_NOTHING,
+    ARCHIVE_CHANGES, /* changes a row that is there */
+    ARCHIVE_MAKES    /* may close its alarm */
+};
+
+/* Makes rows of lines. All but `name` are called on the pool, one at a time. */
+struct archive_maker {
+    void *ctx;
+    enum archive_concern (*concern)(void *ctx, const char *line, size_t size);
+    void (*begin)(void *ctx, const char *alarm);
+    void (*line)(void *ctx, const char *line, size_t size, const char *note); /* NULL: no note, or erased */
+    bool (*end)(void *ctx, struct archive_row *out); /* `out` is zeroed; false: the alarm is not closed */
+    void (*name)(void *ctx, struct archive_row *);   /* on the loop: adds the names of places to the words */
+};
+/* Adds a line of text to the words, unless there is no more room. */
+void archive_add_words(struct archive_row *, const char *text);
+
+struct archive_query {
+    char site[LIMIT_ID]; /* "" = any */
+    char *sites; /* a JSON array of the sites that the asker sees, malloc, the archive's; NULL = all */
+    int64_t from_ms, to_ms;      /* opened_at: from ≤ … < to */
+    int kind, mode, disposition; /* -1 = any */
+    char text[ARCHIVE_TEXT + 1];
+    uint64_t before; /* 0 = newest */
+    unsigned limit;
+    int offset_min; /* of archive_sum: the wall clock's distance from UTC */
+    int64_t year_from_ms, year_to_ms;
+};
+
+struct archive_rows {
+    size_t count;
+    const struct archive_row *rows; /* the newest first, without words */
+    bool more, complete;
+    const char *error; /* NULL, or a sentence */
+};
+typedef void archive_rows_fn(void *ctx, const struct archive_rows *); /* valid during the call */
+
+#define ARCHIVE_LIMITS 4
+enum archive_spread { SPREAD_RECEIVED, SPREAD_ACKNOWLEDGED, SPREAD_COMING, SPREAD_FEEDBACK, SPREAD_COUNT };
+extern const unsigned archive_limits_s[SPREAD_COUNT][ARCHIVE_LIMITS]; /* the police's own */
+
+struct archive_sum {
+    uint64_t alarms, presses, by_hour[24];
+    uint64_t counts[SPREAD_COUNT][ARCHIVE_LIMITS + 1], never[SPREAD_COUNT];
+};
+
+struct archive_site {
+    char id[LIMIT_ID];
+    uint64_t presses[MODE_COUNT], alarms[MODE_COUNT];
+    uint64_t year_alarms, year_false;
+};
+
+struct archive_sums {
+    struct archive_sum modes[MODE_COUNT];
+    struct archive_site *sites; /* the one with most real presses first */
+    size_t site_count;
+    bool complete;
+    const char *error;
+};
+typedef void archive_sums_fn(void *ctx, const struct archive_sums *);
+
+struct archive;
+
+struct archive *archive_create(uv_loop_t *, const char *journal_file, const struct archive_maker *);
+/* Answers what was not answered yet, with an error; waits for a step under way (it is interrupted). The loop
+ * must run once more to let go of the memory. NULL is fine. */
+void archive_destroy(struct archive *);
+/* The journal has got longer. */
+void archive_kick(struct archive *, uint64_t committed_seq);
+void archive_find(struct archive *, const struct archive_query *, uint64_t committed_seq, archive_rows_fn *,
+                  void *ctx);
+void archive_sum(struct archive *, const struct archive_query *, uint64_t committed_seq, archive_sums_fn *,
+                 void *ctx);
+
+/* Throws the file away, of a daemon that does not run. False: `error` says why. */
+bool archive_remove(const char *journal_file, char error[LIMIT_TEXT]);
+
+#endif
