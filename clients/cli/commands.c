@@ -303,13 +303,13 @@ const struct command commands[] = {
      .connects = true,
      .help = {{"list the machines that are told, and whether they answer", "列出通知单位及其状态"}}},
     {.name = "journal verify",
-     .synopsis = "DATABASE|FOLDER [OPTION]…",
+     .synopsis = "DATABASE|FOLDER|BUNDLE [OPTION]…",
      .run = command_journal_verify,
      .options = verify_options,
      .arguments_least = 1,
      .arguments_most = 1,
-     .help = {{"check a journal or an export, offline; names the first bad entry",
-               "离线检查记录或导出；指出第一条有误的记录"}},
+     .help = {{"check a journal, an export or an alarm's bundle, offline; names the first bad entry",
+               "离线检查记录、导出或单个警情的文件；指出第一条有误的记录"}},
      .about = {{"Good means: the lines are those the checkpoint was signed over. Give --key, and --witness "
                 "from what an endpoint was told, to be sure that nobody wrote the whole journal anew.",
                 "完好表示：各行与检查点签名一致。给出 --key，以及通知单位收到的 "

@@ -1,4 +1,5 @@
 /* journal verify, export, prove, erase-note: the record, for those who do not want to believe. */
+#include "cli/bundle.h"
 #include "cli/member.h"
 #include "cli/server.h"
 #include "cli/terminal.h"
@@ -70,9 +71,11 @@ static bool read_witness(const struct invocation *inv, struct journal_verify_opt
     return false;
 }
 
-static void say_report(const struct journal_verify_report *r, const char *root)
+/* `alarm`: of a bundle, otherwise NULL. */
+static void say_report(const struct journal_verify_report *r, const char *root, const char *alarm)
 {
-    char size[24], seq[24];
+    char size[24], seq[24], count[24];
+    snprintf(count, sizeof count, "%" PRIu64, r->checked);
     snprintf(size, sizeof size, "%" PRIu64, r->size);
     snprintf(seq, sizeof seq, "%" PRIu64, r->first_bad);
     if (!r->good) {
@@ -80,8 +83,13 @@ static void say_report(const struct journal_verify_report *r, const char *root)
                   {"why", r->text});
         return;
     }
-    say_about(TONE_GOOD, TEXT_JOURNAL_GOOD, {"size", size}, {"root", root});
+    if (alarm)
+        say_about(TONE_GOOD, TEXT_BUNDLE_GOOD, {"count", count}, {"alarm", alarm}, {"root", root});
+    else
+        say_about(TONE_GOOD, TEXT_JOURNAL_GOOD, {"size", size}, {"root", root});
     say_text(TONE_PLAIN, r->text);
+    if (alarm)
+        say_text(TONE_PLAIN, text(TEXT_BUNDLE_CLAIM));
     if (r->signed_by_key)
         say_text(TONE_PLAIN, text(TEXT_JOURNAL_CLAIM));
     else
@@ -106,7 +114,7 @@ static void say_report_json(const struct journal_verify_report *r, const char *r
 int command_journal_verify(const struct invocation *inv)
 {
     const char *path = inv->arguments[0], *key_file = invocation_value(inv, "key");
-    char key[NOTE_KEY_TEXT], root[48];
+    char key[NOTE_KEY_TEXT], root[48], alarm[LIMIT_ALARM_ID];
     struct journal_verify_options o = {.progress = show_progress, .ctx = (void *)text(TEXT_VERIFYING)};
     struct journal_verify_report report = {0};
     struct stat status;
@@ -119,14 +127,16 @@ int command_journal_verify(const struct invocation *inv)
         complain_about(TEXT_CANNOT_READ, {"file", path}, {"why", strerror(errno)});
         return RESULT_UNREACHABLE;
     }
-    bool good = S_ISDIR(status.st_mode) ? journal_verify_export(path, &o, &report)
-                                        : journal_verify_database(path, &o, &report);
+    bool bundle = S_ISREG(status.st_mode) && !bundle_is_database(path);
+    bool good = bundle                    ? bundle_verify(path, &o, &report, alarm)
+                : S_ISDIR(status.st_mode) ? journal_verify_export(path, &o, &report)
+                                          : journal_verify_database(path, &o, &report);
     terminal_progress_end();
     sodium_bin2base64(root, sizeof root, report.root, sizeof report.root, sodium_base64_VARIANT_ORIGINAL);
     if (inv->json)
         say_report_json(&report, root);
     else
-        say_report(&report, root);
+        say_report(&report, root, bundle ? alarm : NULL);
     return good ? RESULT_OK : RESULT_NOT_SO;
 }
 

@@ -58,13 +58,6 @@ void api_no_alarm(struct web_request *r)
 
 /* --- One alarm: its present, and every line about it. */
 
-struct telling {
-    struct api *api;
-    struct web_request *request;
-    char account[LIMIT_ID];
-    struct event_access access; /* who asks, should it not be his */
-};
-
 static void put_events(struct api_out *out, const struct api_story *s)
 {
     struct json_out *o = &out->o;
@@ -104,40 +97,17 @@ static void put_story(struct api_out *out, const struct api *api, const struct a
     json_close(&out->o, '}');
 }
 
-static void on_story(void *ctx, const struct api_story *s)
+static void tell_alarm(struct api *api, struct web_request *request, const struct api_story *s, bool option)
 {
-    struct telling *t = ctx;
-    struct api *api = t->api;
-    if (api->closing) {
-        api_busy(t->request, "The daemon is stopping.");
-    } else if (!s->alarm && s->error) {
-        api_busy(t->request, s->error);
-    } else if (!s->alarm || !api_sees(api_account(api, t->account), s->alarm->site)) {
-        if (s->alarm)
-            api_refusal(api, EVENT_ACTION_REFUSED, &t->access);
-        api_no_alarm(t->request);
-    } else {
-        struct api_out out;
-        api_out_begin(&out, ALARM_ROOM);
-        put_story(&out, api, s);
-        api_out_answer(&out, t->request);
-    }
-    free(t);
-    api_release(api);
+    struct api_out out;
+    api_out_begin(&out, ALARM_ROOM);
+    put_story(&out, api, s);
+    api_out_answer(&out, request);
 }
 
 void api_alarm(struct api_call *c)
 {
-    struct telling *t = malloc(sizeof *t);
-    if (!t) {
-        api_busy(c->request, "There is no memory for this answer; try again later.");
-        return;
-    }
-    *t = (struct telling){.api = c->api, .request = c->request};
-    snprintf(t->account, sizeof t->account, "%.*s", LIMIT_ID - 1, c->account->id);
-    api_access_of(c, ACCESS_SITE, &t->access);
-    api_hold(c->api);
-    api_story(c->api, c->ids[0], on_story, t);
+    api_tell_story(c, tell_alarm, false);
 }
 
 /* --- Many alarms: the open ones are on the board, the others are told from their lines, one after the other.

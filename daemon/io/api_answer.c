@@ -95,13 +95,18 @@ void api_out_room(struct api_out *out, size_t room)
 
 void api_out_answer(struct api_out *out, struct web_request *r)
 {
+    api_out_answer_as(out, r, NULL);
+}
+
+void api_out_answer_as(struct api_out *out, struct web_request *r, const char *headers)
+{
     if (out->failed || !json_out_ok(&out->o)) {
         api_out_free(out);
         api_busy(r, "The answer is larger than the daemon has memory for; ask for less with limit.");
         return;
     }
     char *fitting = realloc(out->o.buffer, out->o.size + 1);
-    web_answer_take(r, 200, "application/json", NULL, fitting ? fitting : out->o.buffer, out->o.size);
+    web_answer_take(r, 200, "application/json", headers, fitting ? fitting : out->o.buffer, out->o.size);
 }
 
 void api_out_free(struct api_out *out)

@@ -133,6 +133,7 @@ struct api_out {
 void api_out_begin(struct api_out *, size_t room);
 void api_out_room(struct api_out *, size_t room);
 void api_out_answer(struct api_out *, struct web_request *); /* 200, JSON; frees */
+void api_out_answer_as(struct api_out *, struct web_request *, const char *headers);
 void api_out_free(struct api_out *);
 
 /* A query parameter that is a number; false: a problem was answered. Not given: *value stays. */
@@ -202,6 +203,10 @@ struct api_story {
 };
 typedef void api_story_fn(void *ctx, const struct api_story *); /* valid during the call */
 void api_story(struct api *, const char *alarm, api_story_fn *, void *ctx);
+/* The story of the path's alarm, when there is one that the account sees; otherwise it is answered. `tell` answers the
+ * request; what goes on after it needs a hold of its own. */
+typedef void api_telling_fn(struct api *, struct web_request *, const struct api_story *, bool option);
+void api_tell_story(struct api_call *, api_telling_fn *tell, bool option);
 
 /* api_alarms.c: an alarm as the API shows it, without its presses */
 void api_put_alarm(struct api_out *, const char *key, const struct engine *, const struct alarm *);
@@ -240,7 +245,7 @@ void api_feeds_finish(struct api *);
 
 /* the handlers */
 api_handler api_guide, api_map, api_replay, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
-api_handler api_alarms, api_alarm, api_deed, api_press, api_feed, api_sign_in, api_session, api_sign_out;
+api_handler api_alarms, api_alarm, api_deed, api_press, api_bundle, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
 api_handler api_history, api_figures;
 

@@ -1,5 +1,5 @@
-/* The software button: an account's press takes the way of a press from the broker (engine_message), as the device that
- * its configuration names. */
+/* The software button: an account's press takes the way of a press from the broker (engine_message), as the
+ * device that its configuration names. */
 #include "io/api_internal.h"
 #include "io/clock.h"
 #include <stdio.h>

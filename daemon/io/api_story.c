@@ -124,3 +124,47 @@ void api_story(struct api *api, const char *alarm, api_story_fn *done, void *ctx
     api_hold(api);
     history_alarm(api->options.history, f->id, API_STORY_LINES, on_lines, f);
 }
+
+/* --- For whoever asks over the API. */
+
+struct telling {
+    struct api *api;
+    struct web_request *request;
+    char account[LIMIT_ID];
+    struct event_access access; /* who asks, should it not be his */
+    api_telling_fn *tell;
+    bool option;
+};
+
+static void on_story(void *ctx, const struct api_story *s)
+{
+    struct telling *t = ctx;
+    struct api *api = t->api;
+    if (api->closing) {
+        api_busy(t->request, "The daemon is stopping.");
+    } else if (!s->alarm && s->error) {
+        api_busy(t->request, s->error);
+    } else if (!s->alarm || !api_sees(api_account(api, t->account), s->alarm->site)) {
+        if (s->alarm)
+            api_refusal(api, EVENT_ACTION_REFUSED, &t->access);
+        api_no_alarm(t->request);
+    } else {
+        t->tell(api, t->request, s, t->option);
+    }
+    free(t);
+    api_release(api);
+}
+
+void api_tell_story(struct api_call *c, api_telling_fn *tell, bool option)
+{
+    struct telling *t = malloc(sizeof *t);
+    if (!t) {
+        api_busy(c->request, NO_MEMORY);
+        return;
+    }
+    *t = (struct telling){.api = c->api, .request = c->request, .tell = tell, .option = option};
+    snprintf(t->account, sizeof t->account, "%.*s", LIMIT_ID - 1, c->account->id);
+    api_access_of(c, ACCESS_SITE, &t->access);
+    api_hold(c->api);
+    api_story(c->api, c->ids[0], on_story, t);
+}

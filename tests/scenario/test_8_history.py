@@ -165,3 +165,30 @@ def test_times_in_the_record_only_go_forward(house):
         room.press().receipt("recorded")
     clocks = [json.loads(line)["clock"] for line in (house.export() / "journal.ndjson").read_text().splitlines()]
     assert clocks == sorted(clocks)
+
+
+def test_the_bundle_of_one_alarm_is_checked_offline(house, tmp_path):
+    """Its lines are the journal's, and a single changed byte is found; the daemon is not asked."""
+    press = house.button().press()
+    press.receipt("recorded")
+    house.police.told("alarm.opened", press)
+    house.deed(press, "acknowledge")
+    house.close_alarm(press)
+    answer = house.ask("GET", f"/api/v1/alarms/{press.alarm_id}/bundle")
+    assert answer.status_code == 200 and press.alarm_id in answer.headers["Content-Disposition"]
+    lines = [json.loads(entry["line"]) for entry in answer.json()["entries"]]
+    assert lines == [line for line in house.journal() if line.get("alarm") == press.alarm_id][:len(lines)]
+    assert {"press_received", "delivery_result", "acknowledged", "closed"} <= {line["type"] for line in lines}
+    key = house.export() / "journal.pub"
+    house.stop()
+    file = tmp_path / "bundle.json"
+    file.write_bytes(answer.content)
+
+    def check():
+        return house.tool("journal", "verify", str(file), "--key", str(key), "--json", connected=False, check=False)
+
+    done = check()
+    assert done.returncode == 0 and json.loads(done.stdout)["signed_by_key"], done.stdout + done.stderr
+    file.write_bytes(answer.content.replace(b'\\"role\\":\\"police\\"', b'\\"role\\":\\"bureau\\"', 1))
+    done = check()
+    assert done.returncode == 1 and "was changed" in json.loads(done.stdout)["text"]

@@ -102,7 +102,8 @@ static void test_who_may_not(void **state)
     assert_string_equal(json_string_value(json_object_get(line, "reason")), "role");
     json_decref(line);
     expect(rig_ask(r, "GET", PRESSES, "teacher", NULL, NULL, NULL, 20000), 405, "method", NULL);
-    expect(rig_ask(r, "POST", PRESSES "?site=school-1", "teacher", "{}", NULL, NULL, 20000), 400, "bad-request", "site");
+    expect(rig_ask(r, "POST", PRESSES "?site=school-1", "teacher", "{}", NULL, NULL, 20000), 400,
+           "bad-request", "site");
     line = last_line(r, "press_received");
     assert_null(line);
     struct answer a = press_as(r, "teacher", "{\"epoch\":\"c\",\"n\":1,\"kind\":\"cancel\"}");
