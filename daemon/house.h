@@ -11,6 +11,7 @@
 #include "io/vigil.h"
 #include "journal/history.h"
 #include "journal/journal.h"
+#include <stdatomic.h>
 
 struct house {
     const char *conf_file;
@@ -24,6 +25,7 @@ struct house {
     int lock;
     struct store *store;
     struct journal *journal;
+    _Atomic(struct journal *) expecting; /* the same, once it runs: for foreign threads */
     struct history *history;
     struct engine *engine;
     struct mqtt *mqtt;

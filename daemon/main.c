@@ -133,6 +133,14 @@ static void on_message(void *ctx, const struct mqtt_message *m)
                                                        .hold = m->hold});
 }
 
+static void on_near(void *ctx)
+{
+    struct house *h = ctx;
+    struct journal *journal = atomic_load(&h->expecting);
+    if (journal)
+        journal_expect(journal);
+}
+
 static void on_batch_end(void *ctx)
 {
     struct house *h = ctx;
@@ -302,6 +310,7 @@ static bool open_connections(struct house *h)
     h->mqtt = mqtt_create(&h->loop, &(struct mqtt_options){.broker = &h->conf->broker,
                                                            .on_message = on_message,
                                                            .on_batch_end = on_batch_end,
+                                                           .on_near = on_near,
                                                            .on_state = on_broker,
                                                            .ctx = h});
     if (!h->dispatch || !h->mqtt)
@@ -339,8 +348,10 @@ static bool start_engine(struct house *h, struct store *store, char error[LIMIT_
     h->engine = h->journal ? engine_create(&ports, h->journal, h->conf) : NULL;
     if (h->journal && !h->engine)
         memory_end();
-    if (h->engine && engine_start(h->engine, boot_id, TOCSIN_VERSION, error))
+    if (h->engine && engine_start(h->engine, boot_id, TOCSIN_VERSION, error)) {
+        atomic_store(&h->expecting, h->journal);
         return true;
+    }
     engine_destroy(h->engine);
     if (h->journal)
         journal_destroy(h->journal);

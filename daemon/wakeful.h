@@ -2,7 +2,8 @@
  *
  * A thread that sleeps needs tens of microseconds to wake up. One that waits awake offers its processor to
  * the others all the time; when somebody took the offer for longer than WAKEFUL_GIVEN_US the machine is busy,
- * and an offer would cost more than sleep does: then nobody waits awake for WAKEFUL_PAUSE_MS.
+ * and an offer would cost more than sleep does: then it sleeps instead for a few milliseconds, and for twice as
+ * long each time that this comes again soon.
  *
  *     while (!there() && wakeful_may(&w, until_ns))
  *         wakeful_wait(&w);
@@ -16,10 +17,11 @@
 #include <uv.h>
 
 #define WAKEFUL_GIVEN_US 300
-#define WAKEFUL_PAUSE_MS 1000
+#define WAKEFUL_PAUSE_MIN_NS (8 * 1000000ull)
+#define WAKEFUL_PAUSE_MAX_NS (1000 * 1000000ull)
 
 struct wakeful { /* one a thread; zeroed before */
-    uint64_t not_before_ns;
+    uint64_t not_before_ns, pause_ns;
 };
 
 static inline bool wakeful_may(const struct wakeful *w, uint64_t until_ns)
@@ -28,12 +30,21 @@ static inline bool wakeful_may(const struct wakeful *w, uint64_t until_ns)
     return now_ns >= w->not_before_ns && now_ns < until_ns;
 }
 
+static inline void wakeful_given(struct wakeful *w, uint64_t now_ns)
+{
+    bool again = w->pause_ns && now_ns < w->not_before_ns + 4 * w->pause_ns;
+    uint64_t pause_ns = again ? 2 * w->pause_ns : WAKEFUL_PAUSE_MIN_NS;
+    w->pause_ns = pause_ns < WAKEFUL_PAUSE_MAX_NS ? pause_ns : WAKEFUL_PAUSE_MAX_NS;
+    w->not_before_ns = now_ns + w->pause_ns;
+}
+
 static inline void wakeful_wait(struct wakeful *w)
 {
     uint64_t before_ns = uv_hrtime();
     sched_yield();
-    if (uv_hrtime() - before_ns > WAKEFUL_GIVEN_US * 1000)
-        w->not_before_ns = before_ns + WAKEFUL_PAUSE_MS * 1000000ull;
+    uint64_t now_ns = uv_hrtime();
+    if (now_ns - before_ns > WAKEFUL_GIVEN_US * 1000)
+        wakeful_given(w, now_ns);
 }
 
 #endif

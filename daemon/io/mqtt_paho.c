@@ -99,6 +99,7 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
 {
     struct mqtt *m = context;
     size_t size = topic_size > 0 ? (size_t)topic_size : strlen(topic);
+    bool near = false;
     uv_mutex_lock(&m->lock);
     m->counts.received++;
     if (strlen(topic) != size) {
@@ -110,12 +111,15 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
         struct mqtt_hold *hold = NULL;
         if (message->qos > 0 && inbox_is_late(m, item->message.topic))
             item->message.hold = hold = hold_create(m);
+        near = !item->heartbeat && !hold;
         inbox_push(m, item, !item->heartbeat);
         if (hold && !hold_wait(m, hold))
             m->rebuild =
                 true; /* so that no acknowledgement left in Paho's queue goes out on the next connection */
     }
     uv_mutex_unlock(&m->lock);
+    if (near && m->options.on_near) /* the loop is waking up meanwhile */
+        m->options.on_near(m->options.ctx);
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
     return 1;

@@ -74,7 +74,7 @@ uint64_t journal_next_seq(const struct journal *);
 bool journal_append(struct journal *, const struct journal_entry *);
 void journal_kick(struct journal *);
 /* An entry will probably be appended in a moment: the writer wakes up now and waits for it, EXPECT_US at
- * most. */
+ * most. From any thread. */
 void journal_expect(struct journal *);
 void journal_commit_now(struct journal *); /* not threaded: one group commit, in the caller's thread */
 struct journal_progress journal_poll(struct journal *);

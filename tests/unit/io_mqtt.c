@@ -4,6 +4,7 @@
 #include "io/mqtt.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -24,6 +25,7 @@ struct bench {
     bool too_late, stopped, presses_only;
     struct mqtt *mqtt;
     struct kept kept[MAX_KEPT];
+    atomic_uint near;
     size_t count, batches, states[MQTT_LOOPBACK_LOST + 1];
     char text[512];
 };
@@ -40,6 +42,12 @@ static void on_message(void *ctx, const struct mqtt_message *in)
     k->retained = in->retained;
     k->duplicate = in->duplicate;
     k->hold = in->hold;
+}
+
+/* On a thread of Paho's. */
+static void on_near(void *ctx)
+{
+    atomic_fetch_add(&((struct bench *)ctx)->near, 1);
 }
 
 static void on_batch_end(void *ctx)
@@ -79,6 +87,7 @@ static struct bench *open_with(const struct conf_broker *conf)
     struct mqtt_options options = {.broker = conf,
                                    .on_message = on_message,
                                    .on_batch_end = on_batch_end,
+                                   .on_near = on_near,
                                    .on_state = on_state,
                                    .ctx = b};
     assert_non_null(b);
@@ -166,6 +175,9 @@ static void test_heartbeat_and_offline_and_empty(void **state)
     assert_string_equal(b->kept[0].payload, "");
     assert_string_equal(b->kept[1].topic, "tocsin/v1/s/d/offline");
     assert_string_equal(b->kept[2].topic, "tocsin/v1/s/d/press");
+    for (int i = 0; i < 5000 && atomic_load(&b->near) < 2; i++)
+        uv_sleep(1); /* it comes on another thread */
+    assert_int_equal(atomic_load(&b->near), 2); /* a heartbeat is nothing to be expected */
     close(peer);
     close_bench(b);
 }
