@@ -64,10 +64,9 @@ static void keep_press(struct world *w, const struct event *e, struct fact *f)
     if (t->mode != e->press.mode)
         fail(w, "event %llu takes a %s press for a %s one", (unsigned long long)e->seq, mode_str(t->mode),
              mode_str(e->press.mode));
-    if (t->seq) {
-        mark(w, MARK_press_repeated_unapplied);
-        return;
-    }
+    if (t->seq)
+        fail(w, "event %llu accepts %s/%s %s %llu again, which is event %llu", (unsigned long long)e->seq,
+             t->site, t->device, t->epoch, (unsigned long long)t->n, (unsigned long long)t->seq);
     t->seq = e->seq;
     memcpy(t->alarm, e->alarm, sizeof t->alarm);
     if (e->press.oddities & ODD_RETAINED)

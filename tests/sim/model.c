@@ -130,7 +130,7 @@ void model_taken(struct world *w, int truth)
     char id[LIMIT_ALARM_ID];
     bool certain;
     if (t->taken_ms || t->refused_seq) {
-        mark(w, MARK_press_repeated);
+        mark(w, t->seq || t->refused_seq ? MARK_press_repeated : MARK_press_repeated_unrecorded);
         return;
     }
     bool may_refuse = t->may_refuse || truth_overtaken(w, t);
