@@ -32,10 +32,11 @@ static void check_shown(const char *text)
     fuzz_must_be_clean("a line on the terminal", shown, sizeof shown);
 }
 
-/* The same JSON, without what a terminal would obey. */
+/* The same JSON, without what a terminal would obey. Jansson passes over a NUL between two tokens; such a
+ * text is none (RFC 8259, section 2). */
 static void check_shown_json(const char *data, size_t size)
 {
-    json_t *value = json_loadb(data, size, JSON_DECODE_ANY, NULL);
+    json_t *value = memchr(data, '\0', size) ? NULL : json_loadb(data, size, JSON_DECODE_ANY, NULL);
     char *safe = value ? terminal_safe_json(data, size) : NULL;
     json_t *again = safe ? json_loads(safe, JSON_DECODE_ANY, NULL) : NULL;
     must(!value || (again && json_equal(value, again)), "%s is no longer the same JSON",
