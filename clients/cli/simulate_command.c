@@ -3,14 +3,23 @@
 #include "cli/configuration.h"
 #include "cli/difference.h"
 #include "cli/member.h"
-#include "cli/simulate.h"
 #include "cli/story.h"
 #include "cli/terminal.h"
 #include "core/id.h"
+#include "simulate.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define QUESTION_ITEMS 64 /* presses and answers of one command line */
+
+struct question {
+    struct simulation s;
+    const struct conf *conf;
+    const struct conf_site *site;
+    struct simulated items[QUESTION_ITEMS];
+};
 
 struct timeline {
     const struct conf *conf;
@@ -60,7 +69,7 @@ static void told(void *ctx, int64_t after_ms, const struct effect *effect)
 }
 
 static void happened(void *ctx, int64_t after_ms, const struct event *e, const struct alarm *alarm,
-                     enum alarm_state before, bool exhausted_before)
+                     enum alarm_state before, bool exhausted_before, enum step_result result)
 {
     struct timeline *t = ctx;
     char sentence[STORY_TEXT];
@@ -94,7 +103,7 @@ static bool parse_seconds(const char *text, int64_t *after_ms)
 }
 
 /* WHO:DEED@SECONDS */
-static bool add_answer(struct simulation *s, char *answer)
+static bool add_answer(struct question *q, char *answer)
 {
     static const struct {
         const char *name;
@@ -109,7 +118,7 @@ static bool add_answer(struct simulation *s, char *answer)
     if (!deed || !at || at < deed || !parse_seconds(at + 1, &after_ms))
         return false;
     *deed++ = *at = '\0';
-    const struct conf_endpoint *endpoint = conf_endpoint(s->conf, answer);
+    const struct conf_endpoint *endpoint = conf_endpoint(q->conf, answer);
     enum role role = ROLE_VIEWER;
     if (endpoint)
         role = endpoint->role;
@@ -117,12 +126,12 @@ static bool add_answer(struct simulation *s, char *answer)
         return false;
     for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++)
         if (strcmp(deeds[i].name, deed) == 0)
-            return simulate_deed(s, after_ms, deeds[i].type, role, answer, endpoint ? answer : "");
+            return simulate_deed(&q->s, after_ms, deeds[i].type, role, answer, endpoint ? answer : "");
     return false;
 }
 
 /* SECONDS[:KIND[:DEVICE]] */
-static bool add_press(struct simulation *s, char *press, const struct conf_device *device, enum kind kind)
+static bool add_press(struct question *q, char *press, const struct conf_device *device, enum kind kind)
 {
     int64_t after_ms;
     char *kind_text = strchr(press, ':'), *device_text = kind_text ? strchr(kind_text + 1, ':') : NULL;
@@ -131,18 +140,18 @@ static bool add_press(struct simulation *s, char *press, const struct conf_devic
     if (kind_text)
         *kind_text++ = '\0';
     if (device_text)
-        device = conf_device(s->conf, s->site->id, device_text);
+        device = conf_device(q->conf, q->site->id, device_text);
     return parse_seconds(press, &after_ms) && (!kind_text || kind_of(kind_text, &kind)) && device &&
-           simulate_press(s, after_ms, device, kind);
+           simulate_press(&q->s, after_ms, device, kind);
 }
 
 /* Takes a list apart at its commas. */
-static bool add_list(const char *list, struct simulation *s, const struct conf_device *device, enum kind kind)
+static bool add_list(const char *list, struct question *q, const struct conf_device *device, enum kind kind)
 {
     char *copy = strdup(list), *rest = copy;
     bool good = copy != NULL;
     for (char *one; good && (one = strsep(&rest, ","));)
-        good = device ? add_press(s, one, device, kind) : add_answer(s, one);
+        good = device ? add_press(q, one, device, kind) : add_answer(q, one);
     free(copy);
     return good;
 }
@@ -155,11 +164,11 @@ static int wrong(const struct invocation *inv, enum text which, const char *valu
 }
 
 /* Fills the simulation from the command line. */
-static int set_up(const struct invocation *inv, struct simulation *s)
+static int set_up(const struct invocation *inv, struct question *q)
 {
     const char *kind_text = invocation_value(inv, "kind"), *mode = invocation_value(inv, "mode");
     const char *answers = invocation_value(inv, "answers"), *again = invocation_value(inv, "press-again");
-    const struct conf_device *device = configuration_device(inv, s->conf, &s->site);
+    const struct conf_device *device = configuration_device(inv, q->conf, &q->site);
     int64_t until_s;
     if (!device || !invocation_number(inv, "until", 1, 604800, 1800, &until_s))
         return RESULT_USAGE;
@@ -167,21 +176,26 @@ static int set_up(const struct invocation *inv, struct simulation *s)
     if (kind_text)
         kind_of(kind_text, &kind); /* one of the choices: checked */
     if (mode)
-        mode_of(mode, &s->mode);
-    s->until_ms = until_s * 1000;
-    simulate_press(s, 0, device, kind);
-    if (answers && strcmp(answers, "never") != 0 && !add_list(answers, s, NULL, kind))
+        mode_of(mode, &q->s.mode);
+    q->s.until_ms = until_s * 1000;
+    q->s.site = q->site->id;
+    q->s.items = q->items;
+    q->s.item_capacity = QUESTION_ITEMS;
+    q->s.gather_ms = q->conf->daemon.gather_ms;
+    conf_plan_for(q->conf, q->site, q->s.mode, &q->s.plan);
+    simulate_press(&q->s, 0, device, kind);
+    if (answers && strcmp(answers, "never") != 0 && !add_list(answers, q, NULL, kind))
         return wrong(inv, TEXT_USAGE_ANSWERS, answers);
-    if (again && !add_list(again, s, device, kind))
+    if (again && !add_list(again, q, device, kind))
         return wrong(inv, TEXT_USAGE_AGAIN, again);
     return RESULT_OK;
 }
 
-static void say_head(const struct simulation *s, struct timeline *t)
+static void say_head(const struct question *q, struct timeline *t)
 {
     char roles[256] = "", steps[16], head[STORY_TEXT];
-    const struct event_press *p = &s->items[0].event.press;
-    const struct plan *plan = &s->site->plan;
+    const struct event_press *p = &q->s.items[0].event.press;
+    const struct plan *plan = &q->site->plan;
     for (int role = 0; role < ROLE_COUNT; role++)
         if (plan->acks_needed & 1u << role) {
             size_t used = strlen(roles);
@@ -190,7 +204,7 @@ static void say_head(const struct simulation *s, struct timeline *t)
         }
     snprintf(steps, sizeof steps, "%d", plan->step_count);
     TEXT_FILL(head, TEXT_SIMULATE_PRESS, {"kind", text_word("kind", kind_str(p->kind))},
-              {"mode", text_word("mode", mode_str(s->mode))}, {"device", p->device}, {"site", s->site->name},
+              {"mode", text_word("mode", mode_str(q->s.mode))}, {"device", p->device}, {"site", q->site->name},
               {"plan", plan->id}, {"steps", steps}, {"roles", roles});
     if (!t->lines) {
         say_text(TONE_QUIET, text(TEXT_SIMULATE_HEAD));
@@ -198,7 +212,7 @@ static void say_head(const struct simulation *s, struct timeline *t)
     }
 }
 
-static void say_end(const struct simulation *s, struct timeline *t)
+static void say_end(const struct question *q, struct timeline *t)
 {
     char sentence[STORY_TEXT];
     bool opened = t->state != ALARM_STATE_COUNT;
@@ -208,37 +222,37 @@ static void say_end(const struct simulation *s, struct timeline *t)
     else
         TEXT_FILL(sentence, TEXT_SIMULATE_NO_ALARM, {"state", ""});
     if (!t->lines) {
-        add_line(t, s->until_ms, NULL, "end", TONE_STRONG, sentence, NULL);
+        add_line(t, q->s.until_ms, NULL, "end", TONE_STRONG, sentence, NULL);
         return;
     }
-    json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", s->site->id, "device",
-                              s->items[0].event.press.device, "plan", s->site->plan.id, "mode",
-                              mode_str(s->mode), "state_at_end", state, "timeline", t->lines);
+    json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", q->site->id, "device",
+                              q->s.items[0].event.press.device, "plan", q->site->plan.id, "mode",
+                              mode_str(q->s.mode), "state_at_end", state, "timeline", t->lines);
     member_say(whole);
     json_decref(whole);
 }
 
-static bool run(struct simulation *s, bool json)
+static bool run(struct question *q, bool json)
 {
-    struct timeline t = {.conf = s->conf, .story = story_create(), .state = ALARM_STATE_COUNT};
+    struct timeline t = {.conf = q->conf, .story = story_create(), .state = ALARM_STATE_COUNT};
     if (!t.story)
         return false;
-    configuration_names(s->conf, t.story);
+    configuration_names(q->conf, t.story);
     t.lines = json ? json_array() : NULL;
-    s->told = told;
-    s->happened = happened;
-    s->ctx = &t;
-    say_head(s, &t);
-    bool good = simulate(s);
+    q->s.told = told;
+    q->s.happened = happened;
+    q->s.ctx = &t;
+    say_head(q, &t);
+    bool good = simulate(&q->s);
     if (good)
-        say_end(s, &t);
+        say_end(q, &t);
     json_decref(t.lines);
     story_destroy(t.story);
     return good;
 }
 
 /* Runs into memory and compares. */
-static int run_and_compare(struct simulation *s, bool json, const char *file)
+static int run_and_compare(struct question *q, bool json, const char *file)
 {
     char *now = NULL, *expected = NULL;
     size_t now_size = 0;
@@ -246,7 +260,7 @@ static int run_and_compare(struct simulation *s, bool json, const char *file)
     if (!memory)
         return RESULT_UNREACHABLE;
     terminal_redirect(memory);
-    bool good = run(s, json);
+    bool good = run(q, json);
     terminal_redirect(NULL);
     fclose(memory);
     int result = RESULT_UNREACHABLE;
@@ -275,20 +289,20 @@ int command_simulate(const struct invocation *inv)
             return RESULT_USAGE;
         }
     struct conf *conf = configuration_load(invocation_value(inv, "config"));
-    struct simulation *s = conf ? calloc(1, sizeof *s) : NULL;
+    struct question *q = conf ? calloc(1, sizeof *q) : NULL;
     int result = conf ? RESULT_UNREACHABLE : RESULT_NOT_SO;
     const char *expect = invocation_value(inv, "expect");
-    if (s) {
-        s->conf = conf;
-        result = set_up(inv, s);
+    if (q) {
+        q->conf = conf;
+        result = set_up(inv, q);
     }
-    if (s && result == RESULT_OK && expect)
-        result = run_and_compare(s, inv->json, expect);
-    else if (s && result == RESULT_OK && !run(s, inv->json))
+    if (q && result == RESULT_OK && expect)
+        result = run_and_compare(q, inv->json, expect);
+    else if (q && result == RESULT_OK && !run(q, inv->json))
         result = RESULT_UNREACHABLE;
     if (conf && result == RESULT_UNREACHABLE && !expect)
         complain("%s", text(TEXT_NO_MEMORY));
-    free(s);
+    free(q);
     conf_destroy(conf);
     return result;
 }

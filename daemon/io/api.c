@@ -31,6 +31,7 @@ static const struct api_route {
     {"POST", "/api/v1/alarms/{id}/close", API_ACT, api_deed, {0}, EVENT_CLOSED},
     {"POST", "/api/v1/alarms/{id}/notes", API_ACT, api_deed, {0}, EVENT_NOTE_ADDED},
     {"GET", "/api/v1/alarms/{id}/bundle", API_READ, api_bundle, {0}, 0},
+    {"GET", "/api/v1/alarms/{id}/today", API_READ, api_today, {"answered"}, 0},
     {"POST", "/api/v1/presses", API_PRESS, api_press, {0}, 0},
     {"GET", "/api/v1/devices", API_READ, api_devices, {"site", "limit", "after"}, 0},
     {"GET", "/api/v1/endpoints", API_READ, api_endpoints, {0}, 0},

@@ -245,7 +245,7 @@ void api_feeds_finish(struct api *);
 
 /* the handlers */
 api_handler api_guide, api_map, api_replay, api_me, api_sites, api_devices, api_endpoints, api_troubles, api_health, api_ready, api_metrics;
-api_handler api_alarms, api_alarm, api_deed, api_press, api_bundle, api_feed, api_sign_in, api_session, api_sign_out;
+api_handler api_alarms, api_alarm, api_deed, api_press, api_bundle, api_today, api_feed, api_sign_in, api_session, api_sign_out;
 api_handler api_refused, api_journal, api_checkpoint, api_proof, api_consistency;
 api_handler api_history, api_figures;
 

@@ -192,3 +192,28 @@ def test_the_bundle_of_one_alarm_is_checked_offline(house, tmp_path):
     file.write_bytes(answer.content.replace(b'\\"role\\":\\"police\\"', b'\\"role\\":\\"bureau\\"', 1))
     done = check()
     assert done.returncode == 1 and "was changed" in json.loads(done.stdout)["text"]
+
+
+def told(course):
+    return [(line["endpoint"], line["step"], line["change"]) for line in course["timeline"] if line["what"] == "told"]
+
+
+def test_todays_plan_beside_what_happened(make_house):
+    """The same plan tells the same endpoints; after a change the past stays as it was, and today's is another."""
+    house = make_house(guard=True)
+    press = house.button().press()
+    press.receipt("recorded")
+    for endpoint in (house.police, house.bureau):
+        endpoint.told("alarm.opened", press)
+    house.deed(press, "acknowledge")
+    for endpoint in (house.police, house.bureau):
+        endpoint.told("alarm.acknowledged", press)
+    house.close_alarm(press)
+    for endpoint in (house.police, house.bureau):
+        endpoint.told("alarm.closed", press)
+    both = house.api(f"alarms/{press.alarm_id}/today")
+    assert both["happened"]["state"] == both["today"]["state"] == "closed"
+    assert sorted(told(both["happened"])) == sorted(told(both["today"])) and told(both["today"])
+    nobody = house.api(f"alarms/{press.alarm_id}/today", answered="no")
+    assert ("guard", 2, "opened") in told(nobody["today"]) and "exhausted" in {line["what"] for line in nobody["today"]["timeline"]}
+    assert told(nobody["happened"]) == told(both["happened"])

@@ -1,4 +1,4 @@
-#include "cli/simulate.h"
+#include "simulate.h"
 #include "core/id.h"
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct run {
 
 static struct simulated *new_item(struct simulation *s, int64_t after_ms, enum event_type type)
 {
-    if (s->item_count == SIMULATION_ITEMS)
+    if (s->item_count == s->item_capacity)
         return NULL;
     struct simulated *item = &s->items[s->item_count++];
     memset(item, 0, sizeof *item);
@@ -33,7 +33,7 @@ bool simulate_press(struct simulation *s, int64_t after_ms, const struct conf_de
     if (!item)
         return false;
     struct event_press *p = &item->event.press;
-    snprintf(p->site, sizeof p->site, "%s", s->site->id);
+    snprintf(p->site, sizeof p->site, "%s", s->site);
     snprintf(p->device, sizeof p->device, "%s", device->id);
     snprintf(p->zone, sizeof p->zone, "%s", device->zone ? device->zone : "");
     strcpy(p->epoch, "simulated");
@@ -43,6 +43,14 @@ bool simulate_press(struct simulation *s, int64_t after_ms, const struct conf_de
     p->mode = s->mode;
     p->battery = -1;
     return true;
+}
+
+bool simulate_event(struct simulation *s, int64_t after_ms, const struct event *e)
+{
+    struct simulated *item = new_item(s, after_ms, e->type);
+    if (item)
+        item->event = *e;
+    return item != NULL;
 }
 
 bool simulate_deed(struct simulation *s, int64_t after_ms, enum event_type type, enum role role,
@@ -63,14 +71,15 @@ bool simulate_deed(struct simulation *s, int64_t after_ms, enum event_type type,
 
 static void apply(struct run *r, struct event *e)
 {
-    e->seq = ++r->seq;
+    if (!r->s->recorded)
+        e->seq = ++r->seq;
     e->clock_ms = e->at_ms = START_CLOCK_MS + r->now_ms;
     const struct alarm *a = board_alarm(r->board, e->alarm);
     enum alarm_state before = a ? a->state : ALARM_STATE_COUNT;
     bool exhausted = a && a->exhausted;
     board_apply(r->board, e);
     a = board_alarm(r->board, e->alarm);
-    r->s->happened(r->s->ctx, r->now_ms, e, a, before, exhausted);
+    r->s->happened(r->s->ctx, r->now_ms, e, a, before, exhausted, board_last_result(r->board));
 }
 
 /* A press joins the open case of its place or opens one. A deed is about the first case until that is closed.
@@ -78,6 +87,10 @@ static void apply(struct run *r, struct event *e)
 static void apply_item(struct run *r, const struct simulated *item)
 {
     struct event e = item->event;
+    if (r->s->recorded) {
+        apply(r, &e);
+        return;
+    }
     if (e.type == EVENT_PRESS_RECEIVED) {
         enum alarm_class class = kind_class(e.press.kind);
         const struct alarm *open = board_open_alarm(r->board, e.press.site, class, e.press.mode), *its = NULL;
@@ -89,7 +102,7 @@ static void apply_item(struct run *r, const struct simulated *item)
             memcpy(e.alarm, open->id, sizeof e.alarm);
         } else if (e.press.kind != KIND_CANCEL) {
             alarm_id_of(e.alarm, e.press.site, e.press.device, e.press.epoch, e.press.n);
-            conf_plan_for(r->s->conf, r->s->site, r->s->mode, &e.press.plan);
+            e.press.plan = r->s->plan;
             const struct alarm *answered = board_alarm(r->board, r->alarm);
             if (!answered || answered->state == ALARM_CLOSED)
                 memcpy(r->alarm, e.alarm, sizeof r->alarm);
@@ -107,7 +120,7 @@ static void tell(void *ctx, const struct effect *effect)
 {
     struct run *r = ctx;
     r->s->told(r->s->ctx, r->now_ms, effect);
-    if (r->result_count == RESULTS)
+    if (r->s->recorded || r->result_count == RESULTS)
         return;
     struct event *e = &r->results[r->result_count++];
     memset(e, 0, sizeof *e);
@@ -127,7 +140,7 @@ static void settle(struct run *r)
 {
     do {
         r->result_count = 0;
-        board_take_effects(r->board, START_CLOCK_MS + r->now_ms, r->s->conf->daemon.gather_ms, tell, r);
+        board_take_effects(r->board, START_CLOCK_MS + r->now_ms, r->s->gather_ms, tell, r);
         for (unsigned i = 0; i < r->result_count; i++)
             apply(r, &r->results[i]);
     } while (r->result_count > 0);
@@ -136,7 +149,9 @@ static void settle(struct run *r)
 static int by_moment(const void *a, const void *b)
 {
     const struct simulated *one = a, *other = b;
-    return (one->after_ms > other->after_ms) - (one->after_ms < other->after_ms);
+    if (one->after_ms != other->after_ms)
+        return one->after_ms > other->after_ms ? 1 : -1;
+    return (one->event.seq > other->event.seq) - (one->event.seq < other->event.seq);
 }
 
 bool simulate(struct simulation *s)
@@ -161,7 +176,8 @@ bool simulate(struct simulation *s)
         r->now_ms = moment > r->now_ms ? moment : r->now_ms;
         struct event e;
         while (board_next_deadline(board, START_CLOCK_MS + r->now_ms, &e))
-            apply(r, &e);
+            if (!s->recorded)
+                apply(r, &e);
         while (next < s->item_count && s->items[next].after_ms <= r->now_ms) {
             apply_item(r, &s->items[next++]);
             settle(r);
