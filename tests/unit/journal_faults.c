@@ -1,0 +1,342 @@
+/* Each call to the disk, and each allocation of SQLite's, fails once, and for good: what the store said yes
+ * to is there afterwards, byte for byte, whoever reads it says the truth or a sentence, and it goes on when
+ * the fault is over. */
+#include "journal/history.h"
+#include "journal/journal.h"
+#include "journal/journal_export.h"
+#include "journal/journal_verify.h"
+#include "journal_test.h"
+#include "sqlite_faults.h"
+
+#include <sodium.h>
+
+#define LINES 300  /* of one batch: a subtree is completed, and the lookup is due */
+#define SAMPLES 40 /* of the calls of one kind and way; fewer calls are all taken */
+#define NOTE_SEQ 7 /* has a note, see test_batch_make */
+#define SALT "000102030405060708090a0b0c0d0e0f"
+
+struct fixture {
+    struct test_folder folder;
+    char file[160], key[NOTE_KEY_TEXT];
+    struct store_head head, perhaps; /* said to be committed; what may have been, too */
+};
+
+static void said(const char *error)
+{
+    if (!error[0])
+        fail_msg("call %llu of kind %d failed and nobody says so", (unsigned long long)faults.at,
+                 faults.kind);
+}
+
+static bool count_line(void *ctx, const struct store_event *e)
+{
+    char line[LIMIT_LINE];
+    int size = test_line(line, e->seq);
+    if (e->size != (size_t)size || memcmp(line, e->line, e->size) != 0)
+        fail_msg("line %llu is not what was written", (unsigned long long)e->seq);
+    ++*(uint64_t *)ctx;
+    return true;
+}
+
+/* One life of the daemon, as far as the store sees it. */
+static void write_a_while(struct fixture *f, struct store *s)
+{
+    char error[LIMIT_TEXT] = "";
+    struct store_head head;
+    struct test_batch b;
+    uint64_t count = 0;
+    f->perhaps = f->head;
+    if (!s->open(s, &head, error)) {
+        said(error);
+        return;
+    }
+    assert_int_equal(head.frontier.size, f->head.frontier.size);
+    test_batch_make(&b, &f->head, LINES);
+    f->perhaps = b.after;
+    enum store_answer answer = s->append(s, &f->head, &b.batch, error);
+    assert_int_not_equal(answer, STORE_MOVED);
+    if (answer == STORE_OK)
+        f->head = b.after;
+    else
+        said(error);
+    test_batch_free(&b);
+    if (answer == STORE_OK) {
+        struct store_snapshot found, snapshot = {.seq = f->head.frontier.size,
+                                                 .frontier = f->head.frontier,
+                                                 .bytes = (unsigned char *)"all of it",
+                                                 .size = 9};
+        error[0] = '\0';
+        if (!s->put_snapshot(s, &snapshot, error))
+            said(error);
+        else if (s->get_snapshot(s, snapshot.seq, &found)) {
+            if (found.seq == snapshot.seq)
+                assert_memory_equal(found.bytes, snapshot.bytes, 9);
+            free(found.bytes);
+        }
+        s->tidy(s, false);
+        error[0] = '\0';
+        if (s->read(s, f->head.frontier.size - 9, count_line, &count, error))
+            assert_int_equal(count, 10);
+        else
+            said(error);
+        unsigned char hash[TREE_HASH];
+        s->subtree(s, STORE_SUBTREE_LEVEL, 0, hash);
+        s->erase_note(s, NOTE_SEQ, error);
+        s->tidy(s, true);
+        s->concern(s);
+    }
+    s->close(s);
+}
+
+static bool is_same(const struct store_head *a, const struct store_head *b)
+{
+    unsigned char packed[2][TREE_FRONTIER_BYTES];
+    size_t size = tree_frontier_pack(&a->frontier, packed[0]);
+    return a->frontier.size == b->frontier.size && size == tree_frontier_pack(&b->frontier, packed[1]) &&
+           memcmp(packed[0], packed[1], size) == 0;
+}
+
+/* The fault is over: all that was said to be committed is there, and nothing else but what may have been. */
+static void all_is_there(struct fixture *f, struct store *s)
+{
+    char error[LIMIT_TEXT] = "";
+    struct store_head head;
+    uint64_t count = 0;
+    if (!s->open(s, &head, error))
+        fail_msg("it does not start again: %s", error);
+    if (!is_same(&head, &f->head) && !is_same(&head, &f->perhaps))
+        fail_msg("after call %llu of kind %d the journal ends at %llu", (unsigned long long)faults.at,
+                 faults.kind, (unsigned long long)head.frontier.size);
+    uint64_t from = head.frontier.size > 2 * LINES ? head.frontier.size - 2 * LINES : 1;
+    if (!s->read(s, from, count_line, &count, error))
+        fail_msg("it cannot be read again: %s", error);
+    assert_int_equal(count, head.frontier.size + 1 - from);
+    f->head = head;
+    s->close(s);
+}
+
+static void sweep(void (*use)(struct fixture *, struct store *), struct fixture *f, struct store *s)
+{
+    for (int way = 0; way < 2 * (FAULTS_KINDS - 1); way++) {
+        enum faults_kind kind = (enum faults_kind)(FAULTS_DISK + way / 2);
+        faults_arm(kind, 0, false);
+        use(f, s);
+        uint64_t count = faults_end();
+        if (count == 0)
+            continue;
+        for (uint64_t at = 1; at <= count; at += count / SAMPLES + 1) {
+            faults_arm(kind, at, way % 2 == 1);
+            use(f, s);
+            faults_end();
+            if (s)
+                all_is_there(f, s);
+        }
+    }
+}
+
+static void test_what_was_said_to_be_committed_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct store *s = store_sqlite_create(test_path(&f->folder, "written.db"));
+    write_a_while(f, s); /* makes the file and its reserve */
+    sweep(write_a_while, f, s);
+    store_destroy(s);
+}
+
+static void test_each_call_of_making_a_journal_fails(void **state)
+{
+    struct fixture *f = *state;
+    for (int kind = FAULTS_DISK; kind < FAULTS_KINDS; kind++)
+        for (uint64_t at = 1, count = 200; at <= count; at += 7) {
+            const char *file = test_path(&f->folder, "new.db");
+            struct store *s = store_sqlite_create(file);
+            f->head = f->perhaps = (struct store_head){0};
+            faults_arm((enum faults_kind)kind, at, true);
+            write_a_while(f, s);
+            faults_end();
+            all_is_there(f, s);
+            store_destroy(s);
+            static const char *const ends[] = {"", "-wal", "-shm", ".ballast"};
+            for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+                char path[200];
+                snprintf(path, sizeof path, "%s%s", file, ends[i]);
+                unlink(path);
+            }
+        }
+}
+
+static void verify(struct fixture *f, struct store *none)
+{
+    struct journal_verify_report r;
+    struct journal_verify_options options = {.public_key = f->key};
+    if (journal_verify_database(f->file, &options, &r))
+        assert_int_equal(r.size, LINES);
+    else
+        said(r.text);
+}
+
+static void export_it(struct fixture *f, struct store *none)
+{
+    char error[LIMIT_TEXT] = "";
+    struct journal_verify_report r;
+    struct journal_verify_options options = {.public_key = f->key};
+    const char *folder = test_path(&f->folder, "evidence");
+    bool made = journal_export(f->file, f->key, folder, NULL, NULL, error);
+    if (!made) {
+        said(error);
+        assert_int_not_equal(access(folder, F_OK), 0);
+        return;
+    }
+    assert_true(journal_verify_export(folder, &options, &r));
+    assert_int_equal(r.size, LINES);
+    char command[200];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void prove(struct fixture *f, struct store *none)
+{
+    static char *right; /* of the first time, when nothing failed */
+    char error[LIMIT_TEXT] = "";
+    char *proof = journal_prove(f->file, NOTE_SEQ, error);
+    if (proof && right)
+        assert_string_equal(proof, right);
+    else if (!proof)
+        said(error);
+    if (!right)
+        right = proof;
+    else
+        free(proof);
+}
+
+struct answers {
+    unsigned count;
+};
+
+static void on_lines(void *ctx, const struct history_lines *lines)
+{
+    if (!lines->error)
+        for (size_t i = 0; i < lines->count; i++) {
+            char line[LIMIT_LINE];
+            test_line(line, lines->seqs[i]);
+            assert_string_equal(lines->lines[i], line);
+        }
+    else
+        said(lines->error);
+    ((struct answers *)ctx)->count++;
+}
+
+static void on_proof(void *ctx, const struct history_proof *proof)
+{
+    if (proof->error)
+        said(proof->error);
+    ((struct answers *)ctx)->count++;
+}
+
+static void on_text(void *ctx, const char *text, size_t size, const char *error)
+{
+    if (!text)
+        said(error);
+    ((struct answers *)ctx)->count++;
+}
+
+static void ask_history(struct fixture *f, struct store *none)
+{
+    uv_loop_t loop;
+    struct answers answers = {0};
+    assert_int_equal(uv_loop_init(&loop), 0);
+    struct history *h = history_create(&loop, f->file);
+    assert_non_null(h);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        history_range(h, 1, LINES, on_lines, &answers);
+        history_alarm(h, "aabcdefghijklmnopqrst", LINES, on_lines, &answers);
+        history_found_as(h, "opened", 0, LINES, on_lines, &answers);
+        history_checkpoint(h, on_text, &answers);
+        history_inclusion(h, NOTE_SEQ, 0, on_proof, &answers);
+        history_consistency(h, 100, 0, on_proof, &answers);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(answers.count, 6 * (turn + 1));
+    }
+    history_destroy(h);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void test_the_verifier_says_the_truth_or_a_sentence(void **state)
+{
+    sweep(verify, *state, NULL);
+}
+
+static void test_an_export_is_whole_or_not_there(void **state)
+{
+    sweep(export_it, *state, NULL);
+}
+
+static void test_a_proof_is_right_or_there_is_none(void **state)
+{
+    prove(*state, NULL);
+    sweep(prove, *state, NULL);
+}
+
+static void test_history_answers_each_question(void **state)
+{
+    sweep(ask_history, *state, NULL);
+}
+
+/* A signed journal of LINES lines, for those who only read. */
+static void make_journal(struct fixture *f)
+{
+    unsigned char public_key[32], secret_key[64];
+    char error[LIMIT_TEXT];
+    static char lines[LINES][LIMIT_LINE];
+    crypto_sign_keypair(public_key, secret_key);
+    note_key_text("test.example", public_key, f->key);
+    struct store *s = store_sqlite_create(f->file);
+    struct journal *j = journal_create(
+        &(struct journal_options){.store = s, .origin = "test.example", .secret_key = secret_key}, error);
+    assert_non_null(j);
+    for (unsigned i = 0; i < LINES; i++) {
+        struct journal_entry e = {.seq = i + 1,
+                                  .line = lines[i],
+                                  .size = (size_t)test_line(lines[i], i + 1),
+                                  .alarm = i % 3 ? "" : "aabcdefghijklmnopqrst",
+                                  .found_as = i % 5 ? NULL : "opened"};
+        assert_true(journal_append(j, &e));
+    }
+    journal_commit_now(j);
+    assert_true(journal_destroy(j));
+    store_destroy(s);
+}
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    memset(&f, 0, sizeof f);
+    test_folder_make(&f.folder);
+    snprintf(f.file, sizeof f.file, "%s", test_path(&f.folder, "journal.db"));
+    make_journal(&f);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    faults_end();
+    test_folder_remove(&f->folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_was_said_to_be_committed_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_call_of_making_a_journal_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_verifier_says_the_truth_or_a_sentence, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_export_is_whole_or_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_proof_is_right_or_there_is_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_history_answers_each_question, setup, teardown),
+    };
+    faults_install();
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
