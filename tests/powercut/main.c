@@ -29,7 +29,7 @@
 #define HEAVY_SEEDS 10 /* every so many seeds goes through the chapters that write many megabytes */
 
 struct options {
-    uint64_t images, each, seed, image, lie_about;
+    uint64_t images, each, one_in, seed, image, lie_about;
     bool json, stop, verbose;
 };
 
@@ -134,7 +134,7 @@ static _Noreturn void live_apart(struct run *r)
 static void make_image(struct run *r)
 {
     r->image++;
-    if (r->options->image && r->options->image != r->image)
+    if (r->options->image ? r->options->image != r->image : r->image % r->options->one_in != 0)
         return;
     r->sum->images++;
     fflush(NULL);
@@ -254,6 +254,7 @@ static void usage(FILE *to)
           "compares.\n\n"
           "  --images N            play it again with the next seed until there were so many; default: once\n"
           "  --each N              images of each sync; default 2. The number of an image depends on it\n"
+          "  --one-in N            only each N-th of all these images\n"
           "  --seed S              the first seed; default 1\n"
           "  --image I             only this one of the seed's, to look at a failure\n"
           "  --stop                end at the first failure\n"
@@ -271,8 +272,9 @@ static bool parse(int argc, char **argv, struct options *o)
                                           {"seed", 1, NULL, 's'},           {"image", 1, NULL, 'i'},
                                           {"lie-about-sync", 1, NULL, 'l'}, {"stop", 0, NULL, 'x'},
                                           {"verbose", 0, NULL, 'v'},        {"json", 0, NULL, 'j'},
-                                          {"help", 0, NULL, 'h'},           {NULL, 0, NULL, 0}};
-    *o = (struct options){.seed = 1, .each = EACH};
+                                          {"one-in", 1, NULL, 'o'},         {"help", 0, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    *o = (struct options){.seed = 1, .each = EACH, .one_in = 1};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         char *end = NULL;
         uint64_t number = optarg ? strtoull(optarg, &end, 10) : 0;
@@ -286,6 +288,9 @@ static bool parse(int argc, char **argv, struct options *o)
             break;
         case 'e':
             o->each = number < 1 ? 1 : number < 100 ? number : 100;
+            break;
+        case 'o':
+            o->one_in = number < 1 ? 1 : number;
             break;
         case 's':
             o->seed = number;

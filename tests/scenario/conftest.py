@@ -5,8 +5,20 @@ from house import BUILD, House
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "asan: runs with the sanitized build, too")
+    config.addinivalue_line("markers", "long: takes longer than the others, and so begins first")
     if not (BUILD / "daemon" / "tocsind").exists():
         pytest.exit(f"there is no tocsind in {BUILD}: build it, or name the build folder in TOCSIN_BUILD", 4)
+
+
+@pytest.hookimpl(trylast=True)  # after -m and -k
+def pytest_collection_modifyitems(items):
+    """The long ones are spread over the first quarter: it is dealt to the workers in even parts, so each begins with one."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = [item for item in items if item not in long]
+    step = len(items) // (4 * max(1, len(long)))
+    for number, item in enumerate(long):
+        rest.insert(number * step, item)
+    items[:] = rest
 
 
 @pytest.fixture

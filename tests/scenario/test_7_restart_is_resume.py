@@ -155,12 +155,15 @@ def kill_under_load(house, kills, seed):
 
 
 @pytest.mark.asan
+@pytest.mark.long
 def test_killed_20_times_under_load(house):
     kill_under_load(house, 20, seed=1)
 
 
-def test_killed_200_times_under_load(house):
-    kill_under_load(house, int(os.environ.get("TOCSIN_KILLS", 200)), seed=2)
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [2, 3, 4, 5])
+def test_killed_200_times_under_load(house, seed):
+    kill_under_load(house, int(os.environ.get("TOCSIN_KILLS", 200)) // 4, seed)
 
 
 @pytest.mark.asan

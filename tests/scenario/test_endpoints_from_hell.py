@@ -30,6 +30,7 @@ def test_every_behaviour_is_expected():
 
 
 @pytest.mark.asan
+@pytest.mark.long
 def test_all_of_hell_at_once(make_house):
     names = [*EXPECTED, *OTHERS, *GATES]
     with Hell() as hell:

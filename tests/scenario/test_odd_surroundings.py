@@ -145,7 +145,7 @@ def clock_house(make_house, tmp_path):
 def is_due_when_it_was_due(house, press, opened):
     told = house.guard.told("alarm.opened", press)
     assert 2000 <= told.at_ms - opened.at_ms <= 4000, "the wall clock decided"
-    assert len(house.journal("deadline_passed")) == 1
+    assert len(house.wait_for(lambda: house.journal("deadline_passed"), "the deadline is recorded")) == 1
 
 
 def test_a_clock_that_jumps_by_decades_moves_no_deadline(clock_house):

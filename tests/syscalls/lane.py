@@ -21,13 +21,13 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "scenario"))
 import house  # noqa: E402
-from house import BUILD, House, loopback  # noqa: E402
+from house import BUILD, IS_SANITIZED, House, loopback  # noqa: E402
 
 PATIENCE_S = 30      # of our own turning: a machine that stands still costs none of it
 TURN_S = 0.02        # between looks at what came to us …
 ASK_S = 0.05         # … and between questions to the daemon
-STOP_S = 5           # what the daemon promises for a stop …
-STOP_FAULTY_S = 15   # … and what it gets while calls fail
+STOP_S = 5 if not IS_SANITIZED else 30  # what the daemon promises for a stop, leaks are looked for after it …
+STOP_FAULTY_S = 3 * STOP_S  # … and what it gets while calls fail
 PAGE_BYTES = 4096    # struct page of fault.c
 FAULT = BUILD / "tests" / "syscalls" / "fault.so"
 RESTART_IT = "restart the daemon then"  # what the trouble of a daemon without a record says
