@@ -106,6 +106,57 @@ def test_names_from_hell_are_only_text(make_desk, officer, screen):
     assert officer.script("return [...document.querySelectorAll('.story q bdi')].every(e => getComputedStyle(e).unicodeBidi == 'isolate')")
 
 
+def places_of_text(main):
+    """Everything in a configuration that is shown to somebody as it is: whose member it is, and which."""
+    site = main["sites"][0]
+    return [(main["endpoints"][0], "name"), (main["accounts"][0], "name"), (site, "name"), (site, "address"), (site, "access"),
+            (site["zones"][0], "name"), (site["contacts"][0], "name"), (site["contacts"][0], "phone")]
+
+
+def test_names_of_ten_thousand_characters_are_refused_with_a_sentence(make_desk):
+    place, letter = 0, None
+
+    def adjust(main):
+        if letter:
+            thing, member = places_of_text(main)[place]
+            thing[member] = letter * 10_000
+    house = make_desk(adjust=adjust)
+    for letter in ("W", "长", "🏫", "\u202e"):
+        for place in range(8):
+            house.write_configuration()
+            told = house.tool("check-config", str(house.folder / "tocsin.yaml"), connected=False, check=False)
+            assert told.returncode != 0 and re.search(r"\.yaml:\d+.*(name|address|access|phone)", told.stderr), (letter, place, told.stderr)
+    letter = None
+    house.write_configuration()
+    house.tool("check-config", str(house.folder / "tocsin.yaml"), connected=False)
+
+
+def test_ten_thousand_characters_typed_are_refused_with_a_sentence(house, officer):
+    officer.open(house.daemon.url)
+    officer.script("document.querySelector('input[name=account]').value = 'W'.repeat(10000);"
+                   "document.querySelector('input[name=password]').value = 'x'; document.querySelector('form').requestSubmit()")
+    officer.sees(".sign-in .failure", "account")
+    officer.script("document.querySelector('input[name=account]').value = ''; document.querySelector('input[name=password]').value = ''")
+    officer.sign_in("duty-1", PASSWORD)
+    press = house.button().press()
+    officer.sees(".alarm .where", "Room 101")
+    officer.keys("w")
+    officer.focused("textarea")
+    write = "const t = document.querySelector('.actions textarea'); t.removeAttribute('maxlength'); t.value = arguments[0].repeat(arguments[1]);" \
+            "t.dispatchEvent(new Event('input', {bubbles: true})); t.form.requestSubmit()"
+    officer.script(write, "长", 10_000)
+    officer.sees(".actions .failure", "NOT recorded", "2000 bytes")
+    assert not house.alarm(press)["notes"]
+    officer.script(write, "W", 2000)  # as long as it may be, without a blank
+    officer.sees(".story q", "W" * 2000)
+    assert officer.script("return document.documentElement.scrollWidth <= innerWidth"), "a long word breaks the screen"
+    officer.script("location.hash = '#/history'")
+    officer.sees("input[name=text]")
+    officer.script("const t = document.querySelector('input[name=text]'); t.value = 'W'.repeat(10000);"
+                   "t.dispatchEvent(new Event('input', {bubbles: true}))")
+    officer.sees(".history .failure", "200 bytes")
+
+
 def test_axe_finds_nothing_serious(house, officer, axe):
     def judge(what):
         found = officer.violations(axe)

@@ -17,7 +17,7 @@ def test_an_alarm_is_replayed_event_for_event_and_each_line_is_verified(house, o
     officer.sign_in("chief", PASSWORD)
     officer.script("location.hash = '#/history'")
     officer.sees(f"tr[data-alarm={press.alarm_id}]", "HELP CALL", "desk-1")
-    officer.click(f"tr[data-alarm={press.alarm_id}] a")
+    officer.click(f"tr[data-alarm={press.alarm_id}] a[href*=replay]")
     seen = []
     for event in moments.values():
         officer.sees(f".replayed[data-seq='{event['seq']}'] .record[data-seq='{event['seq']}']", event["type"])

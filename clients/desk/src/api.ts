@@ -122,11 +122,6 @@ export class Api {
     return this.json('GET', `history?${queryOf({ ...question, limit: HISTORY_ROWS, before })}`);
   }
 
-  /** A page of closed alarms, the newest first. */
-  closedAlarms(site: string, before?: number): Promise<{ alarms: Alarm[]; next: number | null }> {
-    return this.json('GET', `alarms?${queryOf({ state: 'closed', limit: 100, site, before })}`);
-  }
-
   figures(question: Query): Promise<Figures> {
     return this.json('GET', `figures?${queryOf(question)}`);
   }

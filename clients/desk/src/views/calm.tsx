@@ -28,7 +28,7 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
         {troubles.map((trouble) => (
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
             <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{trouble.part}</bdi>{' '}
-            <time dateTime={trouble.at}>{moment(trouble.at, desk.language)}</time>
+            <time dateTime={trouble.at}>{moment(trouble.at, desk.language, desk.homeZone())}</time>
             <br /><small><bdi>{trouble.text}</bdi></small>
           </li>
         ))}
@@ -46,7 +46,7 @@ export function Log({ desk }: { desk: Desk }) {
       <ol class="log" reversed tabIndex={0}>
         {[...desk.board.log].reverse().map((event) => (
           <li key={event.seq} data-seq={event.seq}>
-            <time dateTime={event.at}>{clock(event.at, desk.language)}</time>{' '}
+            <time dateTime={event.at}>{clock(event.at, desk.language, desk.homeZone())}</time>{' '}
             <b>{wordIn(desk.language, 'event', event.type)}</b>{' '}
             <bdi>{about(desk, event)}</bdi>
           </li>

@@ -77,7 +77,7 @@ function useTitle(desk: Desk): void {
 }
 
 function Head({ desk, route }: Props & { route: string[] }) {
-  const all = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history'],
+  const all = [['', 'nav.board'], ['sites', 'nav.sites'], ['history', 'nav.history'], ['figures', 'nav.figures'],
     ['replay', 'nav.replay']] as const;
   const pages = all.filter(([path]) => path !== 'replay' || desk.account?.may_read_journal);
   return (

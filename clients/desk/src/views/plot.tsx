@@ -55,7 +55,7 @@ function draw(element: HTMLElement, labels: string[], values: number[], unit: st
         values: (_, splits) => splits.map((i) => (i % every ? '' : labels[i] ?? '')) },
       { ...axis, label: unit, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000, 1_000_000] },
     ],
-    series: [{}, { fill: BAR, stroke: BAR, paths: uPlot.paths.bars?.({ size: [0.7, 60] }), points: { show: false } }],
+    series: [{}, { fill: BAR, width: 0, paths: uPlot.paths.bars?.({ size: [0.7, 60] }), points: { show: false } }],
     hooks: { draw: [(plot) => numbers(plot, values)] },
   }, [at, values], element);
 }
