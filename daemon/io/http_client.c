@@ -23,7 +23,7 @@ struct http_request {
     bool under_way;
     enum http_excess excess;
     size_t head_size, body_size, body_capacity;
-    bool has_length, has_encoding;
+    bool in_head, has_length, has_encoding;
     char *body;
     struct curl_slist *resolve;
     struct http_door door;
@@ -211,19 +211,26 @@ static bool line_is(const char *line, size_t size, const char *name)
     return size >= length && strncasecmp(line, name, length) == 0;
 }
 
-/* An answer that gives its length in two ways may be cut differently by a proxy in between: RFC 9112, 6.3. */
+/* The library takes a first line like "HTTP/20 yes" for a head, one without a status.
+ * An answer that gives its length in two ways may be cut differently by a proxy in between: RFC 9112, 6.3. */
 static size_t on_head_line(char *line, size_t unit, size_t size, void *ctx)
 {
     struct http_request *request = ctx;
     size *= unit;
     request->head_size += size;
-    if (line_is(line, size, "HTTP/"))
+    bool first = !request->in_head;
+    request->in_head = !line_is(line, size, "\r") && !line_is(line, size, "\n");
+    long status = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (first)
         request->has_length = request->has_encoding = false;
     else if (line_is(line, size, "content-length:"))
         request->has_length = true;
     else if (line_is(line, size, "transfer-encoding:"))
         request->has_encoding = true;
-    if (request->head_size > LIMIT_BODY)
+    if (status == 0)
+        request->excess = HTTP_EXCESS_STATUS;
+    else if (request->head_size > LIMIT_BODY)
         request->excess = HTTP_EXCESS_HEAD;
     else if (request->has_length && request->has_encoding)
         request->excess = HTTP_EXCESS_FRAMING;
@@ -331,7 +338,7 @@ static void set_post(struct http_request *request, const struct http_post *post)
     request->post = *post;
     request->excess = HTTP_EXCESS_NONE;
     request->head_size = request->body_size = 0;
-    request->has_length = request->has_encoding = false;
+    request->in_head = false;
     request->message[0] = '\0';
     request->door.refused = NULL;
     if (post->known_ip) { /* "+": forgotten again like any name that was asked for */

@@ -132,6 +132,9 @@ static bool excess_text(char out[LIMIT_TEXT], const struct http_fault_facts *fac
     switch (facts->excess) {
     case HTTP_EXCESS_NONE:
         return false;
+    case HTTP_EXCESS_STATUS:
+        with_place(out, "%s did not answer in HTTP: it gave no status", facts->place);
+        return true;
     case HTTP_EXCESS_HEAD:
         with_place(out, "%s sent more than 64 KiB of headers", facts->place);
         return true;

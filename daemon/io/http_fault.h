@@ -7,7 +7,13 @@
 #include <curl/curl.h>
 
 /* What of the answer was against the rules; the library itself would have taken it. */
-enum http_excess { HTTP_EXCESS_NONE, HTTP_EXCESS_HEAD, HTTP_EXCESS_BODY, HTTP_EXCESS_FRAMING };
+enum http_excess {
+    HTTP_EXCESS_NONE,
+    HTTP_EXCESS_STATUS,
+    HTTP_EXCESS_HEAD,
+    HTTP_EXCESS_BODY,
+    HTTP_EXCESS_FRAMING
+};
 
 struct http_fault_facts {
     CURL *easy;

@@ -371,6 +371,13 @@ async def bad_status(request):
 
 
 @behaviour
+async def bad_version(request):
+    """a version that there is not, and no status behind it; the connection stays open"""
+    await request.send("HTTP/20.1 yes OK\r\n\r\n")
+    await asyncio.sleep(3600)
+
+
+@behaviour
 async def bad_length(request):
     """a negative Content-Length"""
     await request.send("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}")
@@ -389,6 +396,13 @@ async def two_lengths(request):
     """Content-Length and Transfer-Encoding at once, with an answer hidden behind"""
     await request.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
                        "2\r\n{}\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@behaviour
+async def two_lengths_apart(request):
+    """the same, with a header between them that looks like the beginning of an answer"""
+    await request.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nHTTP/1.1: 200\r\nTransfer-Encoding: chunked\r\n\r\n"
+                       "2\r\n{}\r\n0\r\n\r\n")
 
 
 @behaviour

@@ -14,13 +14,14 @@ STATES = {
     RECEIVED: ["ack", "chunked", "close-when-idle", "continue-never", "cookie", "echo", "fail-first", "hints-first", "http10", "late", "late-first", "reset-on-reuse"],
     UNCONFIRMED: ["accepted", "created", "deep-json", "empty", "garbage", "html", "no-content", "ok", "wrong-id"],
     REFUSED: ["control-characters", "refuse"],
-    FAILING: ["bad-chunk", "bad-length", "bad-status", "close-after-request", "endless-continue", "endless-headers",
-              "header-bomb", "long-header", "not-http", "redirect", "redirect-loop", "reset-after-request", "reset-in-body",
-              "reset-in-head", "short-body", "silent", "slow-body", "slow-loris", "stall-in-body", "stall-in-head", "status",
+    FAILING: ["bad-chunk", "bad-length", "bad-status", "bad-version", "close-after-request", "endless-continue",
+              "endless-headers", "header-bomb", "long-header", "not-http", "redirect", "redirect-loop", "reset-after-request",
+              "reset-in-body", "reset-in-head", "short-body", "silent", "slow-body", "slow-loris", "stall-in-body", "stall-in-head", "status",
               "upgrade"],
 }
 # What comes of these is a matter of taste; that it has a name is not.
-OTHERS = ["conflicting", "duplicate-keys", "flapping", "gzip", "half-close", "huge-body", "two-answers", "two-lengths"]
+OTHERS = ["conflicting", "duplicate-keys", "flapping", "gzip", "half-close", "huge-body", "two-answers", "two-lengths",
+          "two-lengths-apart"]
 EXPECTED = {behaviour: state for state, behaviours in STATES.items() for behaviour in behaviours}
 GATES = ["black-hole", "refused", "closing", "resetting"]
 
