@@ -36,12 +36,12 @@ __attribute__((format(printf, 3, 4))) static bool bad(struct check *c, uint64_t 
     return false;
 }
 
-/* The number a line gives itself; 0 when it does not begin as every journal line does. */
+/* The number a line gives itself; 0 when it does not begin as every journal line does: JSON has no 01. */
 static uint64_t own_seq(const char *line, size_t size)
 {
     static const char start[] = "{\"seq\":";
     const size_t skip = sizeof start - 1;
-    if (size <= skip || memcmp(line, start, skip) != 0)
+    if (size <= skip || memcmp(line, start, skip) != 0 || line[skip] == '0')
         return 0;
     uint64_t seq = 0;
     size_t i = skip;

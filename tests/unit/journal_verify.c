@@ -200,6 +200,8 @@ static void test_each_change_of_a_database(void **state)
          "UPDATE event SET seq = 78 WHERE seq = -77",
          77, "entry 78 stands there"},
         {"UPDATE event SET line = CAST('{\"a\":1}' AS BLOB) WHERE seq = 5", 5, "not a line of a journal"},
+        {"UPDATE event SET line = replace(CAST(line AS TEXT), '\"seq\":', '\"seq\":0') WHERE seq = 5", 5,
+         "not a line of a journal"},
         {"INSERT INTO event SELECT 601, alarm, found_as, leaf, line FROM event WHERE seq = 600", 601,
          "behind the sealed end"},
         {"UPDATE note SET text = 'at the harbour' WHERE seq = 18", 18, "the note beside entry 18"},
