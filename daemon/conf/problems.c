@@ -1,4 +1,5 @@
 #include "conf/problems.h"
+#include "codec/text.h"
 #include "memory.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,18 +79,28 @@ static int problem_order(const void *a_, const void *b_)
     return a->order < b->order ? -1 : 1;
 }
 
+/* Whatever bytes a file, or its name, has put into it. */
+static char *shown(const char *text)
+{
+    size_t size = strlen(text), capacity = 3 * size + 1; /* U+FFFD for each byte */
+    char *clean = memory_take(capacity);
+    text_clean(clean, capacity, text, size);
+    return clean;
+}
+
 void problems_tell(struct problems *p, struct conf_problems *out)
 {
     size_t kept = p->count < CONF_PROBLEMS ? p->count : CONF_PROBLEMS;
     qsort(p->kept, kept, sizeof *p->kept, problem_order);
     for (size_t i = 0; i < kept; i++) {
         const struct problem *one = &p->kept[i];
-        char line[16] = "";
+        char line[16] = "", *text;
         if (one->line)
             snprintf(line, sizeof line, "%u:", one->line);
-        if (asprintf(&out->lines[i], "%s:%s %s%s%s", one->file, line, one->key, *one->key ? ": " : "",
-                     one->text) < 0)
+        if (asprintf(&text, "%s:%s %s%s%s", one->file, line, one->key, *one->key ? ": " : "", one->text) < 0)
             memory_end();
+        out->lines[i] = shown(text);
+        free(text);
     }
     out->count = p->count;
     arena_finish(&p->arena);

@@ -52,7 +52,8 @@ void problem_at(struct problems *, const struct where *, const char *format, ...
 void problem_line(struct problems *, const char *file, unsigned line, const char *key, const char *format,
                   ...) __attribute__((format(printf, 5, 6)));
 
-/* Sorts, makes the sentences "file:line: key: text" (line and key where there are any), frees all. */
+/* Sorts, makes the sentences "file:line: key: text" (line and key where there are any; fit to be shown), frees
+ * all. */
 void problems_tell(struct problems *, struct conf_problems *out);
 
 /* The one of `count` names that is most likely meant by `text`; NULL when none is near. */

@@ -486,6 +486,8 @@ static void key_files(void **state)
         {"keys", "button-1 MDEy\n", 1, "must be the base64 of 32 bytes"},
         {"keys", "button-1\n", 1, "must be the base64 of 32 bytes"},
         {"keys", "button-1 " KEY " x\n", 1, "must be the base64 of 32 bytes"},
+        {"keys", "gymnasium\xb7\xc2\x9b " KEY "\n", 1,
+         "site school-1 has no device \"gymnasium\xEF\xBF\xBD\"; a line must be"},
         {"keys", KEY "\n", 1, "a line must be a device's id, a space and its key"},
         {"police.secret", KEY "\n", 1, "it must be whsec_ and the base64 of 24 to 64 bytes"},
         {"police.secret", WEBHOOK "\nwhsec_MDEy\n", 2, "it must be whsec_ and the base64 of 24 to 64 bytes"},
