@@ -318,7 +318,20 @@ static char *make_path(const char *given)
     return path;
 }
 
-static void check_answer(const char *account, const char *path)
+/* What only school-2 has stands in the answer. A refusal may repeat what the asker has said. */
+static bool tells_of_another_school(const uint8_t *asked, size_t asked_size)
+{
+    static const char *const words[] = {"secret-room", "School 2"};
+    for (size_t i = 0; answer.body && i < sizeof words / sizeof words[0]; i++) {
+        size_t length = strlen(words[i]);
+        bool repeated = answer.status != 200 && memmem(asked, asked_size, words[i], length);
+        if (!repeated && memmem(answer.body, answer.size, words[i], length))
+            return true;
+    }
+    return false;
+}
+
+static void check_answer(const char *account, const char *path, const uint8_t *asked, size_t asked_size)
 {
     static const unsigned known[] = {200, 400, 401, 403, 404, 405, 409, 415, 422, 429, 503};
     bool listed = false;
@@ -338,15 +351,15 @@ static void check_answer(const char *account, const char *path)
         json_decref(body);
     }
     bool sees_all = strcmp(account, "desk") == 0 || strcmp(account, "viewer") == 0;
-    must(sees_all || !answer.body || !memmem(answer.body, answer.size, "secret-room", 11),
-         "%s learns of another school", account);
+    must(sees_all || !tells_of_another_school(asked, asked_size), "\"%s\" learns of another school: %.*s",
+         account, (int)answer.size, answer.body);
     bool answers = strcmp(account, "desk") == 0, one = strcmp(account, "guard-1") == 0;
     must(answers || one || last_change(0) == world.changed[0], "\"%s\" has changed an alarm", account);
     must(answers || last_change(1) == world.changed[1], "\"%s\" has changed an alarm of another school",
          account);
 }
 
-static void ask(struct web_request *r, const char *account)
+static void ask(struct web_request *r, const char *account, const uint8_t *asked, size_t asked_size)
 {
     char authorization[100];
     snprintf(authorization, sizeof authorization, "Bearer tk_%.50s", account);
@@ -360,7 +373,7 @@ static void ask(struct web_request *r, const char *account)
     }
     uv_run(&loop, UV_RUN_NOWAIT);
     settle();
-    check_answer(account, r->path);
+    check_answer(account, r->path, asked, asked_size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -387,7 +400,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (parts[QUERY][0])
             split_query(parts[QUERY], &r);
         session = strstr(r.path, "session"); /* sign-ins that failed make the next ones wait */
-        ask(&r, parts[ACCOUNT]);
+        ask(&r, parts[ACCOUNT], data, size);
     }
     for (unsigned i = 0; i < PARTS; i++)
         free(parts[i]);
