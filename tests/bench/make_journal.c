@@ -1,11 +1,13 @@
 /* make_journal.c - a long record such as years of alarms leave, for the measurement of the start.
  *
  *     make_journal --config FILE --events N      prints {"events":…,"snapshot":…}
+ *     make_journal --config FILE --alarms N      as many closed alarms, over a year
  *
  * The real engine, journal and store work in one thread on a clock of their own: every school presses, both
  * endpoints receive each telling, and people acknowledge, come and close, all about once a minute. The record
  * ends where a start has most to do: as a kill leaves it, with the newest snapshot almost as old as the
- * daemon lets it become. */
+ * daemon lets it become. With --alarms kinds, dispositions and notes are various, and most alarms are closed
+ * at once. */
 #include "engine.h"
 #include <getopt.h>
 #include <inttypes.h>
@@ -19,6 +21,9 @@
 #define CASES 1000           /* alarms at a time: an ordinary round */
 #define LAST_CASES 20        /* towards the end, to stop close to where it is wanted */
 #define ROUND_MS 60000
+#define YEAR_MS (365 * 24 * 3600 * 1000LL)
+#define LADDER_EVERY                                                                                         \
+    10 /* of the various alarms: one of so many is acknowledged, reached and left before it is closed */
 
 struct telling {
     char id[sizeof((struct engine_telling *)NULL)->id], endpoint[LIMIT_ID];
@@ -30,6 +35,7 @@ struct maker {
     struct journal *journal;
     struct engine *engine;
     int64_t now_ms;
+    bool various;
     struct telling *tellings; /* not yet answered */
     size_t telling_count, telling_capacity;
 };
@@ -138,6 +144,27 @@ static void settle(struct maker *m)
     }
 }
 
+/* A number that looks like chance and is the same in each run. */
+static unsigned dice(unsigned a, unsigned b)
+{
+    unsigned x = a * 2654435761u ^ (b + 1) * 2246822519u;
+    x ^= x >> 15;
+    x *= 2654435761u;
+    return x >> 8;
+}
+
+static const char *note_of(unsigned number)
+{
+    static const char *const who[] = {"Caretaker", "保安",      "Teacher on duty",
+                                      "值班老师",  "Neighbour", "校长"};
+    static const char *const what[] = {
+        "a ball hit the button", "误触报警按钮",       "pupils were fighting, parted", "厨房冒烟，已经扑灭",
+        "stranger at the gate",  "学生晕倒，已送医院", "loose cable behind panel",     "演习后忘记复位"};
+    static char text[160];
+    snprintf(text, sizeof text, "%s %u: %s", who[number % 6], number % 997, what[number / 7 % 8]);
+    return text;
+}
+
 static void press_all(struct maker *m, size_t cases, unsigned round)
 {
     for (size_t i = 0; i < cases && i < m->conf->device_count; i++) {
@@ -145,8 +172,10 @@ static void press_all(struct maker *m, size_t cases, unsigned round)
         char topic[160], payload[128];
         snprintf(topic, sizeof topic, "tocsin/v1/%s/%s/press", conf_device_site(m->conf, (uint32_t)i)->id,
                  device->id);
-        snprintf(payload, sizeof payload, "{\"epoch\":\"years\",\"n\":%u,\"kind\":\"panic\",\"battery\":87}",
-                 round);
+        static const char *const kinds[] = {"panic",   "panic",     "attack", "fire",
+                                            "medical", "intrusion", "generic"};
+        snprintf(payload, sizeof payload, "{\"epoch\":\"years\",\"n\":%u,\"kind\":\"%s\",\"battery\":87}",
+                 round, m->various ? kinds[dice((unsigned)i, round) % 7] : "panic");
         engine_message(m->engine, &(struct engine_message){
                                       .topic = topic, .payload = payload, .size = strlen(payload), .qos = 1});
     }
@@ -161,6 +190,13 @@ static void deed_all(struct maker *m, enum event_type type)
                                    .disposition = DISPOSITION_FALSE,
                                    .seen_version = type == EVENT_CLOSED ? a->version : 0};
         memcpy(deed.alarm, a->id, sizeof deed.alarm);
+        if (m->various) {
+            unsigned chance = dice((unsigned)a->opened_seq, 7);
+            if (type != EVENT_CLOSED && chance % LADDER_EVERY != 0)
+                continue;
+            deed.disposition = (enum disposition)(chance / 16 % DISPOSITION_COUNT);
+            deed.note = type == EVENT_CLOSED ? note_of(chance) : NULL;
+        }
         if (a->state != ALARM_CLOSED)
             engine_deed(m->engine, &deed);
     }
@@ -195,27 +231,37 @@ static uint64_t newest_snapshot(struct store *store)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"events", required_argument, NULL, 'e'}, {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"events", required_argument, NULL, 'e'},
+                                            {"alarms", required_argument, NULL, 'a'},
+                                            {0}};
     static struct maker m;
     const char *file = NULL;
-    uint64_t wanted = 0, events;
+    uint64_t wanted = 0, alarms = 0, events;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (option == 'c')
             file = optarg;
         else if (option == 'e')
             wanted = strtoull(optarg, NULL, 10);
+        else if (option == 'a')
+            alarms = strtoull(optarg, NULL, 10);
         else
             return 2;
-    if (!file || !wanted || sodium_init() < 0)
-        fail("--config and --events are needed");
-    uint64_t rounds = wanted / (CASES * 10) + 2;
-    m.now_ms = ((int64_t)time(NULL) - 3600) * 1000 - (int64_t)(rounds * ROUND_MS);
+    if (!file || !wanted == !alarms || sodium_init() < 0)
+        fail("--config and one of --events and --alarms are needed");
+    m.various = alarms > 0;
+    uint64_t rounds = m.various ? (alarms + CASES - 1) / CASES : wanted / (CASES * 10) + 2;
+    int64_t round_ms = m.various ? YEAR_MS / (int64_t)rounds : ROUND_MS;
+    m.now_ms = ((int64_t)time(NULL) - 3600) * 1000 - (int64_t)rounds * round_ms;
     open_house(&m, file);
+    for (unsigned round = 0; m.various && round < rounds; round++) {
+        play_round(&m, CASES, round);
+        m.now_ms += round_ms - ROUND_MS;
+    }
     for (unsigned round = 0;; round++) {
         events = engine_journal(m.engine).committed_seq;
         bool enough = events >= wanted;
-        if (enough && events - newest_snapshot(m.store) >= AFTER_SNAPSHOT)
+        if (m.various || (enough && events - newest_snapshot(m.store) >= AFTER_SNAPSHOT))
             break;
         play_round(&m, enough ? LAST_CASES : CASES, round);
     }
