@@ -8,6 +8,7 @@
     (128 * 1024) /* bytes one alarm may take without its presses: its site's texts are the most of it */
 #define PRESS_ROOM 2048 /* bytes of one press */
 #define SCAN_MAX 5000   /* opened alarms looked at for one page */
+#define PAGE_MS 6000    /* a page that takes longer is answered as far as it came: the web gives up after 15 s */
 
 /* Every moment at which something happens by itself, the next first. On the daemon's clock; people read the wall's. */
 static void put_due(struct json_out *o, const struct alarm *a)
@@ -122,6 +123,7 @@ struct list {
     enum wanted wanted;
     char account[LIMIT_ID], site[LIMIT_ID];
     uint64_t before, limit, count, scanned;
+    uint64_t began_ns;
     bool full, ended; /* there is more than it may hold | there is no more */
     /* the opened alarms of the page of the journal that is being looked at */
     char (*ids)[LIMIT_ALARM_ID];
@@ -141,8 +143,16 @@ static void list_free(struct list *l)
     api_release(api);
 }
 
+static void list_answer(struct list *);
+
+/* What was found until something went wrong is a page, too. */
 static void list_fail(struct list *l, const char *why)
 {
+    if (l->count > 0 && !l->api->closing && api_account(l->api, l->account)) {
+        l->full = true;
+        list_answer(l);
+        return;
+    }
     api_busy(l->request, why);
     list_free(l);
 }
@@ -252,7 +262,8 @@ static void on_opened(void *ctx, const struct history_lines *lines)
 
 static void list_step(struct list *l)
 {
-    while (l->id_next < l->id_count && l->count < l->limit) {
+    bool late = l->count > 0 && uv_hrtime() - l->began_ns > PAGE_MS * 1000000ULL;
+    while (l->id_next < l->id_count && l->count < l->limit && !late) {
         size_t i = l->id_next++;
         const struct alarm *a = board_alarm(engine_board(l->api->options.engine), l->ids[i]);
         if (!a) {
@@ -263,7 +274,7 @@ static void list_step(struct list *l)
         l->before = l->seqs[i];
     }
     l->full = l->full || l->id_next < l->id_count ||
-              (!l->ended && (l->count == l->limit || l->scanned >= SCAN_MAX));
+              (!l->ended && (late || l->count == l->limit || l->scanned >= SCAN_MAX));
     if (l->full || l->ended)
         list_answer(l);
     else
@@ -300,7 +311,7 @@ static void list_begin(struct list *l)
 
 void api_alarms(struct api_call *c)
 {
-    struct list l = {.api = c->api, .request = c->request, .limit = 100};
+    struct list l = {.api = c->api, .request = c->request, .limit = 100, .began_ns = uv_hrtime()};
     const char *site = web_query(c->request, "site");
     if (!wanted_of(c, &l.wanted) || !api_query_number(c, "limit", 1, 1000, &l.limit) ||
         !api_query_number(c, "before", 1, UINT64_MAX, &l.before))

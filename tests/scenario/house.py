@@ -450,6 +450,15 @@ class House:
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def all_alarms(self):
+        """Open and closed, the newest first, from as many pages as it takes."""
+        page = self.api("alarms", "admin", state="all", limit=1000)
+        alarms = page["alarms"]
+        while page["next"]:
+            page = self.api("alarms", "admin", state="all", limit=1000, before=page["next"])
+            alarms += page["alarms"]
+        return alarms
+
     def alarm(self, press_or_alarm):
         """The alarm with its full story; waits until there is one."""
         path = "/api/v1/alarms/" + alarm_id(press_or_alarm)
@@ -534,7 +543,7 @@ class House:
                 facts = same_after_a_restart(telling)
                 assert told.setdefault(telling.id, facts) == facts, f"{telling.id} told two things:\n{told[telling.id]}\n{facts}"
         ours = {endpoint.name: endpoint for endpoint in self.endpoints}
-        for alarm in self.api("alarms", "admin", state="all", limit=1000)["alarms"]:
+        for alarm in self.all_alarms():
             for delivery in alarm["deliveries"]:
                 if delivery["state"] != "received" or delivery["endpoint"] not in ours:
                     continue
