@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BOARD_ALARMS 500
+
 /* The alarm whose row is being made. The pool's, one at a time. */
 struct api_archive {
     struct api *api;
     char id[LIMIT_ALARM_ID];
-    struct board *board; /* holds just this alarm */
+    struct board *board;   /* alarms do not meet on it: each is known by its id */
+    unsigned board_alarms; /* that were made on it */
     bool closed;
     struct archive_row row;
     size_t press_at_capacity;
@@ -30,7 +33,7 @@ static enum archive_concern concern(void *ctx, const char *line, size_t size)
     case EVENT_DEADLINE_PASSED:
         return e.deadline.kind == DEADLINE_TEST ? ARCHIVE_MAKES : ARCHIVE_NOTHING;
     case EVENT_DELIVERY_RESULT:
-        return e.delivery.outcome == OUTCOME_RECEIVED ? ARCHIVE_CHANGES : ARCHIVE_NOTHING;
+        return e.delivery.outcome == OUTCOME_RECEIVED ? ARCHIVE_RECEIVES : ARCHIVE_NOTHING;
     case EVENT_PRESS_RECEIVED:
     case EVENT_NOTE_ADDED:
         return ARCHIVE_CHANGES;
@@ -54,13 +57,23 @@ static enum archive_concern concern(void *ctx, const char *line, size_t size)
     return ARCHIVE_NOTHING;
 }
 
+/* Making a board takes as long as dozens of alarms: one is used for many, each once. */
+static void renew_board(struct api_archive *m)
+{
+    if (m->board && m->board_alarms++ < BOARD_ALARMS && !board_alarm(m->board, m->id))
+        return;
+    board_destroy(m->board);
+    m->board = board_create();
+    m->board_alarms = 1;
+    if (!m->board)
+        memory_end();
+}
+
 static void begin(void *ctx, const char *alarm)
 {
     struct api_archive *m = ctx;
     snprintf(m->id, sizeof m->id, "%s", alarm);
-    m->board = board_create();
-    if (!m->board)
-        memory_end();
+    renew_board(m);
     m->closed = false;
     m->press_at_capacity = 0;
     m->row = (struct archive_row){0};
@@ -166,8 +179,6 @@ static bool end(void *ctx, struct archive_row *out)
         free(row->words);
         free(row->press_at_ms);
     }
-    board_destroy(m->board);
-    m->board = NULL;
     return m->closed;
 }
 
@@ -210,6 +221,8 @@ void api_archive_kick(struct api *api)
 void api_archive_finish(struct api *api)
 {
     archive_destroy(api->archive);
+    if (api->archive_maker)
+        board_destroy(api->archive_maker->board);
     free(api->archive_maker);
     api->archive = NULL;
 }

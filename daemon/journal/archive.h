@@ -57,8 +57,9 @@ struct archive_row {
 /* What a line may mean for the rows. */
 enum archive_concern {
     ARCHIVE_NOTHING,
-    ARCHIVE_CHANGES, /* changes a row that is there */
-    ARCHIVE_MAKES    /* may close its alarm */
+    ARCHIVE_CHANGES,  /* changes a row that is there */
+    ARCHIVE_RECEIVES, /* … if nothing has been received yet */
+    ARCHIVE_MAKES     /* may close its alarm */
 };
 
 /* Makes rows of lines. All but `name` are called on the pool, one at a time. */

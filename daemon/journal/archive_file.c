@@ -227,11 +227,14 @@ void archive_add_words(struct archive_row *row, const char *text)
     row->words[row->words_size++] = '\n';
 }
 
-static bool known(struct archive_file *f, const char *alarm)
+/* Whether there is a row that the line changes. */
+static bool changes(struct archive_file *f, const char *alarm, enum archive_concern concern)
 {
     sqlite3_stmt *s = NULL;
-    bool found = sqlite3_prepare_v2(f->db, "SELECT 1 FROM alarm WHERE id = ?", -1, &s, NULL) == SQLITE_OK &&
+    bool found = sqlite3_prepare_v2(f->db, "SELECT 1 FROM alarm WHERE id = ? AND (received_ms < 0 OR ?)", -1,
+                                    &s, NULL) == SQLITE_OK &&
                  sqlite3_bind_text(s, 1, alarm, -1, SQLITE_STATIC) == SQLITE_OK &&
+                 sqlite3_bind_int(s, 2, concern == ARCHIVE_CHANGES) == SQLITE_OK &&
                  sqlite3_step(s) == SQLITE_ROW;
     sqlite3_finalize(s);
     return found;
@@ -301,7 +304,7 @@ static bool read_page(struct archive_file *f, const struct archive_maker *maker,
         if (!e.alarm[0] || strlen(e.alarm) >= LIMIT_ALARM_ID)
             continue;
         enum archive_concern concern = maker->concern(maker->ctx, e.line, e.size);
-        if (concern == ARCHIVE_MAKES || (concern == ARCHIVE_CHANGES && known(f, e.alarm)))
+        if (concern == ARCHIVE_MAKES || (concern != ARCHIVE_NOTHING && changes(f, e.alarm, concern)))
             page_add(page, e.alarm);
     }
     if (code != SQLITE_DONE)
