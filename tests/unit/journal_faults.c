@@ -1,6 +1,7 @@
 /* Each call to the disk, and each allocation of SQLite's, fails once, and for good: what the store said yes
  * to is there afterwards, byte for byte, whoever reads it says the truth or a sentence, and it goes on when
  * the fault is over. */
+#include "journal/archive.h"
 #include "journal/history.h"
 #include "journal/journal.h"
 #include "journal/journal_export.h"
@@ -13,7 +14,7 @@
 #define LINES 300  /* of one batch: a subtree is completed, and the lookup is due */
 #define SAMPLES 40 /* of the calls of one kind and way; fewer calls are all taken */
 #define NOTE_SEQ 7 /* has a note, see test_batch_make */
-#define SALT "000102030405060708090a0b0c0d0e0f"
+#define ALARMS 50  /* of the journal that is only read */
 
 struct fixture {
     struct test_folder folder;
@@ -249,7 +250,7 @@ static void ask_history(struct fixture *f, struct store *none)
     assert_non_null(h);
     for (unsigned turn = 0; turn < 2; turn++) {
         history_range(h, 1, LINES, on_lines, &answers);
-        history_alarm(h, "aabcdefghijklmnopqrst", LINES, on_lines, &answers);
+        history_alarm(h, "a00000000000000000007", LINES, on_lines, &answers);
         history_found_as(h, "opened", 0, LINES, on_lines, &answers);
         history_checkpoint(h, on_text, &answers);
         history_inclusion(h, NOTE_SEQ, 0, on_proof, &answers);
@@ -260,6 +261,126 @@ static void ask_history(struct fixture *f, struct store *none)
     history_destroy(h);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* The archive, with a maker that takes each alarm for a closed one. */
+
+struct maker {
+    char alarm[LIMIT_ALARM_ID];
+    unsigned lines;
+    uint64_t first;
+};
+
+static enum archive_concern maker_concern(void *ctx, const char *line, size_t size)
+{
+    return ARCHIVE_MAKES;
+}
+
+static void maker_begin(void *ctx, const char *alarm)
+{
+    struct maker *m = ctx;
+    *m = (struct maker){0};
+    snprintf(m->alarm, sizeof m->alarm, "%s", alarm);
+}
+
+static void maker_line(void *ctx, const char *line, size_t size, const char *note)
+{
+    struct maker *m = ctx;
+    if (m->lines++ == 0)
+        m->first = strtoull(line + strlen("{\"seq\":"), NULL, 10);
+}
+
+static bool maker_end(void *ctx, struct archive_row *out)
+{
+    struct maker *m = ctx;
+    snprintf(out->id, sizeof out->id, "%s", m->alarm);
+    snprintf(out->site, sizeof out->site, "school-1");
+    snprintf(out->zones[0], sizeof out->zones[0], "room-101");
+    out->zone_count = 1;
+    out->seq = m->first;
+    out->opened_at_ms = (int64_t)m->first * 1000;
+    out->closed_at_ms = out->opened_at_ms + 500;
+    out->closed_ms = 500;
+    out->press_count = m->lines;
+    out->press_at_ms = calloc(1, sizeof *out->press_at_ms);
+    assert_non_null(out->press_at_ms);
+    out->press_at_ms[0] = out->opened_at_ms;
+    out->press_at_count = 1;
+    archive_add_words(out, "the north gate");
+    return true;
+}
+
+static void maker_name(void *ctx, struct archive_row *row)
+{
+    archive_add_words(row, "Room 101");
+}
+
+static void on_rows(void *ctx, const struct archive_rows *rows)
+{
+    if (rows->error)
+        said(rows->error);
+    else if (rows->complete) {
+        assert_int_equal(rows->count, ALARMS);
+        for (size_t i = 0; i < rows->count; i++)
+            assert_int_equal(rows->rows[i].press_count, LINES / ALARMS);
+    }
+    ((struct answers *)ctx)->count++;
+}
+
+static void on_sums(void *ctx, const struct archive_sums *sums)
+{
+    uint64_t alarms = 0;
+    for (int i = 0; i < MODE_COUNT; i++)
+        alarms += sums->modes[i].alarms;
+    if (sums->error)
+        said(sums->error);
+    else if (sums->complete)
+        assert_int_equal(alarms, ALARMS);
+    ((struct answers *)ctx)->count++;
+}
+
+static void ask_archive(struct fixture *f, struct store *none)
+{
+    uv_loop_t loop;
+    char error[LIMIT_TEXT] = "";
+    struct answers answers = {0};
+    struct maker state;
+    const struct archive_maker maker = {.ctx = &state,
+                                        .concern = maker_concern,
+                                        .begin = maker_begin,
+                                        .line = maker_line,
+                                        .end = maker_end,
+                                        .name = maker_name};
+    const struct archive_query query = {.to_ms = INT64_MAX,
+                                        .kind = -1,
+                                        .mode = -1,
+                                        .disposition = -1,
+                                        .text = "gate",
+                                        .limit = LINES,
+                                        .year_to_ms = INT64_MAX};
+    assert_int_equal(uv_loop_init(&loop), 0);
+    enum faults_kind kind = faults.kind;
+    faults.kind = FAULTS_NONE; /* at the start of the daemon want of memory ends it */
+    struct archive *a = archive_create(&loop, f->file, &maker);
+    faults.kind = kind;
+    assert_non_null(a);
+    archive_kick(a, LINES);
+    archive_find(a, &query, LINES, on_rows, &answers);
+    archive_sum(a, &query, LINES, on_sums, &answers);
+    while (answers.count < 2)
+        uv_run(&loop, UV_RUN_ONCE);
+    archive_destroy(a);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    if (faults.at % 2) /* every other one finds the archive made already, as far as it came */
+        archive_remove(f->file, error);
+}
+
+static void test_the_archive_answers_the_truth_or_a_sentence(void **state)
+{
+    sweep(ask_archive, *state, NULL);
+    faults_arm(FAULTS_NONE, 0, false);
+    ask_archive(*state, NULL);
 }
 
 static void test_the_verifier_says_the_truth_or_a_sentence(void **state)
@@ -288,7 +409,9 @@ static void make_journal(struct fixture *f)
 {
     unsigned char public_key[32], secret_key[64];
     char error[LIMIT_TEXT];
-    static char lines[LINES][LIMIT_LINE];
+    static char lines[LINES][LIMIT_LINE], alarms[ALARMS][LIMIT_ALARM_ID];
+    for (unsigned i = 0; i < ALARMS; i++)
+        snprintf(alarms[i], sizeof alarms[i], "a%020u", i);
     crypto_sign_keypair(public_key, secret_key);
     note_key_text("test.example", public_key, f->key);
     struct store *s = store_sqlite_create(f->file);
@@ -299,7 +422,7 @@ static void make_journal(struct fixture *f)
         struct journal_entry e = {.seq = i + 1,
                                   .line = lines[i],
                                   .size = (size_t)test_line(lines[i], i + 1),
-                                  .alarm = i % 3 ? "" : "aabcdefghijklmnopqrst",
+                                  .alarm = alarms[i % ALARMS],
                                   .found_as = i % 5 ? NULL : "opened"};
         assert_true(journal_append(j, &e));
     }
@@ -336,6 +459,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_export_is_whole_or_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_proof_is_right_or_there_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_history_answers_each_question, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_archive_answers_the_truth_or_a_sentence, setup, teardown),
     };
     faults_install();
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
