@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define KICK_MS 300    /* from a new line until it is taken in, when nobody asks: others will follow it */
-#define PAUSE_FACTOR 2 /* a step is followed by a pause of so many times its duration … */
+#define PAUSE_FACTOR 1 /* a step is followed by a pause of so many times its duration … */
 #define PAUSE_MIN_MS 5
 #define PAUSE_BUSY_MS 100 /* … and of this while the journal grows */
 #define RETRY_MS 10000    /* after an error: a full disk, a journal that cannot be read */
