@@ -216,6 +216,11 @@ export class Api {
   }
 
   // What a person does.
+  /** Presses; the same body again is the same press. */
+  press(body: object): Promise<{ stage: string; alarm?: string }> {
+    return this.json('POST', 'presses', body);
+  }
+
   deed(id: string, deed: Deed, body: Record<string, unknown> = {}): Promise<{ seq: number; alarm?: Alarm }> {
     return this.json('POST', `alarms/${encodeURIComponent(id)}/${deed}`, body);
   }

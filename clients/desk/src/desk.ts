@@ -6,6 +6,7 @@ import * as boards from './board';
 import type { Board } from './board';
 import { Feed } from './feed';
 import { type Noise, Sound } from './sound';
+import { Pressing } from './press';
 import { preferredLanguage, sayIn, type Key, type Language, type Say } from './texts';
 import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Session, Site, SiteGuide } from './types';
 
@@ -24,6 +25,7 @@ const NO_DRAFT: Draft = { form: null, note: '', disposition: null };
 export class Desk {
   readonly api = new Api();
   readonly sound = new Sound();
+  readonly press = new Pressing(this.api, () => this.changed());
   account: Session | null = null;
   signedOutBecause: 'ended' | null = null;
   /** Who was signed in last in this page: what that person wrote is kept for the next sign-in. */
@@ -125,6 +127,7 @@ export class Desk {
       onSignedOut: () => this.ended('ended'),
     });
     this.feed.start();
+    this.press.resume(session.account);
   }
 
   async signOut(everywhere = false): Promise<void> {
@@ -136,6 +139,7 @@ export class Desk {
     if (!this.account) return;
     this.feed?.stop();
     this.feed = null;
+    this.press.stop();
     this.account = null;
     this.signedOutBecause = because;
     this.board = boards.EMPTY;

@@ -14,6 +14,8 @@ export interface Session {
   sites: string[] | null; // null = all
   may_answer: boolean;
   may_read_journal: boolean;
+  /** What the account presses as; null = it may not press. */
+  presses_as: { site: Place; id: string; zone?: Place } | null;
   csrf: string | null;
   expires_at: string | null;
 }

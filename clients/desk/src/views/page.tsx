@@ -12,6 +12,7 @@ import { Speaker } from './icon';
 import { HistoryView } from './history';
 import { useDesk, useRoute, useTicks } from './hooks';
 import { useKeys } from './keys';
+import { PressButton } from './press';
 import { SignIn } from './sign_in';
 import { SitesView } from './sites';
 
@@ -62,7 +63,7 @@ function view(desk: Desk, route: string[]) {
     case 'figures': return <Figures desk={desk} />;
     case 'alarms': return <Report key={route[1]} desk={desk} id={route[1] ?? ''} />;
     case 'history': return <HistoryView desk={desk} />;
-    default: return <BoardView desk={desk} />;
+    default: return <><PressButton desk={desk} /><BoardView desk={desk} /></>;
   }
 }
 

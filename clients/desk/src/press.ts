@@ -1,0 +1,120 @@
+// The software button: a press is kept in this browser, also over a reload, and repeated, always the same, until the daemon
+// has answered for it. The daemon takes a repetition for the same press (proto/mqtt.md).
+
+import { ApiError, type Api } from './api';
+
+const AGAIN_S = [1, 2, 4, 8, 10]; // between repetitions, then every 10 s
+const FAULT_MS = 100_000; // without an answer for so long it is a fault, and goes on being repeated
+const STALE_MS = 600_000; // found after a reload and older than this: not sent any more, nobody may be there now
+
+export type ButtonState = 'idle' | 'sending' | 'received' | 'coming' | 'fault';
+export type ButtonFault = 'late' | 'refused' | 'stale' | 'unrecorded';
+
+interface Press {
+  body: { epoch: string; n: number; at: string; test: boolean };
+  sinceMs: number;
+  alarm?: string; // once it was answered
+  stage?: string;
+}
+
+export class Pressing {
+  fault: ButtonFault | null = null;
+  private account = '';
+  private press: Press | null = null;
+  private tries = 0;
+  private timer = 0;
+
+  constructor(private readonly api: Api, private readonly changed: () => void) {}
+
+  /** Somebody is signed in: what was pressed here and not answered goes on. */
+  resume(account: string): void {
+    this.account = account;
+    this.fault = null;
+    this.press = JSON.parse(localStorage.getItem(this.key) ?? 'null') as Press | null;
+    if (!this.press) return;
+    if (this.press.stage === undefined && Date.now() - this.press.sinceMs > STALE_MS) this.giveUp('stale');
+    else void this.send();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.account = '';
+    this.press = null;
+  }
+
+  begin(test: boolean): void {
+    clearTimeout(this.timer);
+    this.fault = null;
+    this.tries = 0;
+    this.press = { body: { ...this.identity(), at: new Date(this.api.nowMs()).toISOString(), test }, sinceMs: Date.now() };
+    this.keep();
+    void this.send();
+    this.changed();
+  }
+
+  get isTest(): boolean {
+    return this.press?.body.test ?? false;
+  }
+
+  /** `alarmState`: what the board says of the alarm; undefined = nothing. */
+  state(alarmState: (alarm: string) => string | undefined): ButtonState {
+    if (this.fault === 'refused' || this.fault === 'stale') return 'fault';
+    if (!this.press) return 'idle';
+    if (this.press.stage === undefined) return this.fault ? 'fault' : 'sending';
+    const now = (this.press.alarm && alarmState(this.press.alarm)) ?? this.press.stage;
+    if (now === 'closed') return 'idle';
+    return now === 'coming' || now === 'on_scene' ? 'coming' : 'received';
+  }
+
+  private get key(): string {
+    return `press.${this.account}`;
+  }
+
+  private keep(): void {
+    if (this.press) localStorage.setItem(this.key, JSON.stringify(this.press));
+    else localStorage.removeItem(this.key);
+  }
+
+  /** One epoch for each browser and account; the counter is on the disk before it is used. */
+  private identity(): { epoch: string; n: number } {
+    const key = `counter.${this.account}`;
+    const last = JSON.parse(localStorage.getItem(key) ?? 'null') as { epoch: string; n: number } | null;
+    const random = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    const next = last ? { epoch: last.epoch, n: last.n + 1 } : { epoch: `w${random}`, n: 1 };
+    localStorage.setItem(key, JSON.stringify(next));
+    return next;
+  }
+
+  private async send(): Promise<void> {
+    const press = this.press;
+    if (!press) return;
+    try {
+      const { alarm, stage } = await this.api.press(press.body);
+      if (press !== this.press) return;
+      this.fault = null;
+      this.press = stage === 'closed' ? null : { ...press, alarm, stage };
+      this.keep();
+    } catch (error) {
+      if (press === this.press) this.failed(press, error);
+    }
+    this.changed();
+  }
+
+  private failed(press: Press, error: unknown): void {
+    const word = error instanceof ApiError ? error.word : '';
+    if (word === 'refused' || word === 'forbidden') {
+      this.giveUp('refused');
+      return;
+    }
+    if (word === 'unrecorded') this.fault = 'unrecorded';
+    else if (Date.now() - press.sinceMs > FAULT_MS) this.fault = 'late';
+    const wait = AGAIN_S[Math.min(this.tries++, AGAIN_S.length - 1)] ?? 10;
+    this.timer = window.setTimeout(() => void this.send(), wait * 1000);
+  }
+
+  private giveUp(fault: ButtonFault): void {
+    this.fault = fault;
+    this.press = null;
+    this.keep();
+  }
+}

@@ -1,0 +1,63 @@
+// The software button. It is held for a second, with a finger, the mouse or a key, so that a pocket does not press. A screen
+// reader cannot hold: it activates twice.
+
+import { useRef, useState } from 'preact/hooks';
+import type { Desk } from '../desk';
+
+const HOLD_MS = 1000;
+const ARMED_MS = 5000;
+
+export function PressButton({ desk }: { desk: Desk }) {
+  const [held, setHeld] = useState<'' | 'holding' | 'armed'>('');
+  const [test, setTest] = useState(false);
+  const timer = useRef(0);
+  const as = desk.account?.presses_as;
+  if (!as) return null;
+  const state = desk.press.state((alarm) => desk.board.alarms.get(alarm)?.state);
+
+  const wait = (next: typeof held, ms: number, then: () => void) => {
+    clearTimeout(timer.current);
+    setHeld(next);
+    timer.current = window.setTimeout(() => { setHeld(''); then(); }, ms);
+  };
+  const press = () => {
+    clearTimeout(timer.current);
+    setHeld('');
+    desk.press.begin(test);
+  };
+  const hold = () => wait('holding', HOLD_MS, press);
+  const letGo = () => {
+    if (held !== 'holding') return;
+    clearTimeout(timer.current);
+    setHeld('');
+  };
+  const byKey = (event: KeyboardEvent, then: () => void) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    event.stopPropagation(); // Enter on this button takes no alarm
+    if (!event.repeat) then();
+  };
+  const activated = (event: MouseEvent) => { // without a pointer and without a key
+    if (event.detail !== 0) return;
+    if (held === 'armed') press();
+    else wait('armed', ARMED_MS, () => {});
+  };
+
+  const place = [as.site.name ?? as.site.id, as.zone?.name ?? as.zone?.id].filter(Boolean).join(' · ');
+  return (
+    <section class={`press ${state} ${test ? 'test' : ''}`} data-press={state} aria-label={desk.say('press.label')}>
+      <button class={`hold ${held}`} onPointerDown={hold} onPointerUp={letGo} onPointerLeave={letGo} onPointerCancel={letGo}
+        onContextMenu={(event) => event.preventDefault()} onKeyDown={(event) => byKey(event, hold)}
+        onKeyUp={(event) => byKey(event, letGo)} onBlur={letGo} onClick={activated}>
+        {test && <b>{desk.say('mode.test')} </b>}{desk.say(held === 'armed' ? 'press.again' : 'press.hold')}
+        <small><bdi>{place}</bdi></small>
+      </button>
+      <p role="alert">
+        {desk.press.isTest && state !== 'idle' && <b>{desk.say('mode.test')} </b>}
+        {desk.press.fault ? desk.say(`press.${desk.press.fault}`) : desk.say(`press.${state}`)}
+      </p>
+      <label class="switch"><input type="checkbox" checked={test} onChange={(event) => setTest(event.currentTarget.checked)} />{' '}
+        {desk.say('press.test')}</label>
+    </section>
+  );
+}

@@ -1,0 +1,78 @@
+"""The software button in a real browser: on a phone, held by finger and key, kept until it is answered."""
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+import loopback
+from conftest import PASSWORD
+
+PEOPLE = {"li": ["--role", "auditor", "--site", "school-1", "--device", "school-1/phone"]}
+
+
+@pytest.fixture
+def school(make_desk):
+    def adjust(main):
+        main["daemon"]["http_listen"] = f"127.0.0.1:{loopback.free_port()}"  # after a restart it is the same page
+        main["sites"][0]["devices"].append({"id": "phone", "zone": "101"})
+    return make_desk(adjust=adjust, people=PEOPLE)
+
+
+def presses(house):
+    return [line for line in house.journal("press_received") if line["device"] == "phone"]
+
+
+def test_held_with_a_finger_and_followed_until_help_is_coming(school, officer, screen, axe):
+    officer.open(school.daemon.url, size="phone")
+    officer.sign_in("li", PASSWORD)
+    officer.sees("[data-press=idle]", "Hold for one second")
+    assert not officer.violations(axe)
+    officer.click(".hold")  # a short touch, as in a pocket
+    button = officer.sees(".hold")
+    ActionChains(officer.driver).click_and_hold(button).perform()
+    officer.sees("[data-press=received]", "Received and recorded")
+    ActionChains(officer.driver).release().perform()
+    screen(officer, "60-pressed-on-a-phone")
+    assert officer.script("return document.documentElement.scrollWidth") <= 390
+    [line] = presses(school)
+    assert line["n"] == 1 and "odd" not in line
+    school.police.told("alarm.opened", line["alarm"])
+    school.deed(line["alarm"], "coming")
+    officer.sees("[data-press=coming]", "Help is coming")
+    school.close_alarm(line["alarm"])
+    officer.sees("[data-press=idle]")
+    officer.size("desk")
+
+
+def test_by_key_and_by_screen_reader_as_a_test(school, officer):
+    officer.open(school.daemon.url, language="zh-CN")
+    officer.sign_in("li", PASSWORD)
+    officer.click(".press input")
+    officer.sees(".hold", "测试")
+    officer.script("document.querySelector('.hold').focus()")
+    ActionChains(officer.driver).key_down(Keys.SPACE).perform()
+    officer.sees("[data-press=received]", "已收到并记录")
+    ActionChains(officer.driver).key_up(Keys.SPACE).perform()
+    officer.script("document.querySelector('.hold').click()")  # as assistive technology does: without a pointer
+    officer.sees(".hold.armed")
+    assert len(presses(school)) == 1, "one activation is enough"
+    officer.script("document.querySelector('.hold').click()")
+    school.wait_for(lambda: len(presses(school)) == 2, "the second press came")
+    assert {line["mode"] for line in presses(school)} == {"test"}
+
+
+def test_kept_over_a_dead_daemon_and_a_new_page(school, officer):
+    officer.open(school.daemon.url)
+    officer.sign_in("li", PASSWORD)
+    officer.sees("[data-press=idle]")
+    school.daemon.kill()
+    button = officer.sees(".hold")
+    ActionChains(officer.driver).click_and_hold(button).perform()
+    officer.sees("[data-press=sending]")
+    ActionChains(officer.driver).release().perform()
+    school.restart()
+    officer.driver.get("about:blank")
+    officer.driver.get(school.daemon.url + "/")
+    officer.sees(".sign-in form")
+    officer.sign_in("li", PASSWORD)
+    officer.sees("[data-press=received]", "Received and recorded")
+    assert len(presses(school)) == 1
