@@ -27,6 +27,7 @@ struct api_replay {
     size_t count;
     char **lines;
     bool ended; /* there are no more lines */
+    bool cut;   /* the alarm has more than were read */
 };
 
 static void lines_free(struct api_replay *r)
@@ -95,6 +96,7 @@ static void answer(struct api_replay *r)
         json_time(&out.o, "at", r->at_ms);
         json_unsigned(&out.o, "first_seq", 1);
         json_unsigned(&out.o, "last_seq", engine_journal(api->options.engine).committed_seq);
+        json_bool(&out.o, "cut", r->cut);
         put_alarms(&out, r);
         put_troubles(&out, r);
         json_close(&out.o, '}');
@@ -137,6 +139,7 @@ static void on_lines(void *ctx, const struct history_lines *lines)
     for (size_t i = 0; r->lines && i < lines->count && lines->seqs[i] <= r->wanted; i++)
         if ((r->lines[r->count] = strdup(lines->lines[i])))
             r->count++;
+    r->cut = r->alarm[0] && lines->more;
     r->ended = r->alarm[0] ? true : !lines->more;
     if (!lines->error && !r->api->closing && r->lines &&
         uv_queue_work(r->api->options.loop, &r->work, apply_lines, applied) == 0)
