@@ -133,6 +133,10 @@ static void tell(struct api *api, struct web_request *request, const struct api_
                  s->error ? s->error : "The journal has recorded nothing of this alarm yet; try again.");
         return;
     }
+    if (s->more && s->count < API_STORY_LINES) {
+        api_busy(request, "The journal could not be read in time; try again.");
+        return;
+    }
     if (s->more) {
         api_problem(request, &(struct api_problem){.type = API_UNPROCESSABLE},
                     "This alarm has more lines than one file takes; export the journal with `tocsin journal "

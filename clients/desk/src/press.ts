@@ -17,6 +17,25 @@ interface Press {
   stage?: string;
 }
 
+function recall<T>(key: string): T | null {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? 'null') as T | null;
+  } catch {
+    return null;
+  }
+}
+
+/** False: this browser keeps nothing (blocked, full). A press goes out all the same; it only does not outlive a reload. */
+function remember(key: string, value: unknown): boolean {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export class Pressing {
   fault: ButtonFault | null = null;
   private account = '';
@@ -30,7 +49,7 @@ export class Pressing {
   resume(account: string): void {
     this.account = account;
     this.fault = null;
-    this.press = JSON.parse(localStorage.getItem(this.key) ?? 'null') as Press | null;
+    this.press = recall<Press>(this.key);
     if (!this.press) return;
     if (this.press.stage === undefined && Date.now() - this.press.sinceMs > STALE_MS) this.giveUp('stale');
     else void this.send();
@@ -71,18 +90,18 @@ export class Pressing {
   }
 
   private keep(): void {
-    if (this.press) localStorage.setItem(this.key, JSON.stringify(this.press));
-    else localStorage.removeItem(this.key);
+    remember(this.key, this.press);
   }
 
-  /** One epoch for each browser and account; the counter is on the disk before it is used. */
+  /** One epoch for each browser and account; the counter is on the disk before it is used. A counter that could not be kept
+   * is not used again: each press then has an epoch of its own. */
   private identity(): { epoch: string; n: number } {
     const key = `counter.${this.account}`;
-    const last = JSON.parse(localStorage.getItem(key) ?? 'null') as { epoch: string; n: number } | null;
+    const last = recall<{ epoch: string; n: number }>(key);
     const random = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    const next = last ? { epoch: last.epoch, n: last.n + 1 } : { epoch: `w${random}`, n: 1 };
-    localStorage.setItem(key, JSON.stringify(next));
-    return next;
+    const fresh = { epoch: `w${random}`, n: 1 };
+    const next = last ? { epoch: last.epoch, n: last.n + 1 } : fresh;
+    return remember(key, next) ? next : fresh;
   }
 
   private async send(): Promise<void> {
