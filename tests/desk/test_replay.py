@@ -47,12 +47,12 @@ def test_a_period_is_replayed_with_what_was_known_and_what_was_broken(house, off
     officer.open(house.daemon.url)
     officer.sign_in("chief", PASSWORD)
     officer.script("location.hash = '#/replay'")
+    before = len(house.journal())  # nobody takes the alarm: the journal goes on growing
     officer.click(".search button")
     officer.sees(".controls output", "/ ")
     officer.script("""const r = document.querySelector('.controls input[type=range]'); r.value = r.max;
                       r.dispatchEvent(new Event('input', {bubbles: true}))""")
     officer.sees(".replayed .alarm", "HELP CALL")
     officer.sees(".replayed [data-trouble=endpoint]")
-    recorded = [line["seq"] for line in house.journal()]
     shown = int(officer.text(".controls output").rsplit("/", 1)[1])
-    assert shown in range(len(recorded) - 5, len(recorded) + 1), (shown, len(recorded))
+    assert before <= shown <= len(house.journal())
