@@ -6,10 +6,12 @@
 #include <string.h>
 
 #define KICK_MS 300    /* from a new line until it is taken in, when nobody asks: others will follow it */
-#define PAUSE_FACTOR 1 /* a step is followed by a pause of so many times its duration … */
+#define PAUSE_FACTOR 1 /* a step is followed by a pause of so many times its duration */
 #define PAUSE_MIN_MS 5
-#define PAUSE_BUSY_MS 100 /* … and of this while the journal grows */
-#define RETRY_MS 10000    /* after an error: a full disk, a journal that cannot be read */
+#define WINDOW_MS 1000     /* while the journal has grown by more than */
+#define CALM_LINES 20      /* these lines in this time it is a storm, and the archive waits … */
+#define AT_LATEST_MS 30000 /* … but not for longer than this from step to step */
+#define RETRY_MS 10000     /* after an error: a full disk, a journal that cannot be read */
 #define STEPS_FOR_ONE                                                                                        \
     16 /* steps that a question waits for: what was recorded just now shall be in the answer */
 
@@ -41,7 +43,8 @@ struct archive {
     struct archive_step *step;
     char error[LIMIT_TEXT]; /* of the step under way */
     uint64_t committed, position, step_began_ns;
-    uint64_t committed_at_step; /* what it was when the last step began */
+    uint64_t window_from, window_ms; /* what was committed when the present window began */
+    bool storm;                      /* in the window before it */
     bool due, failed, closing, timer_closed;
     uv_mutex_t mutex;
     uv_cond_t done;
@@ -112,17 +115,41 @@ static void on_timer_closed(uv_handle_t *handle)
     archive_free(a);
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-    struct archive *a = timer->data;
-    a->due = true;
-    next(a);
-}
+static void on_timer(uv_timer_t *timer);
 
 static void later(struct archive *a, uint64_t ms)
 {
     if (!uv_is_active((uv_handle_t *)&a->timer))
         uv_timer_start(&a->timer, on_timer, ms, 0);
+}
+
+static void look_at_growth(struct archive *a, uint64_t committed)
+{
+    uint64_t now_ms = uv_now(a->loop), lasted_ms = now_ms - a->window_ms;
+    if (lasted_ms > WINDOW_MS) {
+        a->storm = lasted_ms < 2 * WINDOW_MS && a->committed - a->window_from > CALM_LINES;
+        a->window_from = a->committed;
+        a->window_ms = now_ms;
+    }
+    a->committed = committed;
+}
+
+static bool in_storm(struct archive *a)
+{
+    look_at_growth(a, a->committed);
+    return a->storm || a->committed - a->window_from > CALM_LINES;
+}
+
+/* Presses come first: a step reads the disk and takes a processor. */
+static void on_timer(uv_timer_t *timer)
+{
+    struct archive *a = timer->data;
+    if (in_storm(a) && uv_hrtime() - a->step_began_ns < AT_LATEST_MS * 1000000ull) {
+        later(a, WINDOW_MS);
+        return;
+    }
+    a->due = true;
+    next(a);
 }
 
 static void answer(struct archive *a, struct question *q)
@@ -160,11 +187,10 @@ static void step_end(struct archive *a)
     a->failed = a->error[0] != '\0';
     a->position = a->file.position;
     uint64_t took_ms = (uv_hrtime() - a->step_began_ns) / 1000000 * PAUSE_FACTOR;
-    uint64_t busy_ms = a->committed != a->committed_at_step ? PAUSE_BUSY_MS : PAUSE_MIN_MS;
     if (a->failed)
         later(a, RETRY_MS);
     else if (a->position < a->committed)
-        later(a, took_ms > busy_ms ? took_ms : busy_ms);
+        later(a, took_ms > PAUSE_MIN_MS ? took_ms : PAUSE_MIN_MS);
 }
 
 static void give(struct archive *a, enum job job);
@@ -208,7 +234,6 @@ static void step_begin(struct archive *a)
     a->due = false;
     a->error[0] = '\0';
     a->step_began_ns = uv_hrtime();
-    a->committed_at_step = a->committed;
     give(a, JOB_READ);
 }
 
@@ -239,6 +264,7 @@ struct archive *archive_create(uv_loop_t *loop, const char *journal_file, const 
     a->maker = *maker;
     a->work.data = a->timer.data = a;
     a->last = &a->first;
+    a->step_began_ns = uv_hrtime();
     a->step = calloc(1, sizeof *a->step);
     a->file.journal_file = strdup(journal_file);
     a->file.file = sqlite3_mprintf("%s" ARCHIVE_SUFFIX, journal_file);
@@ -270,7 +296,7 @@ void archive_destroy(struct archive *a)
 
 void archive_kick(struct archive *a, uint64_t committed_seq)
 {
-    a->committed = committed_seq;
+    look_at_growth(a, committed_seq);
     if (a->position < a->committed)
         later(a, KICK_MS);
 }

@@ -1,7 +1,8 @@
 /* archive.h - the closed alarms, one row each, to be searched and summed: a cache beside the journal, in a
  * file of its own (journal.db → journal.db-archive), so that it never takes the journal's lock.
  *
- * Promises: it is filled from the journal's lines on libuv's pool, in small steps with pauses, and resumes
+ * Promises: it is filled from the journal's lines on libuv's pool, in small steps with pauses, seldom while
+ * many presses come, and resumes
  * wherever a kill left it. A file that is damaged, of another format, not of this journal, or that knows of a
  * note which was erased since it was opened last, is thrown away and made anew; `complete` says whether that
  * is done. One thing is done at a time, so that a flood of questions keeps one processor busy and no more.
