@@ -155,7 +155,7 @@ class Installation:
                 step["answer_timeout_s"] = ANSWER_S
         self.write_accounts(main)
         for site in self.sites:
-            self.write_keys(site)
+            self.write_keys(site, {account["device"] for account in main["accounts"] if "device" in account})
         main["sites"] = self.sites
         (self.folder / "tocsin.yaml").write_text(yaml.safe_dump(main, allow_unicode=True, sort_keys=False))
         self.password = "-".join(secrets.token_hex(2) for _ in range(4))
@@ -169,10 +169,12 @@ class Installation:
         main.setdefault("accounts", []).append(
             {"id": "demo-desk", "name": "Demo desk 示范值班台", "role": "police", "token_hashes": [token_hash]})
 
-    def write_keys(self, site):
+    def write_keys(self, site, pages):
+        """Each device of the site signs its presses, but those as which an account presses through the desk's page."""
         if "keys_file" not in site:
             return
-        keys = {device["id"]: run_tool("keygen", "device").strip() for device in site["devices"]}
+        keys = {device["id"]: run_tool("keygen", "device").strip() for device in site["devices"]
+                if f"{site['id']}/{device['id']}" not in pages}
         site["keys_file"] = self.private(f"{site['id']}.keys", "".join(f"{name} {key}\n" for name, key in keys.items()))
         if site is self.site:
             self.button_options += ["--sign-key", self.private("button.key", keys[self.device["id"]] + "\n")]
