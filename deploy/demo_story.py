@@ -19,7 +19,7 @@ import yaml
 import loopback
 from loopback import ROOT, Part
 
-BUILD = ROOT / "build" / "demo"
+BUILD = Path(os.environ.get("TOCSIN_BUILD", ROOT / "build" / "demo"))
 TOOL, BUTTON = BUILD / "clients" / "cli" / "tocsin", BUILD / "clients" / "button" / "tocsin-button"
 PAGE = BUILD / "clients" / "desk" / "page"  # where the build puts the desk's page
 DESK_ACCOUNT = "officer"

@@ -51,6 +51,8 @@ char *terminal_safe_json(const char *json, size_t size)
         } else if (*shown || json[i] == '\n') {
             memcpy(out + used, json + i, length);
             used += length;
+        } else if (json[i] == '\t' || json[i] == '\r') { /* between two tokens: a string has them escaped */
+            out[used++] = ' ';
         } else { /* all of them are in the first plane */
             used += (size_t)sprintf(out + used, "\\u%04x", code_point(json + i, length) & 0xFFFF);
         }

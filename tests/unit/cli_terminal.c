@@ -129,6 +129,9 @@ static void json_stays_the_same_json(void **state)
     char *safe = terminal_safe_json("{\n  \"a\": \"\xFF\"\n}", 14);
     assert_string_equal(safe, "{\n  \"a\": \"\\ufffd\"\n}"); /* the line breaks of a printed object stay */
     free(safe);
+    safe = terminal_safe_json("{\t\"a\":\r1}", 9);
+    assert_string_equal(safe, "{ \"a\": 1}");
+    free(safe);
 }
 
 static void moments_are_shown_in_utc(void **state)
