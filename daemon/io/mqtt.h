@@ -52,7 +52,7 @@ struct mqtt_options {
     const struct conf_broker *broker;                           /* copied */
     void (*on_message)(void *ctx, const struct mqtt_message *); /* valid during the call; until `stopped` */
     void (*on_batch_end)(void *ctx);                            /* after the messages that were there */
-    void (*on_near)(void *ctx); /* or NULL; from a foreign thread: on_message will come in a moment, not for a heartbeat */
+    void (*on_near)(void *ctx); /* or NULL; from a foreign thread: something more than a heartbeat woke the loop */
     void (*on_state)(void *ctx, enum mqtt_state, const char *text); /* text: a sentence */
     void *ctx;
 };

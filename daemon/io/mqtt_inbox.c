@@ -41,21 +41,23 @@ struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQT
     return item;
 }
 
-void inbox_push(struct mqtt *m, struct inbox_item *item, bool urgent)
+bool inbox_push(struct mqtt *m, struct inbox_item *item, bool urgent)
 {
     if (m->deaf || (item->heartbeat && m->inbox_heartbeats >= INBOX_HEARTBEATS)) {
         m->counts.dropped++;
         free(item);
-        return;
+        return false;
     }
     m->inbox_heartbeats += item->heartbeat;
     item->next = NULL;
     *m->inbox_tail = item;
     m->inbox_tail = &item->next;
-    if (!m->woken && (urgent || !m->lazy_armed)) {
+    bool ring = !m->woken && (urgent || !m->lazy_armed);
+    if (ring) {
         m->woken = true;
         uv_async_send(&m->wake);
     }
+    return ring;
 }
 
 void inbox_push_state(struct mqtt *m, enum mqtt_state state, const char *text)

@@ -91,7 +91,7 @@ struct mqtt {
     enum link_state link;
     enum link_subscription subscription;
     bool was_connected, session_present, rebuild;
-    bool spoiled;     /* the client holds memory that it has freed: it is given up as it is */
+    bool spoiled; /* the client holds memory that it has freed: it is given up as it is */
     bool stopping, finished;
     unsigned owners;
     int socket;       /* a duplicate of Paho's descriptor, -1 = none */
@@ -112,7 +112,7 @@ void mqtt_drop(struct mqtt *); /* one of the two owners lets go */
 
 /* mqtt_inbox.c; all with `lock` held */
 struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQTTAsync_message *);
-void inbox_push(struct mqtt *, struct inbox_item *take, bool urgent);
+bool inbox_push(struct mqtt *, struct inbox_item *take, bool urgent);    /* true: the loop was rung for it */
 void inbox_push_state(struct mqtt *, enum mqtt_state, const char *text); /* once as long as nothing changes */
 struct inbox_item *inbox_take(struct mqtt *);
 void inbox_free_late(struct mqtt *);

@@ -111,8 +111,8 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
         struct mqtt_hold *hold = NULL;
         if (message->qos > 0 && inbox_is_late(m, item->message.topic))
             item->message.hold = hold = hold_create(m);
-        near = !item->heartbeat && !hold;
-        inbox_push(m, item, !item->heartbeat);
+        bool urgent = !item->heartbeat;
+        near = inbox_push(m, item, urgent) && urgent && !hold; /* in a storm nobody sleeps */
         if (hold && !hold_wait(m, hold))
             m->rebuild =
                 true; /* so that no acknowledgement left in Paho's queue goes out on the next connection */

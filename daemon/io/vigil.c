@@ -8,7 +8,7 @@ static void on_idle(uv_idle_t *idle)
     if (wakeful_may(&v->wakeful, v->until_ns))
         wakeful_wait(&v->wakeful);
     else
-        vigil_end(v);
+        uv_idle_stop(idle);
 }
 
 void vigil_init(struct vigil *v, uv_loop_t *loop)
@@ -20,6 +20,8 @@ void vigil_init(struct vigil *v, uv_loop_t *loop)
 
 void vigil_begin(struct vigil *v)
 {
+    if (v->until_ns)
+        return;
     v->until_ns = uv_hrtime() + VIGIL_US * 1000;
     if (wakeful_may(&v->wakeful, v->until_ns))
         uv_idle_start(&v->idle, on_idle);
@@ -27,5 +29,6 @@ void vigil_begin(struct vigil *v)
 
 void vigil_end(struct vigil *v)
 {
+    v->until_ns = 0;
     uv_idle_stop(&v->idle);
 }

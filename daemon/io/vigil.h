@@ -7,8 +7,8 @@
  * busy daemon.
  *
  *     vigil_init(&v, loop);
- *     vigil_begin(&v);   // a press went to the journal; again: the time counts from now
- *     vigil_end(&v);     // it is committed; always allowed
+ *     vigil_begin(&v);   // a press went to the journal; another one meanwhile changes nothing: in a storm it sleeps
+ *     vigil_end(&v);     // everything is committed; always allowed
  *     uv_close(&v.idle)  // at the end
  */
 #ifndef TOCSIN_VIGIL_H
@@ -20,7 +20,7 @@
 struct vigil {
     uv_idle_t idle;
     struct wakeful wakeful;
-    uint64_t until_ns;
+    uint64_t until_ns; /* 0 = none has begun */
 };
 
 void vigil_init(struct vigil *, uv_loop_t *);
