@@ -443,6 +443,12 @@ void engine_batch_end(struct engine *g)
     arrange_wake(g);
 }
 
+void engine_give_up(struct engine *g)
+{
+    for (struct pending *p = g->first; p; p = p->next)
+        answer_no_record(p);
+}
+
 static void answer_unrecorded(struct engine *g, int64_t now)
 {
     for (struct pending *p = g->first; p && now - p->submitted_boottime_ms >= ANSWER_MS; p = p->next)

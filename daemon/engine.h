@@ -100,6 +100,7 @@ void engine_destroy(struct engine *);
 /* Replays the journal into the board, journals daemon_started, owes again what was owed. False: error says why. */
 bool engine_start(struct engine *, const char *boot_id, const char *version, char error[LIMIT_TEXT]);
 void engine_stop(struct engine *); /* journals daemon_stopped, puts a snapshot */
+void engine_give_up(struct engine *); /* stopped: who still waits for the record is told that there will be none */
 void engine_set_conf(struct engine *, const struct conf *); /* after a reload; the old one may be destroyed after it */
 
 void engine_message(struct engine *, const struct engine_message *);

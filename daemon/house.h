@@ -1,4 +1,4 @@
-/* house - the daemon's parts, as main.c builds them and house_reload.c exchanges their configuration. */
+/* house - the daemon's parts, as main.c builds them; house_reload.c exchanges their configuration, house_record.c gets back the record. */
 #ifndef TOCSIN_HOUSE_H
 #define TOCSIN_HOUSE_H
 
@@ -13,6 +13,17 @@
 #include "journal/journal.h"
 #include <stdatomic.h>
 
+/* Of a daemon without a record, at the journal. */
+struct record_look {
+    struct house *house;
+    uv_timer_t timer;
+    uv_work_t work;
+    uint64_t wait_ms;
+    char path[4096], origin[LIMIT_TEXT];
+    unsigned char key[64];
+    bool usable, said;
+};
+
 struct house {
     const char *conf_file;
     struct conf *conf;
@@ -21,6 +32,7 @@ struct house {
     uv_async_t committed;
     uv_timer_t wake, drain, session_trouble;
     struct vigil vigil;
+    struct record_look look;
     int64_t wake_boottime_ms;
     int lock;
     struct store *store;
@@ -36,7 +48,15 @@ struct house {
     int64_t drain_until_boottime_ms;
     unsigned parts_running;
     bool stopping, reloading, reload_again;
+    bool start_anew; /* all is to be built again once this life has ended */
 };
+
+/* Stops in order: what is under way is recorded, the connections end, then the loop does. */
+void house_stop(struct house *h);
+
+/* The daemon has no record, because the journal could not be used: `start_anew` follows as soon as it can be used and
+ * no alarm is open that would be forgotten by it. */
+void house_await_record(struct house *h);
 
 /* Reads the configuration again, beside the loop, and exchanges it on the loop; a bad one is refused, and the desk is
  * told why. Called while one is being read: it is read once more afterwards. */

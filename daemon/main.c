@@ -228,8 +228,8 @@ static void part_stopped(void *ctx)
     health_destroy(h->health);
     service_destroy(h->service);
     uv_handle_t *own[] = {(uv_handle_t *)&h->committed, (uv_handle_t *)&h->wake, (uv_handle_t *)&h->drain,
-                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->vigil.idle, (uv_handle_t *)&h->signals[0],
-                          (uv_handle_t *)&h->signals[1], (uv_handle_t *)&h->signals[2]};
+                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle,
+                          (uv_handle_t *)&h->signals[0], (uv_handle_t *)&h->signals[1], (uv_handle_t *)&h->signals[2]};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         close_handle(own[i], NULL);
 }
@@ -239,24 +239,27 @@ static void on_drain(uv_timer_t *timer)
     struct house *h = timer->data;
     engine_progress(h->engine);
     bool recorded = engine_journal(h->engine).committed_seq + 1 >= journal_next_seq(h->journal);
-    if (!recorded && clock_boottime_ms() < h->drain_until_boottime_ms)
+    if (!recorded && !h->start_anew && clock_boottime_ms() < h->drain_until_boottime_ms)
         return;
-    if (!recorded)
+    if (!recorded && !h->start_anew)
         log_line(LOG_LEVEL_ERROR, "", "the journal does not answer: what it has not taken is lost with this stop");
+    engine_give_up(h->engine);
     uv_timer_stop(&h->drain);
     h->parts_running = 2;
     mqtt_stop(h->mqtt, part_stopped, h);
     dispatch_stop(h->dispatch, part_stopped, h);
 }
 
-static void stop(struct house *h)
+void house_stop(struct house *h)
 {
     if (h->stopping)
         return;
     h->stopping = true;
     log_line(LOG_LEVEL_INFO, "", "stopping");
-    service_stopping(h->service);
+    if (!h->start_anew)
+        service_stopping(h->service);
     uv_timer_stop(&h->wake);
+    uv_timer_stop(&h->look.timer);
     engine_stop(h->engine);
     h->drain_until_boottime_ms = clock_boottime_ms() + DRAIN_MS;
     uv_timer_start(&h->drain, on_drain, 0, 10);
@@ -264,10 +267,13 @@ static void stop(struct house *h)
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-    if (number == SIGHUP)
-        house_reload(handle->data);
-    else
-        stop(handle->data);
+    struct house *h = handle->data;
+    if (number == SIGHUP) {
+        house_reload(h);
+    } else {
+        h->start_anew = false;
+        house_stop(h);
+    }
 }
 
 /* Start. */
@@ -292,10 +298,12 @@ static void open_handles(struct house *h)
     uv_loop_init(&h->loop);
     uv_async_init(&h->loop, &h->committed, on_committed);
     vigil_init(&h->vigil, &h->loop);
-    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble};
-    for (size_t i = 0; i < 3; i++) {
+    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->look.timer};
+    for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&h->loop, timers[i]);
         timers[i]->data = h;
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         uv_signal_init(&h->loop, &h->signals[i]);
         h->signals[i].data = h;
         uv_signal_start(&h->signals[i], on_signal, numbers[i]);
@@ -370,9 +378,12 @@ static bool open_engine(struct house *h)
     for (unsigned tries = 0; tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
         if (start_engine(h, store_sqlite_create(path), error))
             return true;
-    snprintf(reason, sizeof reason, "%.200s; restart the daemon then", error);
+    snprintf(reason, sizeof reason, "%.160s; once that is mended and no alarm is open, it records again by itself", error);
     log_format(LOG_LEVEL_ERROR, "running WITHOUT A RECORD: %s", reason);
-    return start_engine(h, store_none_create(reason), error) || fail("journal", error);
+    if (!start_engine(h, store_none_create(reason), error))
+        return fail("journal", error);
+    house_await_record(h);
+    return true;
 }
 
 static bool open_api(struct house *h)
@@ -398,8 +409,10 @@ static bool open_api(struct house *h)
     return true;
 }
 
+/* One life, from the start to the stop. */
 static int run(struct house *h)
 {
+    *h = (struct house){.conf_file = h->conf_file, .conf = h->conf};
     open_handles(h);
     if (!take_lock(h) || !open_connections(h) || !open_engine(h) || !open_api(h))
         return EXIT_FAILURE;
@@ -416,7 +429,6 @@ static int run(struct house *h)
     engine_destroy(h->engine);
     store_destroy(h->store);
     lock_release(h->lock);
-    conf_destroy(h->conf);
     uv_loop_close(&h->loop);
     log_line(LOG_LEVEL_INFO, "", "stopped");
     return EXIT_SUCCESS;
@@ -495,7 +507,11 @@ int main(int argc, char **argv)
     enum log_level level;
     if (log_level_of(house.conf->daemon.log_level, &level))
         log_set_level(level);
-    int result = run(&house);
+    int result;
+    do
+        result = run(&house);
+    while (house.start_anew && result == EXIT_SUCCESS);
+    conf_destroy(house.conf);
     curl_global_cleanup();
     return result;
 }

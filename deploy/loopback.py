@@ -164,22 +164,27 @@ class Daemon(Part):
 
     def start(self, ready=True, within_s=30):
         """Returns when it answers over HTTP and, if `ready`, when it says that presses come in, are recorded and go out."""
-        port_file = self.state_dir / "http.port"
-        port_file.unlink(missing_ok=True)
+        self.launch()
+        self.wait_until_it_answers(ready, within_s)
+
+    def launch(self):
+        (self.state_dir / "http.port").unlink(missing_ok=True)
         self.run([self.build / "daemon" / "tocsind", "--config", self.config_file],
                  env={**os.environ, **self.environment})
+
+    def wait_until_it_answers(self, ready=True, within_s=30):
         end = time.monotonic() + within_s
         while time.monotonic() < end:
             if not self.alive():
                 self.fail(f"ended with status {self.process.returncode}")
-            if self._answers(port_file, "/readyz" if ready else "/healthz"):
+            if self._answers("/readyz" if ready else "/healthz"):
                 return
             time.sleep(0.01)
         self.fail(f"was not {'ready' if ready else 'there'} after {within_s} s")
 
-    def _answers(self, port_file, path):
+    def _answers(self, path):
         try:
-            self.url = f"http://127.0.0.1:{int(port_file.read_text())}"
+            self.url = f"http://127.0.0.1:{int((self.state_dir / 'http.port').read_text())}"
             with urllib.request.urlopen(self.url + path, timeout=2):
                 return True
         except (OSError, ValueError):

@@ -1,6 +1,7 @@
 """Promise 3: the alarm does not die with the disk. It costs the record, loudly; never the alarm."""
 import contextlib
 import os
+import signal
 import subprocess
 
 import pytest
@@ -70,38 +71,59 @@ def fill(file):
                     pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk(tmp_path):
-    """A real file system of 64 MB, filled to the brim while the daemon runs, and freed again."""
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of 64 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], capture_output=True, text=True)
     if mounted.returncode != 0:
         pytest.skip(f"no mount here: {mounted.stderr.strip()}")
-    def little_is_enough(configuration):
-        configuration["daemon"]["disk_free_mb"] = 8
-    try:
-        with House(tmp_path / "house", state_dir=disk / "state", adjust=little_is_enough) as house:
-            assert not house.troubles("disk")
-            room = house.button()
-            room.press().receipt("recorded")
-            fill(disk / "filler")
-            house.trouble("disk")
-            press = room.press(kind="fire")
-            told = house.police.told("alarm.opened", press)
-            assert told.at_ms - press.at_ms <= 1000
-            (disk / "filler").unlink()
-            press.receipt("recorded", timeout_s=40)
-            house.no_trouble("disk")
-            house.no_trouble("journal")
-            house.check()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_a_journal_that_cannot_be_used_at_start(make_house):
-    """The daemon runs without a record rather than not at all; once the journal is back, a restart records again."""
-    house = make_house(unchecked=True)
+def little_is_enough(configuration):
+    configuration["daemon"]["disk_free_mb"] = 8
+
+
+def test_a_full_disk(tmp_path, small_disk):
+    """Filled to the brim while the daemon runs, and freed again."""
+    with House(tmp_path / "house", state_dir=small_disk / "state", adjust=little_is_enough) as house:
+        assert not house.troubles("disk")
+        room = house.button()
+        room.press().receipt("recorded")
+        fill(small_disk / "filler")
+        house.trouble("disk")
+        press = room.press(kind="fire")
+        told = house.police.told("alarm.opened", press)
+        assert told.at_ms - press.at_ms <= 1000
+        (small_disk / "filler").unlink()
+        press.receipt("recorded", timeout_s=40)
+        house.no_trouble("disk")
+        house.no_trouble("journal")
+        house.check()
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path, small_disk):
+    """There is no room for as much as the file that names the port; but there is the journal's reserve."""
+    with House(tmp_path / "house", state_dir=small_disk / "state", adjust=little_is_enough) as house:
+        house.stop()
+        fill(small_disk / "filler")
+        house.daemon.launch()
+        house.wait_for(lambda: "uses the last reserve" in house.daemon.log(), "it says so")
+        press = house.button().press()
+        both_are_told(house, press, recorded=True)
+        press.receipt("recorded")
+        house.stop()
+        (small_disk / "filler").unlink()
+        house.restart()
+        house.no_trouble("disk")
+        house.check()
+
+
+def spoil_journal(house):
+    """What was in it."""
     house.stop()
     journal = house.state_dir / "journal.db"
     kept = journal.read_bytes()
@@ -109,15 +131,58 @@ def test_a_journal_that_cannot_be_used_at_start(make_house):
         (house.state_dir / beside).unlink(missing_ok=True)
     journal.write_bytes(b"\0" * 4096 + os.urandom(8192))
     house.restart(ready=False)
-    room = house.button()
     house.wait_for(lambda: "connected" in house.broker.log() and house.ask("GET", "/readyz", None).status_code == 503, "it runs")
+    return kept
+
+
+def test_a_journal_that_cannot_be_used_at_start(make_house):
+    """The daemon runs without a record rather than not at all; once the journal is back, a restart records again."""
+    house = make_house(unchecked=True)
+    kept = spoil_journal(house)
+    room = house.button()
     press = room.press()
     both_are_told(house, press, recorded=False)
     house.trouble("journal")
     assert not press.receipts(), "a yes without a record"
     house.stop()
-    journal.write_bytes(kept)
+    (house.state_dir / "journal.db").write_bytes(kept)
     house.restart()
     room.again(press)
     press.receipt("recorded")
     house.check()
+
+
+@pytest.mark.asan
+def test_a_journal_that_is_mended_while_the_daemon_runs(make_house):
+    """Nobody has to restart it; but an alarm that is open is not forgotten for the sake of the record."""
+    house = make_house(unchecked=True)
+    kept = spoil_journal(house)
+    pid = house.daemon.process.pid
+    room = house.button()
+    press = room.press()
+    both_are_told(house, press, recorded=False)
+    alarm = house.police.told("alarm.opened", press).alarm["id"]
+    (house.state_dir / "journal.db").write_bytes(kept)
+    house.wait_for(lambda: "recording begins when the last open alarm is closed" in house.daemon.log(), "it has looked")
+    assert house.alarm(alarm)["state"] == "open"
+
+    answer = house.deed(alarm, "close", disposition="false", seen_version=house.alarm(alarm)["version"])
+    assert answer.status_code == 503, "it says that this is not recorded"
+    house.police.told("alarm.closed", alarm)
+    house.wait_for(lambda: "starting anew, with a record" in house.daemon.log(), "it has seen that nothing is open", timeout_s=40)
+    house.daemon.wait_until_it_answers()
+    assert house.daemon.process.pid == pid
+    house.no_trouble("journal")
+    room.press(kind="fire").receipt("recorded")
+    house.stop()
+    assert not [line for line in house.daemon.log().splitlines() if "is lost with this stop" in line]
+
+
+def test_a_stop_while_it_starts_anew_is_a_stop(make_house):
+    house = make_house(unchecked=True)
+    kept = spoil_journal(house)
+    (house.state_dir / "journal.db").write_bytes(kept)
+    house.wait_for(lambda: "starting anew, with a record" in house.daemon.log(), "it has seen that nothing is open", timeout_s=40)
+    house.daemon.process.terminate()
+    status = house.daemon.process.wait(timeout=30)
+    assert status in (0, -signal.SIGTERM), "between two lives nobody handles the signal, and nothing runs"
