@@ -266,6 +266,22 @@ static void print_proof(FILE *out, uint64_t seq, const char *line, const struct 
             checkpoint, seq);
 }
 
+/* NULL when there is no memory for it: half a proof is none. */
+static char *proof_text(uint64_t seq, const char *line, const struct store_head *head,
+                        const struct tree_proof *proof)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert(out);
+    print_proof(out, seq, line, head, proof);
+    bool whole = !ferror(out);
+    if (fclose(out) == 0 && whole)
+        return text;
+    free(text);
+    return NULL;
+}
+
 static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char error[LIMIT_TEXT])
 {
     struct store_head head;
@@ -280,21 +296,17 @@ static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char
     }
     if (!sqlite_file_scan(db, seq, seq, keep_line, &found, error))
         return NULL;
-    char *text = NULL;
-    size_t size;
-    if (found.line && sqlite_hashes_init(hashes, db) &&
-        tree_inclusion(&proof, seq - 1, head.frontier.size, sqlite_hashes_get, hashes)) {
-        FILE *out = open_memstream(&text, &size);
-        assert(out);
-        print_proof(out, seq, found.line, &head, &proof);
-        fclose(out);
-    } else if (sqlite3_errcode(db) == SQLITE_NOMEM) {
+    bool provable = found.line && sqlite_hashes_init(hashes, db) &&
+                    tree_inclusion(&proof, seq - 1, head.frontier.size, sqlite_hashes_get, hashes);
+    char *text = provable ? proof_text(seq, found.line, &head, &proof) : NULL;
+    if (provable && !text)
+        snprintf(error, LIMIT_TEXT, "there is no memory for the proof of entry %" PRIu64, seq);
+    else if (!provable && sqlite3_errcode(db) == SQLITE_NOMEM)
         sqlite_file_error(db, SQLITE_NOMEM, error);
-    } else {
+    else if (!provable)
         snprintf(error, LIMIT_TEXT,
                  "entry %" PRIu64 " or a hash its proof needs is missing: tocsin journal verify tells more",
                  seq);
-    }
     free(found.line);
     return text;
 }

@@ -15,7 +15,16 @@
 #include <stdint.h>
 #include <string.h>
 
-enum faults_kind { FAULTS_NONE, FAULTS_DISK, FAULTS_FULL, FAULTS_MEMORY, FAULTS_KINDS };
+/* The last two are made by call_faults.h. */
+enum faults_kind {
+    FAULTS_NONE,
+    FAULTS_DISK,
+    FAULTS_FULL,
+    FAULTS_MEMORY,
+    FAULTS_SQLITE,
+    FAULTS_SYSTEM,
+    FAULTS_KINDS
+};
 
 static struct {
     enum faults_kind kind;
