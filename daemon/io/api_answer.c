@@ -107,6 +107,8 @@ void api_out_answer_as(struct api_out *out, struct web_request *r, const char *h
     }
     char *fitting = realloc(out->o.buffer, out->o.size + 1);
     web_answer_take(r, 200, "application/json", headers, fitting ? fitting : out->o.buffer, out->o.size);
+    out->o.buffer = NULL;
+    api_out_free(out);
 }
 
 void api_out_free(struct api_out *out)

@@ -8,7 +8,7 @@
 
 #define BOARD_ALARMS 500
 
-/* The alarm whose row is being made. The pool's, one at a time. */
+/* The alarm whose row is being made. The archive's thread's. */
 struct api_archive {
     struct api *api;
     char id[LIMIT_ALARM_ID];
@@ -19,7 +19,7 @@ struct api_archive {
     size_t press_at_capacity;
 };
 
-/* --- On the pool: only core and codec, which touch nothing but what they are given. */
+/* --- On the archive's thread: only core and codec, which touch nothing but what they are given. */
 
 static enum archive_concern concern(void *ctx, const char *line, size_t size)
 {

@@ -78,21 +78,19 @@ static void on_summed(void *ctx, const struct archive_sums *sums)
 {
     struct api_past *past = ctx;
     const struct conf_account *account = api_past_account(past, sums->error);
+    struct api_out *out = &past->out;
+    for (size_t i = 0; account && i < sums->site_count; i++)
+        if (api_sees(account, sums->sites[i].id))
+            put_site(out, engine_conf(past->api->options.engine), &sums->sites[i]);
+    if (!sums->last)
+        return;
     if (account) {
-        struct api_out out;
-        api_out_begin(&out, SUM_ROOM * 4);
-        json_open(&out.o, NULL, '{');
+        api_out_room(out, SITE_ROOM);
+        json_close(&out->o, ']');
         for (enum mode mode = 0; mode < MODE_COUNT; mode++)
-            put_sum(&out, mode_str(mode), &sums->modes[mode]);
-        json_open(&out.o, "sites", '[');
-        for (size_t i = 0; i < sums->site_count; i++)
-            if (api_sees(account, sums->sites[i].id))
-                put_site(&out, engine_conf(past->api->options.engine), &sums->sites[i]);
-        api_out_room(&out, SITE_ROOM);
-        json_close(&out.o, ']');
-        json_bool(&out.o, "complete", sums->complete);
-        json_close(&out.o, '}');
-        api_out_answer(&out, past->request);
+            put_sum(out, mode_str(mode), &sums->modes[mode]);
+        json_bool(&out->o, "complete", sums->complete);
+        api_past_answer(past);
     }
     api_past_end(past);
 }
@@ -118,7 +116,7 @@ void api_figures(struct api_call *c)
     int offset_min = 0;
     if (!query_offset(c, &offset_min))
         return;
-    struct api_past *past = api_past_begin(c, &q);
+    struct api_past *past = api_past_begin(c, &q, "sites");
     if (!past)
         return;
     q.offset_min = offset_min;

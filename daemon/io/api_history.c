@@ -35,7 +35,7 @@ static char *sites_of(const struct conf_account *account)
     return o.buffer;
 }
 
-struct api_past *api_past_begin(struct api_call *c, struct archive_query *q)
+struct api_past *api_past_begin(struct api_call *c, struct archive_query *q, const char *list)
 {
     *q = (struct archive_query){
         .from_ms = INT64_MIN, .to_ms = INT64_MAX, .kind = -1, .mode = -1, .disposition = -1};
@@ -57,6 +57,9 @@ struct api_past *api_past_begin(struct api_call *c, struct archive_query *q)
     past->api = c->api;
     past->request = c->request;
     snprintf(past->account, sizeof past->account, "%.*s", LIMIT_ID - 1, c->account->id);
+    api_out_begin(&past->out, ROW_ROOM);
+    json_open(&past->out.o, NULL, '{');
+    json_open(&past->out.o, list, '[');
     api_hold(c->api);
     return past;
 }
@@ -64,19 +67,30 @@ struct api_past *api_past_begin(struct api_call *c, struct archive_query *q)
 void api_past_end(struct api_past *past)
 {
     struct api *api = past->api;
+    api_out_free(&past->out);
     free(past);
     api_release(api);
 }
 
 const struct conf_account *api_past_account(struct api_past *past, const char *error)
 {
+    if (!past->request)
+        return NULL;
     const struct conf_account *account = past->api->closing ? NULL : api_account(past->api, past->account);
     if (account && !error)
         return account;
     api_problem(past->request, &(struct api_problem){.type = API_UNAVAILABLE},
                 "Past alarms cannot be searched now: %s.",
                 error ? error : "the daemon is stopping, or this account is no longer there");
+    past->request = NULL;
     return NULL;
+}
+
+void api_past_answer(struct api_past *past)
+{
+    json_close(&past->out.o, '}');
+    api_out_answer(&past->out, past->request);
+    past->request = NULL;
 }
 
 /* --- The parameters of a search. */
@@ -204,23 +218,21 @@ static void on_found(void *ctx, const struct archive_rows *found)
 {
     struct api_past *past = ctx;
     const struct conf_account *account = api_past_account(past, found->error);
+    struct api_out *out = &past->out;
+    for (size_t i = 0; account && i < found->count; i++)
+        if (api_sees(account, found->rows[i].site))
+            put_row(out, engine_conf(past->api->options.engine), &found->rows[i]);
+    if (!found->last)
+        return;
     if (account) {
-        struct api_out out;
-        api_out_begin(&out, ROW_ROOM * 4);
-        json_open(&out.o, NULL, '{');
-        json_open(&out.o, "alarms", '[');
-        for (size_t i = 0; i < found->count; i++)
-            if (api_sees(account, found->rows[i].site))
-                put_row(&out, engine_conf(past->api->options.engine), &found->rows[i]);
-        api_out_room(&out, ROW_ROOM);
-        json_close(&out.o, ']');
+        api_out_room(out, ROW_ROOM);
+        json_close(&out->o, ']');
         if (found->more && found->count > 0)
-            json_unsigned(&out.o, "next", found->rows[found->count - 1].seq);
+            json_unsigned(&out->o, "next", found->rows[found->count - 1].seq);
         else
-            json_text(&out.o, "next", NULL);
-        json_bool(&out.o, "complete", found->complete);
-        json_close(&out.o, '}');
-        api_out_answer(&out, past->request);
+            json_text(&out->o, "next", NULL);
+        json_bool(&out->o, "complete", found->complete);
+        api_past_answer(past);
     }
     api_past_end(past);
 }
@@ -237,7 +249,7 @@ void api_history(struct api_call *c)
         !query_text(c, text) || !api_query_number(c, "limit", 1, 1000, &limit) ||
         !api_query_number(c, "before", 1, UINT64_MAX, &before))
         return;
-    struct api_past *past = api_past_begin(c, &q);
+    struct api_past *past = api_past_begin(c, &q, "alarms");
     if (!past)
         return;
     q.kind = kind;

@@ -230,14 +230,17 @@ void api_archive_kick(struct api *);   /* something was recorded */
 /* api_history.c: a question to the archive on its way */
 struct api_past {
     struct api *api;
-    struct web_request *request;
+    struct web_request *request; /* NULL: answered */
     char account[LIMIT_ID];
+    struct api_out out; /* {"list":[ …, written a portion at a time */
 };
 /* site, from and to, and which sites the account sees. NULL: answered. The archive takes q->sites. */
-struct api_past *api_past_begin(struct api_call *, struct archive_query *q);
-/* The account that asked; NULL: answered, there is none any more, or `error` says why there is nothing. */
+struct api_past *api_past_begin(struct api_call *, struct archive_query *q, const char *list);
+/* For each portion, whose account it is for; NULL: answered, it is no longer there, or `error` says why there is
+ * nothing. */
 const struct conf_account *api_past_account(struct api_past *, const char *error);
-void api_past_end(struct api_past *);
+void api_past_answer(struct api_past *);
+void api_past_end(struct api_past *); /* after the last portion */
 
 /* api_feed.c */
 void api_feeds_init(struct api *);

@@ -42,6 +42,8 @@ bool libraries_need_memory(void)
     ours.xMalloc = sqlite_take;
     ours.xRealloc = sqlite_resize;
     code = code == SQLITE_OK ? sqlite3_config(SQLITE_CONFIG_MALLOC, &ours) : code;
+    /* Counting memory takes a lock: the journal's writer would share it with a thread that is kept waiting. */
+    code = code == SQLITE_OK ? sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) : code;
     assert(code == SQLITE_OK); /* it was used before */
 
     MQTTAsync_setTraceCallback(paho_says);

@@ -1,13 +1,17 @@
 #include "journal/archive_file.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define KICK_MS 300    /* from a new line until it is taken in, when nobody asks: others will follow it */
 #define PAUSE_FACTOR 1 /* a step is followed by a pause of so many times its duration */
 #define PAUSE_MIN_MS 5
+#define CALM_MS 100        /* after something was recorded more will follow, and a question stands back */
 #define WINDOW_MS 1000     /* while the journal has grown by more than */
 #define CALM_LINES 20      /* these lines in this time it is a storm, and the archive waits … */
 #define AT_LATEST_MS 30000 /* … but not for longer than this from step to step */
@@ -27,6 +31,7 @@ struct question {
     size_t count;
     bool more;
     struct archive_sums sums;
+    size_t given;           /* of the rows or sites */
     char error[LIMIT_TEXT]; /* "" = none */
 };
 
@@ -34,10 +39,14 @@ enum job { JOB_NONE, JOB_READ, JOB_WRITE, JOB_ANSWER };
 
 struct archive {
     uv_loop_t *loop;
-    uv_work_t work;
+    uv_thread_t thread;
+    int bell;       /* rung by the thread. Not an uv_async_t: the loop would spin while the thread, which gives way to it, is
+                     * inside uv_async_send() */
+    uv_poll_t done; /* watches the bell */
+    uv_sem_t given; /* a job, or the end; a semaphore, so that the loop never waits for the thread */
     uv_timer_t timer;
     struct archive_maker maker;
-    struct archive_file file; /* the pool's while a job is under way */
+    struct archive_file file; /* the thread's while a job is under way */
     enum job job;
     struct question *first, **last;
     struct archive_step *step;
@@ -45,13 +54,11 @@ struct archive {
     uint64_t committed, position, step_began_ns;
     uint64_t window_from, window_ms; /* what was committed when the present window began */
     bool storm;                      /* in the window before it */
-    bool due, failed, closing, timer_closed;
-    uv_mutex_t mutex;
-    uv_cond_t done;
-    bool in_pool; /* under the mutex */
+    bool due, failed, closing;
+    unsigned open_handles;
 };
 
-/* --- In the pool. */
+/* --- On the archive's thread. */
 
 static bool step_read(struct archive *a)
 {
@@ -67,9 +74,8 @@ static bool ask(struct archive *a, struct question *q)
                     : archive_file_sum(&a->file, &q->query, &q->sums, q->error);
 }
 
-static void work(uv_work_t *w)
+static void work(struct archive *a)
 {
-    struct archive *a = w->data;
     bool good = true;
     switch (a->job) {
     case JOB_READ:
@@ -86,33 +92,38 @@ static void work(uv_work_t *w)
     }
     if (!good)
         archive_file_failed(&a->file);
-    uv_mutex_lock(&a->mutex);
-    a->in_pool = false;
-    uv_cond_signal(&a->done);
-    uv_mutex_unlock(&a->mutex);
+}
+
+/* SCHED_IDLE gives way at once to whatever wakes up, where a nice thread would first use up its slice. A thread that may
+ * not have it works all the same. */
+static void run(void *ctx)
+{
+    struct archive *a = ctx;
+    sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}); /* 0: this thread alone */
+    for (;;) {
+        uv_sem_wait(&a->given);
+        if (atomic_load(&a->file.stopping))
+            return;
+        work(a);
+        eventfd_write(a->bell, 1);
+    }
 }
 
 /* --- On the loop. */
 
 static void next(struct archive *a);
 
-static void archive_free(struct archive *a)
+static void on_closed(uv_handle_t *handle)
 {
-    if (!a->timer_closed || a->job != JOB_NONE)
+    struct archive *a = handle->data;
+    if (--a->open_handles > 0)
         return;
-    uv_mutex_destroy(&a->mutex);
-    uv_cond_destroy(&a->done);
+    uv_sem_destroy(&a->given);
+    close(a->bell);
     free(a->file.journal_file);
     sqlite3_free(a->file.file);
     free(a->step);
     free(a);
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct archive *a = handle->data;
-    a->timer_closed = true;
-    archive_free(a);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -131,6 +142,8 @@ static void look_at_growth(struct archive *a, uint64_t committed)
         a->window_from = a->committed;
         a->window_ms = now_ms;
     }
+    if (committed > a->committed)
+        atomic_store(&a->file.calm_ns, uv_hrtime() + CALM_MS * 1000000ull);
     a->committed = committed;
 }
 
@@ -152,40 +165,53 @@ static void on_timer(uv_timer_t *timer)
     next(a);
 }
 
-static void answer(struct archive *a, struct question *q)
+/* The next portion; false: it was the last. */
+static bool give_portion(struct archive *a, struct question *q)
 {
     const char *error = q->error[0] ? q->error : NULL;
-    bool complete = a->position >= q->until;
-    if (q->found)
-        q->found(q->ctx, &(struct archive_rows){.count = error ? 0 : q->count,
-                                                .rows = q->rows,
+    size_t all = q->found ? q->count : q->sums.site_count, from = error ? all : q->given;
+    size_t count = all - from < ARCHIVE_PORTION ? all - from : ARCHIVE_PORTION;
+    bool complete = a->position >= q->until, last = from + count == all;
+    q->given = from + count;
+    if (q->found) {
+        q->found(q->ctx, &(struct archive_rows){.count = count,
+                                                .rows = count ? q->rows + from : NULL,
+                                                .last = last,
                                                 .more = q->more,
                                                 .complete = complete,
                                                 .error = error});
-    q->sums.complete = complete;
-    q->sums.error = error;
-    if (q->summed)
-        q->summed(q->ctx, &q->sums);
+    } else {
+        struct archive_sums sums = q->sums;
+        sums.sites = count ? sums.sites + from : NULL;
+        sums.site_count = count;
+        sums.last = last;
+        sums.complete = complete;
+        sums.error = error;
+        q->summed(q->ctx, &sums);
+    }
+    return !last;
+}
+
+/* False: its last portion is still to come. */
+static bool answer_first(struct archive *a)
+{
+    struct question *q = a->first;
+    if (give_portion(a, q))
+        return false;
+    a->first = q->next;
+    if (!a->first)
+        a->last = &a->first;
     free(q->rows);
     free(q->sums.sites);
     free(q->query.sites);
     free(q);
-}
-
-static void answer_first(struct archive *a)
-{
-    struct question *q = a->first;
-    a->first = q->next;
-    if (!a->first)
-        a->last = &a->first;
-    answer(a, q);
+    return true;
 }
 
 static void step_end(struct archive *a)
 {
     archive_step_finish(a->step);
     a->failed = a->error[0] != '\0';
-    a->position = a->file.position;
     uint64_t took_ms = (uv_hrtime() - a->step_began_ns) / 1000000 * PAUSE_FACTOR;
     if (a->failed)
         later(a, RETRY_MS);
@@ -195,13 +221,18 @@ static void step_end(struct archive *a)
 
 static void give(struct archive *a, enum job job);
 
-static void after_work(uv_work_t *w, int status)
+static void on_done(uv_poll_t *done, int status, int events)
 {
-    struct archive *a = w->data;
+    struct archive *a = done->data;
+    eventfd_t rings;
+    if (eventfd_read(a->bell, &rings) != 0)
+        return;
     enum job job = a->job;
     a->job = JOB_NONE;
-    if (a->closing) {
-        archive_free(a);
+    a->position = a->file.position; /* it may have been thrown away */
+    if (job == JOB_ANSWER && !answer_first(a)) {
+        a->job = JOB_ANSWER;
+        eventfd_write(a->bell, 1);
         return;
     }
     if (job == JOB_READ && !a->error[0]) {
@@ -211,8 +242,6 @@ static void after_work(uv_work_t *w, int status)
         return;
     }
     if (job == JOB_ANSWER) {
-        a->position = a->file.position; /* it may have been thrown away */
-        answer_first(a);
         if (a->position < a->committed)
             later(a, KICK_MS);
     } else {
@@ -224,9 +253,7 @@ static void after_work(uv_work_t *w, int status)
 static void give(struct archive *a, enum job job)
 {
     a->job = job;
-    a->in_pool = true;
-    int code = uv_queue_work(a->loop, &a->work, work, after_work);
-    assert(code == 0);
+    uv_sem_post(&a->given);
 }
 
 static void step_begin(struct archive *a)
@@ -262,7 +289,7 @@ struct archive *archive_create(uv_loop_t *loop, const char *journal_file, const 
     assert(a);
     a->loop = loop;
     a->maker = *maker;
-    a->work.data = a->timer.data = a;
+    a->done.data = a->timer.data = a;
     a->last = &a->first;
     a->step_began_ns = uv_hrtime();
     a->step = calloc(1, sizeof *a->step);
@@ -270,8 +297,11 @@ struct archive *archive_create(uv_loop_t *loop, const char *journal_file, const 
     a->file.file = sqlite3_mprintf("%s" ARCHIVE_SUFFIX, journal_file);
     assert(a->step && a->file.journal_file && a->file.file);
     uv_timer_init(loop, &a->timer);
-    int code = uv_mutex_init(&a->mutex) || uv_cond_init(&a->done);
+    a->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int code = uv_sem_init(&a->given, 0) || uv_poll_init(loop, &a->done, a->bell) ||
+               uv_poll_start(&a->done, UV_READABLE, on_done) || uv_thread_create(&a->thread, run, a);
     assert(code == 0);
+    a->open_handles = 2;
     return a;
 }
 
@@ -281,17 +311,16 @@ void archive_destroy(struct archive *a)
         return;
     a->closing = true;
     atomic_store(&a->file.stopping, true);
-    uv_mutex_lock(&a->mutex);
-    while (a->in_pool)
-        uv_cond_wait(&a->done, &a->mutex);
-    uv_mutex_unlock(&a->mutex);
+    uv_sem_post(&a->given);
+    uv_thread_join(&a->thread);
     archive_file_close(&a->file);
     archive_step_finish(a->step);
     while (a->first) {
         snprintf(a->first->error, sizeof a->first->error, "the daemon is stopping");
         answer_first(a);
     }
-    uv_close((uv_handle_t *)&a->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&a->timer, on_closed);
+    uv_close((uv_handle_t *)&a->done, on_closed);
 }
 
 void archive_kick(struct archive *a, uint64_t committed_seq)

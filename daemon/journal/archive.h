@@ -1,18 +1,19 @@
 /* archive.h - the closed alarms, one row each, to be searched and summed: a cache beside the journal, in a
  * file of its own (journal.db → journal.db-archive), so that it never takes the journal's lock.
  *
- * Promises: it is filled from the journal's lines on libuv's pool, in small steps with pauses, seldom while
- * many presses come, and resumes
- * wherever a kill left it. A file that is damaged, of another format, not of this journal, or that knows of a
+ * Promises: it is filled from the journal's lines in small steps with pauses, seldom while many presses come,
+ * and resumes wherever a kill left it. That, and the search, is done on a thread of its own, which gets what
+ * nobody else wants of the processors, and a long search stands back for up to a second while something is
+ * recorded. A file that is damaged, of another format, not of this journal, or that knows of a
  * note which was erased since it was opened last, is thrown away and made anew; `complete` says whether that
  * is done. One thing is done at a time, so that a flood of questions keeps one processor busy and no more.
- * Each question is answered exactly once, never from within the call, and with everything that was committed
- * when it was asked, unless that is far ahead. Does not: know what a line means. That is the maker's, which
- * is given each alarm's lines.
+ * Each question is answered, never from within the call, and with everything that was committed when it was
+ * asked, unless that is far ahead; in portions, one each time the loop goes round, of which exactly one is
+ * the last. Does not: know what a line means. That is the maker's, which is given each alarm's lines.
  *
  *     struct archive *a = archive_create(loop, "/var/lib/tocsin/journal.db", &maker);
  *     archive_kick(a, committed_seq);                         // whenever something was recorded
- *     archive_find(a, &query, committed_seq, found, ctx);     // found(ctx, &rows) on the loop
+ *     archive_find(a, &query, committed_seq, found, ctx);     // found(ctx, &rows) on the loop, until rows.last
  */
 #ifndef TOCSIN_ARCHIVE_H
 #define TOCSIN_ARCHIVE_H
@@ -25,6 +26,7 @@
 #define ARCHIVE_ZONES 16           /* of one alarm that are kept */
 #define ARCHIVE_TEXT 200           /* bytes that may be searched for */
 #define ARCHIVE_WORDS (256 * 1024) /* bytes of one alarm in which is searched; more are not taken in */
+#define ARCHIVE_PORTION 64         /* rows or sites given at once: a tenth of a millisecond of JSON */
 #define ARCHIVE_NEVER (-1)
 
 /* Moments of an alarm, as ms since its first press on the daemon's clock. */
@@ -63,7 +65,7 @@ enum archive_concern {
     ARCHIVE_MAKES     /* may close its alarm */
 };
 
-/* Makes rows of lines. All but `name` are called on the pool, one at a time. */
+/* Makes rows of lines. All but `name` are called on the archive's thread. */
 struct archive_maker {
     void *ctx;
     enum archive_concern (*concern)(void *ctx, const char *line, size_t size);
@@ -90,8 +92,8 @@ struct archive_query {
 struct archive_rows {
     size_t count;
     const struct archive_row *rows; /* the newest first, without words */
-    bool more, complete;
-    const char *error; /* NULL, or a sentence */
+    bool last, more, complete;      /* `more`: there are more than the question's limit */
+    const char *error;              /* NULL, or a sentence; it is then the last */
 };
 typedef void archive_rows_fn(void *ctx, const struct archive_rows *); /* valid during the call */
 
@@ -114,7 +116,7 @@ struct archive_sums {
     struct archive_sum modes[MODE_COUNT];
     struct archive_site *sites; /* the one with most real presses first */
     size_t site_count;
-    bool complete;
+    bool last, complete;
     const char *error;
 };
 typedef void archive_sums_fn(void *ctx, const struct archive_sums *);

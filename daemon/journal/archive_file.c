@@ -12,6 +12,7 @@
 #define WALK_PAGES                                                                                           \
     8192 /* a larger file is not walked when it is opened: what is damaged shows when it is met */
 #define CHECK_EVERY_OPS 1000 /* of SQLite's virtual machine, between looks at the clock */
+#define PAUSE_US 2000        /* between looks whether it is calm again */
 
 static const char schema[] =
     "BEGIN;"
@@ -37,6 +38,11 @@ static const char schema[] =
 static int interrupt_when_late(void *ctx)
 {
     struct archive_file *f = ctx;
+    for (uint64_t now; f->pause_ns && (now = uv_hrtime()) < atomic_load(&f->calm_ns) && !atomic_load(&f->stopping);) {
+        usleep(PAUSE_US);
+        uint64_t lasted = uv_hrtime() - now;
+        f->pause_ns -= lasted < f->pause_ns ? lasted : f->pause_ns;
+    }
     return (f->deadline_ns && uv_hrtime() > f->deadline_ns) || atomic_load(&f->stopping);
 }
 

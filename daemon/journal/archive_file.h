@@ -14,6 +14,8 @@ struct archive_file {
     sqlite3 *journal, *db; /* NULL = to be opened */
     uint64_t position;     /* the last line that was taken in */
     uint64_t deadline_ns;  /* of what is under way; 0 = none */
+    uint64_t pause_ns;     /* that the question under way may still stand back */
+    atomic_ullong calm_ns; /* it stands back until then */
     atomic_bool stopping;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define QUERY_MS 5000
+#define PAUSE_MS 1000 /* of QUERY_MS that a question stands back while something is recorded */
 #define HOUR_MS 3600000
 
 const unsigned archive_limits_s[SPREAD_COUNT][ARCHIVE_LIMITS] = {
@@ -90,6 +91,7 @@ static void has(sqlite3_context *context, int count, sqlite3_value **values)
 static bool begin(struct archive_file *f, sqlite3_stmt **s, const char *sql, const struct archive_query *q)
 {
     f->deadline_ns = uv_hrtime() + QUERY_MS * 1000000ULL;
+    f->pause_ns = PAUSE_MS * 1000000ULL;
     int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
     *s = NULL;
     if (sqlite3_create_function_v2(f->db, "has", 2, flags, NULL, has, NULL, NULL, NULL) != SQLITE_OK ||
@@ -101,7 +103,7 @@ static bool begin(struct archive_file *f, sqlite3_stmt **s, const char *sql, con
 
 static bool end(struct archive_file *f, sqlite3_stmt *s, int code, char error[LIMIT_TEXT])
 {
-    f->deadline_ns = 0;
+    f->deadline_ns = f->pause_ns = 0;
     bool good = code == SQLITE_DONE || code == SQLITE_ROW;
     if ((code & 0xff) == SQLITE_INTERRUPT)
         snprintf(error, LIMIT_TEXT,
