@@ -1,9 +1,10 @@
 #include "button_parts.h"
 #include <string.h>
 
-/* Counters reserved ahead in the storage, so that a press need not wait for it: only every so many presses
- * does. */
-#define RESERVE 32
+/* Counters reserved ahead in the storage, so that a press need not wait for it. A power loss skips them, and the
+ * receiver remembers which of the last 64 it has heard: few, so that even after several power losses a press that the
+ * broker delivers once more is known. */
+#define RESERVE 8
 #define FIRST_WAIT_MS 1000
 #define MAX_WAIT_MS 10000
 /* A "closed" that got lost must not leave the lamp on for ever. */

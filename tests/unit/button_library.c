@@ -369,6 +369,21 @@ static void test_power_loss_keeps_the_press(void **state)
     free(r);
 }
 
+/* proto/mqtt.md: the receiver knows of the 64 counters up to the highest which it has heard. */
+static void test_power_losses_skip_few_counters(void **state)
+{
+    struct rig *r = rig_new();
+    rig_link(r, true);
+    uint64_t first = rig_press(r, "panic", BUTTON_REAL), last = first;
+    for (int losses = 0; losses < 7; losses++) {
+        rig_power(r);
+        rig_link(r, true);
+        last = rig_press(r, "panic", BUTTON_REAL);
+    }
+    assert_in_range(last, first + 7, first + 63);
+    free(r);
+}
+
 static void assert_one_payload_per_identity(const struct rig *r)
 {
     for (size_t i = 0; i < r->sent_count; i++) {
@@ -483,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_counter_is_stored_before_the_press_is_sent),
         cmocka_unit_test(test_power_loss_keeps_the_press),
+        cmocka_unit_test(test_power_losses_skip_few_counters),
         cmocka_unit_test(test_identities_are_never_used_twice),
         cmocka_unit_test(test_lost_or_broken_storage_means_a_new_epoch),
         cmocka_unit_test(test_failing_storage_is_shown_and_stops_no_press),
