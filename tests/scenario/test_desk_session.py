@@ -58,7 +58,7 @@ class Browser:
 
 @pytest.fixture
 def desk(make_house, tmp_path):
-    """A house with a page and people: officer (all sites), teacher (school-2), watcher (may only look)."""
+    """A house with a page and people: officer (all sites), teacher (school-2), watcher (may only look), li (presses)."""
     folder = tmp_path / "page"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(PAGE)
@@ -87,6 +87,8 @@ def desk(make_house, tmp_path):
     for name, role, sites in (("colleague", "police", None), ("teacher", "guard", ["school-2"]), ("watcher", "viewer", None)):
         account = {"id": name, "name": name, "role": role, "password_file": "officer.password", **({"sites": sites} if sites else {})}
         (accounts / f"{name}.yaml").write_text(json.dumps({"accounts": [account]}))
+    presser = {"id": "li", "name": "li", "role": "viewer", "sites": ["school-1"], "password_file": "officer.password", "device": "school-1/room-101"}
+    (accounts / "li.yaml").write_text(json.dumps({"accounts": [presser]}))
     house.start()
     house.page = folder
     return house
@@ -275,6 +277,21 @@ def test_another_page_changes_nothing(desk):
     assert lines[0]["action"] == f"POST /api/v1/alarms/{press.alarm_id}/acknowledge"
     assert desk.ask("POST", f"/api/v1/alarms/{press.alarm_id}/acknowledge", headers={"Origin": "http://evil.example"}).status_code == 200, \
         "a token is nobody's cookie"
+
+
+def test_another_page_presses_nothing(desk):
+    """T65 for the software button: refused, nothing opened, told to the journal under whose name it was tried."""
+    browser = Browser(desk).sign_in("li")
+    url, press = desk.daemon.url, {"epoch": "evil", "n": 1, "kind": "panic"}
+    attempts = [{"Origin": "http://evil.example", "X-CSRF-Token": browser.csrf}, {"Origin": "null", "X-CSRF-Token": browser.csrf},
+                {"Origin": url}, {"Origin": url, "Sec-Fetch-Site": "cross-site", "X-CSRF-Token": browser.csrf}]
+    for headers in attempts:
+        answer = browser.ask("POST", "/api/v1/presses", own_page=False, headers=headers, json=press)
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:tocsin:foreign"), headers
+    lines = refusals(desk, "action_refused", len(attempts))
+    assert {(line["by"], line["action"], line["reason"]) for line in lines} == {("li", "POST /api/v1/presses", "foreign")}
+    assert not desk.journal("press_received") and not desk.journal("press_refused")
+    assert browser.ask("POST", "/api/v1/presses", json=press).json()["stage"] == "recorded", "the same press from the page itself"
 
 
 # ---- roles and sites
