@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Api } from '../src/api';
+import { ApiError, type Api } from '../src/api';
 import { Pressing } from '../src/press';
 
 type Body = { epoch: string; n: number };
@@ -57,3 +57,125 @@ test('a browser without any memory presses, too', () => {
   assert.equal(bodies.length, 1);
   assert.equal(pressing.isTest, true);
 });
+
+/** Time that passes when it is told to, and what a button does in it: a daemon that fails in a way until `failing` is ''. */
+class Time {
+  failing: string;
+  readonly sentAtMs: number[] = [];
+  readonly bodies: Body[] = [];
+  private timers: { atMs: number; run: () => void }[] = [];
+
+  constructor(failing: string, public nowMs = Date.UTC(2026, 0, 1)) {
+    this.failing = failing;
+    const later = (run: () => void, ms: number) => this.timers.push({ atMs: this.nowMs + ms, run });
+    Object.assign(globalThis, { window: { setTimeout: later }, clearTimeout: () => (this.timers = []) });
+  }
+
+  button(memory: unknown): Pressing {
+    Object.assign(globalThis, { localStorage: memory });
+    const press = async (body: Body) => {
+      this.sentAtMs.push(this.nowMs);
+      this.bodies.push({ ...body });
+      if (this.failing) throw new ApiError({ type: `urn:tocsin:${this.failing}`, title: '', status: 0, detail: '' });
+      return { stage: 'recorded', alarm: 'a' };
+    };
+    const pressing = new Pressing({ nowMs: () => this.nowMs, press } as unknown as Api, () => {});
+    pressing.resume('li');
+    return pressing;
+  }
+
+  async pass(seconds: number): Promise<void> {
+    const untilMs = this.nowMs + seconds * 1000;
+    for (;;) {
+      for (let i = 0; i < 10; i++) await Promise.resolve(); // an answer is a promise
+      const [next] = this.timers.sort((a, b) => a.atMs - b.atMs);
+      if (!next || next.atMs > untilMs) break;
+      this.timers.shift();
+      this.nowMs = next.atMs;
+      next.run();
+    }
+    this.nowMs = untilMs;
+  }
+
+  get waitedS(): number[] {
+    return this.sentAtMs.slice(1).map((at, i) => (at - (this.sentAtMs[i] ?? 0)) / 1000);
+  }
+}
+
+const nothing = () => undefined;
+async function timed(work: (time: Time) => Promise<void>, failing: string): Promise<void> {
+  const real = { now: Date.now, clearTimeout: globalThis.clearTimeout };
+  const time = new Time(failing);
+  Date.now = () => time.nowMs;
+  try {
+    await work(time);
+  } finally {
+    Date.now = real.now;
+    Object.assign(globalThis, { clearTimeout: real.clearTimeout });
+  }
+}
+
+test('an unanswered press is repeated, always the same, and a fault after 100 s; answered, it is none', () => timed(async (time) => {
+  const pressing = time.button(new Memory());
+  pressing.begin(false);
+  await time.pass(100);
+  assert.equal(pressing.state(nothing), 'sending');
+  assert.deepEqual(time.waitedS, [1, 2, 4, 8, ...Array(8).fill(10)]);
+  await time.pass(10);
+  assert.deepEqual([pressing.state(nothing), pressing.fault], ['fault', 'late']);
+  time.failing = '';
+  await time.pass(10);
+  assert.deepEqual([pressing.state(nothing), pressing.fault], ['received', null]);
+  assert.equal(new Set(time.bodies.map((body) => JSON.stringify(body))).size, 1);
+  const sent = time.bodies.length;
+  await time.pass(1000);
+  assert.equal(time.bodies.length, sent, 'what is answered is not sent again');
+}, 'unreachable'));
+
+for (const failing of ['too-soon', 'unavailable', 'unauthorized', 'foreign', 'unknown'])
+  test(`a press is kept over "${failing}"`, () => timed(async (time) => {
+    const pressing = time.button(new Memory());
+    pressing.begin(false);
+    await time.pass(60);
+    assert.equal(pressing.state(nothing), 'sending');
+    time.failing = '';
+    await time.pass(10);
+    assert.equal(pressing.state(nothing), 'received');
+  }, failing));
+
+test('what went out unrecorded is a fault at once, and repeated until it is recorded', () => timed(async (time) => {
+  const pressing = time.button(new Memory());
+  pressing.begin(false);
+  await time.pass(0);
+  assert.deepEqual([pressing.state(nothing), pressing.fault], ['fault', 'unrecorded']);
+  time.failing = '';
+  await time.pass(1);
+  assert.deepEqual([pressing.state(nothing), pressing.fault], ['received', null]);
+}, 'unrecorded'));
+
+test('what was refused is not repeated and not kept', () => timed(async (time) => {
+  const memory = new Memory();
+  const pressing = time.button(memory);
+  pressing.begin(false);
+  await time.pass(1000);
+  assert.deepEqual([pressing.state(nothing), pressing.fault, time.bodies.length], ['fault', 'refused', 1]);
+  assert.equal(memory.getItem('press.li'), null);
+}, 'refused'));
+
+test('found after a reload it goes on for ten minutes, and is not sent later', () => timed(async (time) => {
+  for (const [seconds, sent, fault] of [[600, 1, null], [601, 0, 'stale']] as const) {
+    const memory = new Memory();
+    time.failing = 'unreachable';
+    const first = time.button(memory);
+    first.begin(false);
+    await time.pass(0);
+    first.stop();
+    await time.pass(seconds);
+    time.failing = '';
+    time.bodies.length = 0;
+    const again = time.button(memory);
+    await time.pass(0);
+    assert.deepEqual([time.bodies.length, again.fault], [sent, fault]);
+    if (fault) assert.deepEqual([again.state(nothing), memory.getItem('press.li')], ['fault', null]);
+  }
+}, 'unreachable'));
