@@ -34,6 +34,18 @@ async function problemOf(answer: Response): Promise<ApiError> {
   }
 }
 
+/** Where a period that was not read to its end goes on. */
+export interface Rest {
+  from: number;
+  to: string;
+  size: number; // of the journal, when the period was asked for
+}
+
+export interface Period {
+  events: JournalEvent[];
+  rest: Rest | null;
+}
+
 type Query = Record<string, string | number | undefined>;
 
 /** What is empty is not asked. */
@@ -158,17 +170,25 @@ export class Api {
   }
 
   // What was, and whether the record holds.
-  /** The lines written from one moment to another, at most PERIOD_LINES of them: the first is found by halving. */
-  async period(from: string, to: string): Promise<JournalEvent[]> {
-    const checkpoint = readCheckpoint(await this.checkpoint());
-    let first = 1, end = (checkpoint?.size ?? 0) + 1;
+  /** The lines written from one moment to another, or as many as are read at once: the first is found by halving. */
+  async period(from: string, to: string): Promise<Period> {
+    const size = readCheckpoint(await this.checkpoint())?.size ?? 0;
+    let first = 1, end = size + 1;
     while (first < end) {
       const middle = Math.floor((first + end) / 2);
       const [line] = await this.lines(middle, 1);
       if (line && line.at < from) first = middle + 1;
       else end = middle;
     }
-    return (await this.lines(first, PERIOD_LINES)).filter((line) => line.at < to);
+    return this.periodOn({ from: first, to, size });
+  }
+
+  /** A page may be shorter than was asked for although there are more. */
+  async periodOn(rest: Rest): Promise<Period> {
+    const lines = await this.lines(rest.from, PERIOD_LINES);
+    const last = lines.at(-1), from = last ? last.seq + 1 : rest.from;
+    const ended = from > rest.size || (last && last.at >= rest.to);
+    return { events: lines.filter((line) => line.at < rest.to), rest: ended ? null : { ...rest, from } };
   }
 
   private async lines(from: number, limit: number): Promise<JournalEvent[]> {

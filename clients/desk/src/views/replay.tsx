@@ -1,12 +1,13 @@
 // The replay room: what was known at each moment of an alarm or of a period, as the daemon's own core says it.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Period as PeriodRead, Rest } from '../api';
 import { inOrder } from '../board';
 import type { Desk } from '../desk';
 import { beginOf, endOf, indexAt, passed, playOrPause, replayOf, SPEEDS, type Replay } from '../replay';
 import { wordIn } from '../texts';
 import { moment } from '../time';
-import type { JournalEvent, PastBoard } from '../types';
+import type { PastBoard } from '../types';
 import { AlarmView } from './alarm';
 import { Compare } from './compare';
 import { Now } from './hooks';
@@ -18,17 +19,24 @@ const FRAME_MS = 100;
 /** `compares`: instead of replaying the alarm, it is laid beside what today's plan would do. */
 export function ReplayView({ desk, alarm, compares }: { desk: Desk; alarm?: string; compares?: boolean }) {
   const [replay, setReplay] = useState<Replay | null>(null);
+  const [rest, setRest] = useState<Rest | null>(null);
   const [failure, setFailure] = useState('');
-  const load = (events: Promise<JournalEvent[]>) => {
+  const load = (read: Promise<PeriodRead>, goesOn = false) => {
     setFailure('');
-    events.then(
-      (list) => (list.length ? setReplay(replayOf(list)) : setFailure(desk.say('replay.nothing'))),
+    read.then(
+      ({ events, rest }) => {
+        setRest(rest);
+        if (goesOn) setReplay((r) => r && { ...r, events: [...r.events, ...events] });
+        else if (events.length) setReplay(replayOf(events));
+        else setFailure(desk.say('replay.nothing'));
+      },
       (error: unknown) => setFailure(desk.unread(error)),
     );
   };
   useEffect(() => {
     setReplay(null);
-    if (alarm) load(desk.api.alarm(alarm).then((story) => story.events ?? []));
+    setRest(null);
+    if (alarm) load(desk.api.alarm(alarm).then((story) => ({ events: story.events ?? [], rest: null })));
   }, [alarm]);
   return (
     <div class="replay">
@@ -37,6 +45,12 @@ export function ReplayView({ desk, alarm, compares }: { desk: Desk; alarm?: stri
       {alarm && <Ways desk={desk} alarm={alarm} compares={compares} />}
       <p role="alert" class="failure">{failure}</p>
       {alarm && compares && <Compare desk={desk} alarm={alarm} />}
+      {replay && rest && (
+        <p role="status" class="cut">
+          {desk.say('replay.cut', { count: replay.events.length, time: moment(Date.parse(replay.events.at(-1)?.at ?? ''), desk.language, desk.homeZone()) })}
+          {' '}<button data-do="more" onClick={() => load(desk.api.periodOn(rest), true)}>{desk.say('replay.more')}</button>
+        </p>
+      )}
       {replay && !compares && <Room desk={desk} replay={replay} setReplay={setReplay} alarm={alarm} />}
     </div>
   );
