@@ -7,7 +7,7 @@ import type { Board } from './board';
 import { Feed } from './feed';
 import { type Noise, Sound } from './sound';
 import { Pressing } from './press';
-import { preferredLanguage, sayIn, type Key, type Language, type Say } from './texts';
+import { preferredLanguage, sayIn, wordIn, type Key, type Language, type Say } from './texts';
 import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Session, Site, SiteGuide } from './types';
 
 const ASK_AGAIN_MS = 300; // about one alarm
@@ -372,16 +372,22 @@ export class Desk {
     if (await this.act(alarm.id, 'close', body)) this.write(alarm.id, NO_DRAFT);
   }
 
+  /** What the daemon says: in its own words, which are English, or by the problem's type. */
+  reason({ word, problem }: ApiError): string {
+    if (this.language === 'en' && problem.detail) return problem.detail;
+    return wordIn(this.language, 'problem', word) + (problem.field ? ` (${problem.field})` : '');
+  }
+
   /** Why something could not be read. */
   unread(error: unknown): string {
     if (!(error instanceof ApiError)) return String(error);
-    return error.word === 'unreachable' ? this.say('live.never') : this.say('fail.read', { detail: error.problem.detail });
+    return error.word === 'unreachable' ? this.say('live.never') : this.say('fail.read', { detail: this.reason(error) });
   }
 
   private why(error: unknown): string {
     if (!(error instanceof ApiError)) return String(error);
-    const { by, state, detail } = error.problem;
-    const values = { by: by ?? '?', state: state ? this.say(`state.${state}`) : '?', detail };
+    const { by, state } = error.problem;
+    const values = { by: by ?? '?', state: state ? this.say(`state.${state}`) : '?', detail: this.reason(error) };
     const known: Record<string, Key> = {
       already: 'fail.already', unseen: 'fail.unseen', impossible: 'fail.impossible',
       unreachable: 'fail.unreachable', unrecorded: 'fail.unrecorded',

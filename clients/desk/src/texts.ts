@@ -16,7 +16,7 @@ export function sayIn(language: Language): Say {
 }
 
 /** A word of the daemon's that may be newer than the page: itself, when there is no text for it. */
-export function wordIn(language: Language, prefix: 'trouble' | 'event' | 'role' | 'refusal' | 'change' | 'outcome', word: string): string {
+export function wordIn(language: Language, prefix: 'problem' | 'trouble' | 'event' | 'role' | 'refusal' | 'change' | 'outcome', word: string): string {
   return TEXTS[language][`${prefix}.${word}`] ?? word;
 }
 

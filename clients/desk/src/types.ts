@@ -298,6 +298,7 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
+  field?: string;
   by?: string;
   state?: State;
   version?: number;

@@ -36,3 +36,18 @@ test('every key is used', () => {
   const used = (key: string) => literal.has(key) || [...patterns, ...words].some((prefix) => key.startsWith(prefix));
   assert.deepEqual(Object.keys(en).filter((key) => !used(key)), []);
 });
+
+const DAEMON = process.env['TOCSIN_SOURCE'];
+
+/** The words of a table of the daemon's, as its source has them. */
+function daemonWords(file: string, row: RegExp): string[] {
+  return [...readFileSync(join(DAEMON ?? '', file), 'utf8').matchAll(row)].map((match) => match[1] ?? '');
+}
+
+test('each problem and trouble that the daemon knows has a text', { skip: DAEMON ? false : 'TOCSIN_SOURCE names no folder' }, () => {
+  const problems = daemonWords('daemon/io/api_answer.c', /^ +\[API_\w+\] = \{"([\w-]+)"/gm);
+  const troubles = daemonWords('daemon/core/event.c', /^ +\[TROUBLE_\w+\] = "(\w+)"/gm);
+  assert.ok(problems.length > 10 && troubles.length > 10);
+  const keys = new Set(Object.keys(en)), needed = [...problems.map((word) => `problem.${word}`), ...troubles.map((word) => `trouble.${word}`)];
+  assert.deepEqual(needed.filter((key) => !keys.has(key)), []);
+});

@@ -29,7 +29,7 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
             <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{trouble.part}</bdi>{' '}
             <time dateTime={trouble.at}>{moment(trouble.at, desk.language, desk.homeZone())}</time>
-            <br /><small><bdi>{trouble.text}</bdi></small>
+            <br /><small lang="en"><bdi>{trouble.text}</bdi></small>
           </li>
         ))}
       </ul>

@@ -42,8 +42,8 @@ export function SignIn({ desk }: { desk: Desk }) {
 
 export function whySignIn(desk: Desk, error: unknown): string {
   if (!(error instanceof ApiError)) return String(error);
-  const { status, retry_after_s, detail } = error.problem;
+  const { status, retry_after_s } = error.problem;
   if (status === 429) return desk.say('signin.wait', { seconds: retry_after_s ?? '…' });
   if (status === 401) return desk.say('signin.wrong');
-  return status === 0 ? desk.say('live.never') : detail;
+  return status === 0 ? desk.say('live.never') : desk.reason(error);
 }
