@@ -336,7 +336,7 @@ struct history *history_create(uv_loop_t *loop, const char *database_file)
     h->last = &h->first;
     for (int i = 0; i < READERS; i++)
         h->readers[i].stopping = &h->stopping;
-    int code = uv_mutex_init(&h->mutex) || uv_cond_init(&h->done);
+    int code = uv_mutex_init(&h->mutex) | uv_cond_init(&h->done);
     assert(code == 0);
     return h;
 }

@@ -15,8 +15,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define PLACES 4096 /* a power of two, many more than there are */
 #define MEETINGS 2  /* of a place: loops are left at their start and later */
@@ -155,6 +157,10 @@ SYSTEM(int, statvfs64, (const char *path, struct statvfs *out), (path, out), NUL
 SYSTEM(int, posix_fallocate64, (int fd, off_t at, off_t size), (fd, at, size), NULL, ENOSPC)
 SYSTEM(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, NULL)
 SYSTEM(char *, mkdtemp, (char *path), (path), NULL, NULL)
+SYSTEM(int, flock, (int fd, int what), (fd, what), NULL, -1)
+SYSTEM(int, ftruncate64, (int fd, off_t size), (fd, size), NULL, -1)
+SYSTEM(ssize_t, pread64, (int fd, void *out, size_t size, off_t at), (fd, out, size, at), NULL, -1)
+SYSTEM(ssize_t, pwrite64, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at), NULL, -1)
 SYSTEM(int, open64, (const char *path, int flags, mode_t mode), (path, flags, mode), NULL, -1)
 
 int __real_fclose(FILE *f);

@@ -8,6 +8,7 @@
 #include "journal/journal.h"
 #include "journal/journal_export.h"
 #include "journal/journal_verify.h"
+#include "journal/lock.h"
 #include "journal_test.h"
 
 #include <sodium.h>
@@ -176,7 +177,7 @@ static void test_each_call_of_making_a_journal_fails(void **state)
 {
     struct fixture *f = *state;
     for (int kind = FAULTS_DISK; kind < FAULTS_KINDS; kind++)
-        for (uint64_t at = 1; at <= 200; at += 7) {
+        for (uint64_t at = 1; at <= 200; at += kind == FAULTS_SYSTEM ? 1 : 7) {
             struct store *s = new_journal(f);
             uint64_t count = use_once(write_a_while, f, s, (enum faults_kind)kind, at, true);
             all_is_there(f, s);
@@ -184,6 +185,31 @@ static void test_each_call_of_making_a_journal_fails(void **state)
             if (count < at)
                 break;
         }
+}
+
+/* Two want the lock: one of them has it, or there is a sentence; never both. */
+static void lock_it(struct fixture *f, struct store *none)
+{
+    char error[LIMIT_TEXT] = "", other[LIMIT_TEXT] = "";
+    const char *path = test_path(&f->folder, "lock");
+    int lock = lock_take(path, error), second = lock_take(path, other);
+    if (lock < 0)
+        said(error);
+    if (second < 0)
+        said(other);
+    assert_true(lock < 0 || second < 0);
+    lock_release(lock);
+    lock_release(second);
+}
+
+static void test_a_lock_is_held_by_one_or_a_sentence_says_why(void **state)
+{
+    sweep(lock_it, *state);
+    faults_arm(FAULTS_NONE, 0, false);
+    char error[LIMIT_TEXT];
+    int lock = lock_take(test_path(&((struct fixture *)*state)->folder, "lock"), error);
+    assert_true(lock >= 0);
+    lock_release(lock);
 }
 
 static void verify(struct fixture *f, struct store *none)
@@ -482,6 +508,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_was_said_to_be_committed_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_call_of_making_a_journal_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lock_is_held_by_one_or_a_sentence_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_verifier_says_the_truth_or_a_sentence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_export_is_whole_or_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_proof_is_right_or_there_is_none, setup, teardown),

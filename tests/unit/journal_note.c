@@ -16,7 +16,8 @@ static struct note_checkpoint checkpoint = {.origin = "tocsin.example.edu/journa
 static char text[NOTE_TEXT];
 static size_t size;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     static const unsigned char seed[32] = {1, 2, 3};
     if (sodium_init() < 0)
         return 1;
@@ -26,7 +27,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static void test_form(void **state) {
+static void test_form(void **state)
+{
     assert_int_equal(size, strlen(text));
     const char *start = "tocsin.example.edu/journal\n4711\npaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU=\n\n"
                         "\xe2\x80\x94 tocsin.example.edu/journal ";
@@ -34,7 +36,8 @@ static void test_form(void **state) {
     assert_int_equal(text[size - 1], '\n');
 }
 
-static void test_signed_and_read_back(void **state) {
+static void test_signed_and_read_back(void **state)
+{
     struct note_checkpoint out;
     char error[LIMIT_TEXT];
     assert_true(note_verify(text, size, public_key, &out, error));
@@ -43,7 +46,8 @@ static void test_signed_and_read_back(void **state) {
     assert_memory_equal(out.root, checkpoint.root, 32);
 }
 
-static void test_every_flipped_bit_is_seen(void **state) {
+static void test_every_flipped_bit_is_seen(void **state)
+{
     struct note_checkpoint out;
     char error[LIMIT_TEXT], bent[NOTE_TEXT];
     for (size_t i = 0; i < size; i++)
@@ -57,7 +61,8 @@ static void test_every_flipped_bit_is_seen(void **state) {
         assert_false(note_verify(text, cut, public_key, &out, error));
 }
 
-static void test_another_key_is_refused_by_name(void **state) {
+static void test_another_key_is_refused_by_name(void **state)
+{
     unsigned char other_public[32], other_secret[64];
     struct note_checkpoint out;
     char error[LIMIT_TEXT];
@@ -66,7 +71,8 @@ static void test_another_key_is_refused_by_name(void **state) {
     assert_non_null(strstr(error, "tocsin.example.edu/journal"));
 }
 
-static void test_cosignatures_are_passed_over(void **state) {
+static void test_cosignatures_are_passed_over(void **state)
+{
     char cosigned[2 * NOTE_TEXT];
     struct note_checkpoint out;
     char error[LIMIT_TEXT];
@@ -76,7 +82,8 @@ static void test_cosignatures_are_passed_over(void **state) {
     assert_true(note_verify(cosigned, (size_t)n, public_key, &out, error));
 }
 
-static void test_bad_forms_are_refused_with_a_sentence(void **state) {
+static void test_bad_forms_are_refused_with_a_sentence(void **state)
+{
     static const char *const bad[] = {
         "",
         "\n",
@@ -96,6 +103,15 @@ static void test_bad_forms_are_refused_with_a_sentence(void **state) {
         assert_false(note_parse(bad[i], strlen(bad[i]), &out, error));
         assert_non_null(strstr(error, "the checkpoint"));
     }
+    char lines[NOTE_ORIGIN + 10], error[LIMIT_TEXT] = "";
+    memset(lines, 'a', sizeof lines);
+    memcpy(lines + NOTE_ORIGIN, "\n1\n", 4);
+    assert_false(note_origin_valid(lines));
+    assert_false(note_parse(lines, NOTE_ORIGIN + 3, &out, error));
+    assert_non_null(strstr(error, "first line"));
+    assert_false(note_parse("a\0b\n1\n", 6, &out, error));
+    assert_non_null(strstr(error, "not an origin"));
+    assert_false(note_parse("a\n\n", 3, &out, error));
     assert_false(note_origin_valid(""));
     assert_false(note_origin_valid("a+b"));
     assert_false(note_origin_valid("a b"));
@@ -103,7 +119,8 @@ static void test_bad_forms_are_refused_with_a_sentence(void **state) {
 }
 
 /* The example of c2sp.org/signed-note: its public key text must read, and give itself back. */
-static void test_key_text(void **state) {
+static void test_key_text(void **state)
+{
     const char *known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     char origin[NOTE_ORIGIN], again[NOTE_KEY_TEXT], error[LIMIT_TEXT], bent[NOTE_KEY_TEXT];
     unsigned char key[32];
@@ -118,11 +135,24 @@ static void test_key_text(void **state) {
     }
     assert_false(note_key_parse("", origin, key, error));
     assert_false(note_key_parse("a+12345678", origin, key, error));
-    assert_false(note_key_parse("a+12345678+", origin, key, error));
+    static const char *const bad[] = {
+        "a+12345678+",
+        "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "a+1234567x+AAAA",
+        "a+c74f20a3+",
+        "a+c74f20a3-ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "a+c74f20a3+AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" /* another algorithm */};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(note_key_parse(bad[i], origin, key, error));
+    char long_name[2 * NOTE_ORIGIN];
+    memset(long_name, 'a', sizeof long_name);
+    strcpy(long_name + NOTE_ORIGIN, strchr(known, '+'));
+    assert_false(note_key_parse(long_name, origin, key, error));
 }
 
 /* The signed note of the same specification's Go reference. */
-static void test_known_note(void **state) {
+static void test_known_note(void **state)
+{
     const char *known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     const char *body = "If you think cryptography is the answer to your problem,\nthen you don't know what "
                        "your problem is.\n";
@@ -140,7 +170,8 @@ static void test_known_note(void **state) {
     assert_int_equal(crypto_sign_verify_detached(raw + 4, (const unsigned char *)body, strlen(body), key), 0);
 }
 
-static void write_file(const char *folder, const char *name, const char *content) {
+static void write_file(const char *folder, const char *name, const char *content)
+{
     char path[300];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "w");
@@ -150,7 +181,8 @@ static void write_file(const char *folder, const char *name, const char *content
 }
 
 /* Nothing of ours on this side: the key and the signature go to openssl. */
-static int openssl_says(const char *folder, const char *note) {
+static int openssl_says(const char *folder, const char *note)
+{
     char key[NOTE_KEY_TEXT], command[1200];
     note_key_text(checkpoint.origin, public_key, key);
     write_file(folder, "journal.pub", key);
@@ -166,7 +198,8 @@ static int openssl_says(const char *folder, const char *note) {
     return system(command);
 }
 
-static void test_plain_openssl_agrees(void **state) {
+static void test_plain_openssl_agrees(void **state)
+{
     char folder[] = "/tmp/tocsin-note-XXXXXX", bent[NOTE_TEXT], command[80];
     assert_non_null(mkdtemp(folder));
     assert_int_equal(openssl_says(folder, text), 0);
@@ -177,7 +210,8 @@ static void test_plain_openssl_agrees(void **state) {
     assert_int_equal(system(command), 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_signed_and_read_back),

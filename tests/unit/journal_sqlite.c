@@ -1,6 +1,9 @@
 /* What only the SQLite store promises: settings, refusals with a sentence, the reserve, one lock. */
 #include "journal/journal.h"
+#include "journal/journal_export.h"
+#include "journal/journal_verify.h"
 #include "journal/lock.h"
+#include "journal/sqlite_file.h"
 #include "journal_test.h"
 
 #include <fcntl.h>
@@ -161,6 +164,73 @@ static void test_damaged_pages_are_found(void **state)
     for (off_t at = 4096; at + 4096 <= size; at += 3 * 4096)
         write_bytes(f->file, garbage, sizeof garbage, at);
     assert_refused(f, "damaged");
+}
+
+static void test_each_failure_has_its_sentence(void **state)
+{
+    static const struct {
+        int code;
+        const char *sentence;
+    } cases[] = {{SQLITE_NOTADB, "not an SQLite database"},
+                 {SQLITE_CORRUPT_INDEX, "is damaged"},
+                 {SQLITE_FULL, "free some space"},
+                 {SQLITE_BUSY_SNAPSHOT, "end it"},
+                 {SQLITE_LOCKED, "end it"},
+                 {SQLITE_READONLY_DBMOVED, "read-only"},
+                 {SQLITE_CANTOPEN_ISDIR, "must exist"},
+                 {SQLITE_IOERR_FSYNC, "check the disk"},
+                 {SQLITE_NOMEM, "out of memory"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char error[LIMIT_TEXT] = "";
+        sqlite_file_error(NULL, cases[i].code, error); /* as when not even a handle could be had */
+        assert_non_null(strstr(error, cases[i].sentence));
+    }
+}
+
+/* It is not walked at the start, when a press may be waiting: but what the start needs is looked at. */
+static void test_of_a_large_one_the_head_and_the_notes_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    make_journal(f, 5);
+    tamper(f, "PRAGMA synchronous=OFF; INSERT INTO snapshot VALUES(5, x'', x'', zeroblob(34000000))");
+    struct store *s = open_store(f);
+    assert_int_equal(f->head.frontier.size, 5);
+    struct store_snapshot found;
+    assert_false(s->get_snapshot(s, 5, &found)); /* it is none: its hash is not its own */
+    close_store(s);
+    sqlite3 *db = NULL;
+    sqlite3_stmt *page = NULL;
+    assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'note'", -1, &page, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(page), SQLITE_ROW);
+    off_t at = (sqlite3_column_int(page, 0) - 1) * 4096;
+    sqlite3_finalize(page);
+    sqlite3_close(db);
+    char garbage[4096];
+    memset(garbage, 0x5a, sizeof garbage);
+    write_bytes(f->file, garbage, sizeof garbage, at);
+    assert_refused(f, "damaged");
+}
+
+/* The leaf of a line that is damaged, or an empty line, is nobody's: read, and told as it is. */
+static void test_lines_and_leaves_of_another_size(void **state)
+{
+    struct fixture *f = *state;
+    make_journal(f, 5);
+    tamper(f, "UPDATE event SET leaf = x'00', line = '' WHERE seq = 2");
+    char error[LIMIT_TEXT] = "";
+    struct journal_verify_report r;
+    assert_false(journal_verify_database(f->file, &(struct journal_verify_options){0}, &r));
+    assert_null(journal_prove(f->file, 1, error));
+    assert_non_null(strstr(error, "missing"));
+    tamper(f, "UPDATE head SET checkpoint = zeroblob(5000)");
+    assert_null(journal_prove(f->file, 1, error));
+    char checkpoint[3 * 1024];
+    snprintf(checkpoint, sizeof checkpoint, "UPDATE head SET checkpoint = '%02000d'", 1);
+    tamper(f, checkpoint);
+    assert_refused(f, "its head cannot be read");
 }
 
 static void test_a_damaged_head_is_found(void **state)
@@ -378,6 +448,9 @@ int main(void)
         SQLITE_TEST(test_no_database_is_refused),
         SQLITE_TEST(test_a_missing_folder_is_said),
         SQLITE_TEST(test_damaged_pages_are_found),
+        SQLITE_TEST(test_each_failure_has_its_sentence),
+        SQLITE_TEST(test_of_a_large_one_the_head_and_the_notes_are_checked),
+        SQLITE_TEST(test_lines_and_leaves_of_another_size),
         SQLITE_TEST(test_a_damaged_head_is_found),
         SQLITE_TEST(test_a_locked_database_is_said),
         SQLITE_TEST(test_a_full_disk_costs_the_reserve_and_no_event),

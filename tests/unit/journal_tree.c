@@ -224,9 +224,42 @@ static void test_every_proof_is_accepted_and_no_bent_one(void **state) {
     assert_false(tree_inclusion(&p, 3, N + 1, hash_of, NULL)); /* a hash is missing */
 }
 
+static bool no_hash(void *ctx, unsigned level, uint64_t index, unsigned char out[TREE_HASH]) {
+    return false;
+}
+
+/* What a liar could send, or a damaged file hold, that is not even of the form of a proof. */
+static void test_impossible_proofs_are_refused(void **state) {
+    struct tree_proof proof = {0}, long_proof = {.count = 60};
+    struct tree_frontier f;
+    unsigned char empty[TREE_HASH], root[TREE_HASH], other[TREE_HASH] = {1};
+    tree_root(&(struct tree_frontier){0}, empty);
+    naive_root(0, 5, root);
+    assert_false(tree_frontier_at(&f, 5, no_hash, NULL));
+    assert_false(tree_inclusion(&proof, 5, 5, hash_of, NULL));
+    assert_false(tree_consistency(&proof, 5, 4, hash_of, NULL));
+    assert_true(tree_consistency(&proof, 0, 4, hash_of, NULL));
+    assert_int_equal(proof.count, 0);
+    assert_true(tree_check_consistency(0, empty, 5, root, &proof));
+    assert_false(tree_check_consistency(0, other, 5, root, &proof));
+    assert_false(tree_check_consistency(0, empty, 5, root, &long_proof));
+    assert_false(tree_check_consistency(6, root, 5, root, &proof));
+    assert_true(tree_check_consistency(5, root, 5, root, &proof));
+    assert_false(tree_check_consistency(5, root, 5, other, &proof));
+    assert_false(tree_check_consistency(5, root, 5, root, &long_proof));
+    assert_false(tree_check_consistency(3, root, 5, root, &proof));
+    for (uint64_t old = 1; old < 5; old++)
+        assert_false(tree_check_consistency(old, root, 5, root, &long_proof));
+    for (uint64_t index = 0; index < 6; index++) {
+        assert_false(tree_check_inclusion(leaves[0], index, 5, &long_proof, root));
+        assert_false(tree_check_inclusion(leaves[0], index, 5, &proof, root));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_roots),
+        cmocka_unit_test(test_impossible_proofs_are_refused),
         cmocka_unit_test(test_known_proofs),
         cmocka_unit_test(test_frontier_is_naive_recursion),
         cmocka_unit_test(test_completed_subtrees_are_told),
