@@ -466,6 +466,13 @@ static void usage(FILE *out)
           out);
 }
 
+/* libsodium ends the process when it has no random numbers, or was called wrongly, and says nothing itself. */
+static void say_misuse(void)
+{
+    fail("libsodium", "it cannot go on: most likely the random numbers of this system (getrandom, /dev/urandom) "
+                      "do not work");
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -493,6 +500,7 @@ int main(int argc, char **argv)
         return 2;
     }
     settle_process();
+    sodium_set_misuse_handler(say_misuse);
     if (sodium_init() < 0 || !libraries_need_memory())
         return fail("start", "the random numbers of this system do not work") ? 0 : EXIT_FAILURE;
     struct conf_problems problems = {0};

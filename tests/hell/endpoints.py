@@ -78,7 +78,7 @@ class Hell:
         self.seen, self.counts, self.connections = [], {}, 0
         self.changed = threading.Condition()
         self.folder = tempfile.mkdtemp(prefix="tocsin-hell-") if tls else None
-        self.ports, self.tasks, self.servers = {"tls": {}}, set(), []
+        self.ports, self.servers = {"tls": {}}, []
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -120,9 +120,10 @@ class Hell:
         async def end():
             for server in self.servers:
                 server.close()
-            for task in list(self.tasks):
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+            while left := asyncio.all_tasks() - {asyncio.current_task()}:
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
         asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
@@ -181,7 +182,6 @@ class Hell:
         return Request(self, reader, writer, first.split(" ")[1], headers, body, connection, nth)
 
     async def serve(self, reader, writer):
-        self.tasks.add(asyncio.current_task())
         self.connections += 1
         connection, nth = self.connections, 0
         try:
@@ -194,7 +194,6 @@ class Hell:
                 asyncio.CancelledError, ValueError, IndexError):
             pass
         finally:
-            self.tasks.discard(asyncio.current_task())
             writer.close()
 
     async def behave(self, request):

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -259,3 +260,49 @@ def test_without_descriptors_alarms_go_on(house):
     house.police.up()
     house.police.told("alarm.opened", press, timeout_s=2 * PATIENCE_S)
     house.no_trouble("endpoint", "police")
+
+
+def test_a_crash_loses_nothing_and_leaves_no_memory_behind(house):
+    """A core would hold names, keys and notes."""
+    press = does_its_work(house)
+    with open(f"/proc/{house.daemon.pid}/limits", encoding="utf-8") as limits:
+        core = next(line for line in limits if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"], core
+    os.kill(house.daemon.pid, signal.SIGSEGV)
+    house.daemon.kill()
+    house.restart()
+    assert house.alarm(press)["state"] == "open"
+    house.button().again(press)
+    assert press.receipt("recorded")["alarm"] == press.alarm_id
+    assert len(house.all_alarms()) == 1
+
+
+WITHOUT_GETRANDOM = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=getrandom", "-e", "inject=getrandom:error=ENOSYS"]
+
+
+def test_an_old_system_without_getrandom_has_random_numbers_all_the_same(make_house, tmp_path):
+    house = make_house(start=False)
+    started_by(house, tmp_path, f"""#!/bin/sh
+exec {" ".join(WITHOUT_GETRANDOM)} "{{tocsind}}" "$@"
+""")
+    house.start()
+    does_its_work(house)
+    house.daemon.kill()
+
+
+def test_without_any_random_numbers_it_ends_with_a_sentence(tmp_path):
+    """No key, id or salt may ever be guessed. The first that opens a source of them is the TLS library, before main()."""
+    def run(*injections):
+        with open(trace, "w", encoding="utf-8"):
+            pass
+        words = ["strace", "-qq", "-o", str(trace), "-e", "trace=getrandom,openat", "-e", "inject=getrandom:error=ENOSYS"]
+        return subprocess.run([*words, *injections, BUILD / "daemon" / "tocsind", "--config", "/nonexistent"], check=False,
+                              capture_output=True, text=True, timeout=PATIENCE_S)
+    trace = tmp_path / "trace"
+    assert "/nonexistent: cannot be read" in run().stderr
+    opened = [line for line in trace.read_text().splitlines() if line.startswith("openat(")]
+    sources = [number for number, line in enumerate(opened, 1) if '"/dev/' in line and "random" in line]
+    ended = run("-e", f"inject=openat:error=ENOENT:when={sources[1]}+")
+    assert ended.returncode != 0
+    assert "random numbers of this system" in ended.stderr
+    assert "/nonexistent" not in ended.stderr

@@ -1,6 +1,7 @@
 /* Closed alarms, searched and summed: every filter, every bad parameter, whose they are, and what the archive
  * does when its file is damaged, foreign, or knows of a note that was erased. */
 #include "api_rig.h"
+#include "wide_awake.h"
 #include "codec/time_text.h"
 #include <sqlite3.h>
 

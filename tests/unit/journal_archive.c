@@ -2,6 +2,7 @@
  * that do not fit, and a daemon that stops while it is being filled. */
 #include "journal/archive_file.h"
 #include "journal_test.h"
+#include "wide_awake.h"
 
 #include <semaphore.h>
 #include <sodium.h>
@@ -307,14 +308,14 @@ static void test_an_alarm_that_is_not_closed_any_more_goes(void **state)
 /* It stops. */
 
 static sem_t reached, stopping;
-int __real_uv_cond_wait(uv_cond_t *cond, uv_mutex_t *mutex);
-int __wrap_uv_cond_wait(uv_cond_t *cond, uv_mutex_t *mutex);
+int __real_uv_thread_join(uv_thread_t *thread);
+int __wrap_uv_thread_join(uv_thread_t *thread);
 
-/* Whoever waits for the pool has told it to stop before. */
-int __wrap_uv_cond_wait(uv_cond_t *cond, uv_mutex_t *mutex)
+/* Whoever waits for the thread has told it to stop before. */
+int __wrap_uv_thread_join(uv_thread_t *thread)
 {
     sem_post(&stopping);
-    return __real_uv_cond_wait(cond, mutex);
+    return __real_uv_thread_join(thread);
 }
 
 static void line_that_waits(void *ctx, const char *line, size_t size, const char *note)

@@ -10,6 +10,7 @@
 #include "journal/journal_verify.h"
 #include "journal/lock.h"
 #include "journal_test.h"
+#include "wide_awake.h"
 
 #include <sodium.h>
 
@@ -185,6 +186,52 @@ static void test_each_call_of_making_a_journal_fails(void **state)
             if (count < at)
                 break;
         }
+}
+
+static int64_t count_rows(const char *file, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return count;
+}
+
+/* From one moment on nothing reaches the disk any more, as when the process is killed there: the next start
+ * has the whole upgrade before it, or behind it. */
+static void test_an_upgrade_that_is_cut_anywhere_is_made_up_for(void **state)
+{
+    struct fixture *f = *state;
+    struct store *s = new_journal(f);
+    const char *file = test_path(&f->folder, "written.db");
+    char error[LIMIT_TEXT] = "";
+    struct store_head head;
+    write_a_while(f, s);
+    unsigned cut = 0;
+    for (uint64_t at = 0, count = 1; at <= count; at += 3) { /* 0 counts */
+        sqlite3 *db = NULL;
+        assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, "DROP TABLE lookup; DROP TABLE looked_up; PRAGMA user_version=1",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        faults_arm(FAULTS_DISK, at, true);
+        bool good = s->open(s, &head, error);
+        s->close(s);
+        uint64_t made = faults_end();
+        count = at ? count : made;
+        cut += !good;
+        all_is_there(f, s);
+        assert_int_equal(count_rows(file, "PRAGMA user_version"), 2);
+        assert_int_equal(count_rows(file, "SELECT count(*) FROM lookup WHERE kind = 0"), LINES / 3);
+        assert_int_equal(count_rows(file, "SELECT seq FROM looked_up"), LINES);
+    }
+    assert_true(cut > 5);
+    store_destroy(s);
 }
 
 /* Two want the lock: one of them has it, or there is a sentence; never both. */
@@ -508,6 +555,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_was_said_to_be_committed_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_call_of_making_a_journal_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_upgrade_that_is_cut_anywhere_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lock_is_held_by_one_or_a_sentence_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_verifier_says_the_truth_or_a_sentence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_export_is_whole_or_not_there, setup, teardown),
