@@ -15,7 +15,7 @@
 #include <sodium.h>
 
 #define LINES 300  /* of one batch: a subtree is completed, and the lookup is due */
-#define SAMPLES 40 /* of the calls of one kind and way; fewer calls are all taken */
+#define SAMPLES 25 /* of the calls of one kind and way; fewer calls are all taken */
 #define NOTE_SEQ 7 /* has a note, see test_batch_make */
 #define ALARMS 100 /* of the journal that is only read */
 
