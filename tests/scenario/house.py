@@ -37,7 +37,7 @@ import loopback  # noqa: E402
 sample_endpoint = types.ModuleType("sample_endpoint")
 SourceFileLoader("sample_endpoint", str(ROOT / "deploy" / "sample-endpoint")).exec_module(sample_endpoint)
 
-BUILD = Path(os.environ.get("TOCSIN_BUILD", ROOT / "build" / "test"))
+BUILD = Path(os.environ.get("TOCSIN_BUILD", ROOT / "build" / "test")).resolve()
 IS_SANITIZED = b"address" in (BUILD / "meson-private" / "cmd_line.txt").read_bytes() if BUILD.is_dir() else False
 PATIENCE_S = 20 if not IS_SANITIZED else 40  # a wait that is longer has failed
 
