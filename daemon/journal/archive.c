@@ -1,13 +1,14 @@
 #include "journal/archive_file.h"
 
 #include <assert.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#define NICE 10        /* of the thread: a tenth of a processor that somebody else uses */
 #define KICK_MS 300    /* from a new line until it is taken in, when nobody asks: others will follow it */
 #define PAUSE_FACTOR 1 /* a step is followed by a pause of so many times its duration */
 #define PAUSE_MIN_MS 5
@@ -94,12 +95,12 @@ static void work(struct archive *a)
         archive_file_failed(&a->file);
 }
 
-/* SCHED_IDLE gives way at once to whatever wakes up, where a nice thread would first use up its slice. A thread that may
- * not have it works all the same. */
+/* Behind what wakes up to work on an alarm, and not so far behind that on a busy machine nobody is answered: SCHED_IDLE
+ * is. A thread that may not step back works all the same. */
 static void run(void *ctx)
 {
     struct archive *a = ctx;
-    sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}); /* 0: this thread alone */
+    setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, in Linux */
     for (;;) {
         uv_sem_wait(&a->given);
         if (atomic_load(&a->file.stopping))

@@ -96,7 +96,8 @@ static int faults_truncate(sqlite3_file *f, sqlite3_int64 size)
 
 static int faults_sync(sqlite3_file *f, int flags)
 {
-    return faults.kind == FAULTS_DISK && faults_now() ? SQLITE_IOERR_FSYNC : FAULTS_CALL(f, xSync, flags);
+    /* The power stays on here, so nothing need reach the disk (tests/powercut is for that). */
+    return faults.kind == FAULTS_DISK && faults_now() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static int faults_size(sqlite3_file *f, sqlite3_int64 *size)
