@@ -129,11 +129,16 @@ PATHS = ["/../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/....//....//etc/
          "/api/v1/alarms/\x1b[2J"]
 
 
+def beside_deliveries(house):
+    """What is recorded, without what the endpoints answer, whenever that comes."""
+    return [line for line in house.journal() if line["type"] != "delivery_result"]
+
+
 @pytest.mark.asan
 def test_paths_that_lead_elsewhere(house):
     """Each is answered with a problem, none with a file, a row too many or a header of the visitor's making."""
     house.button().press().receipt("recorded")
-    lines = len(house.journal())
+    recorded = beside_deliveries(house)
     port = int(house.daemon.url.rsplit(":", 1)[1])
     for path in PATHS:
         with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as visitor:
@@ -147,5 +152,5 @@ def test_paths_that_lead_elsewhere(house):
         assert head.split(b" ")[1:2] and 400 <= int(head.split(b" ")[1]) < 500 or b'"alarms":[]' in answer, (path, answer[:300])
         assert b"x-evil:" not in head and b"root:" not in answer and b"\x1b" not in answer, (path, answer[:300])
     assert "\x1b" not in house.daemon.log()
-    assert len(house.journal()) == lines
+    assert beside_deliveries(house) == recorded
     house.button("school-1/gate").press().receipt("recorded")
