@@ -1,4 +1,5 @@
-/* house - the daemon's parts, as main.c builds them; house_reload.c exchanges their configuration, house_record.c gets back the record. */
+/* house - the daemon's parts, as main.c builds them; house_reload.c exchanges their configuration, house_record.c
+ * gets back the record. */
 #ifndef TOCSIN_HOUSE_H
 #define TOCSIN_HOUSE_H
 

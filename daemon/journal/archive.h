@@ -1,15 +1,15 @@
 /* archive.h - the closed alarms, one row each, to be searched and summed: a cache beside the journal, in a
  * file of its own (journal.db → journal.db-archive), so that it never takes the journal's lock.
  *
- * Promises: it is filled from the journal's lines in small steps with pauses, seldom while many presses come,
- * and resumes wherever a kill left it. That, and the search, is done on a thread of its own, which gets what
- * nobody else wants of the processors, and a long search stands back for up to a second while something is
- * recorded. A file that is damaged, of another format, not of this journal, or that knows of a
- * note which was erased since it was opened last, is thrown away and made anew; `complete` says whether that
- * is done. One thing is done at a time, so that a flood of questions keeps one processor busy and no more.
- * Each question is answered, never from within the call, and with everything that was committed when it was
- * asked, unless that is far ahead; in portions, one each time the loop goes round, of which exactly one is
- * the last. Does not: know what a line means. That is the maker's, which is given each alarm's lines.
+ * Promises: it is filled from the journal's lines in small steps with pauses, seldom while many presses
+ * come, and resumes wherever a kill left it. That, and the search, is done on a thread of its own, a nice
+ * one, and a long search stands back for up to a second while something is recorded. A file that is
+ * damaged, of another format, not of this journal, or that knows of a note which was erased since it was
+ * opened last, is thrown away and made anew; `complete` says whether that is done. One thing is done at a
+ * time, so that a flood of questions keeps one processor busy and no more. Each question is answered,
+ * never from within the call, and with everything that was committed when it was asked, unless that is far
+ * ahead; in portions, one each time the loop goes round, of which exactly one is the last. Does not: know
+ * what a line means. That is the maker's, which is given each alarm's lines.
  *
  *     struct archive *a = archive_create(loop, "/var/lib/tocsin/journal.db", &maker);
  *     archive_kick(a, committed_seq);                         // whenever something was recorded
