@@ -1,3 +1,4 @@
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class DeskHouse(House):
 
 
 @pytest.fixture
-def make_desk(tmp_path):
+def make_desk(request, tmp_path):
     """Makes houses with a desk; each is checked for what must always hold, and ended."""
     houses = []
 
@@ -61,6 +62,8 @@ def make_desk(tmp_path):
     finally:
         for house in houses:
             house.close()
+        if not request.node.stash.get(FAILED, False):
+            shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,3 +1,7 @@
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from house import BUILD, House
@@ -5,6 +9,7 @@ from house import BUILD, House
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "asan: runs with the sanitized build, too")
+    config.addinivalue_line("markers", "disk: is about the disk; its houses stand on the one with the build, wherever TMPDIR is")
     config.addinivalue_line("markers", "long: takes longer than the others, and so begins first")
     if not (BUILD / "daemon" / "tocsind").exists():
         pytest.exit(f"there is no tocsind in {BUILD}: build it, or name the build folder in TOCSIN_BUILD", 4)
@@ -21,13 +26,33 @@ def pytest_collection_modifyitems(items):
     items[:] = rest
 
 
+FAILED = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.stash[FAILED] = outcome.get_result().failed
+
+
 @pytest.fixture
-def make_house(tmp_path):
+def ground(request, tmp_path):
+    """Where houses stand: with all temporary files, or on the disk when the test is about it. What failed is left there."""
+    on_disk = request.node.get_closest_marker("disk") is not None
+    folder = Path(tempfile.mkdtemp(prefix="house-", dir=BUILD)) if on_disk else tmp_path
+    yield folder
+    if not request.node.stash.get(FAILED, False):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def make_house(ground):
     """Makes houses; each is checked for what must always hold, unless `unchecked=True`, and ended."""
     houses = []
 
     def make(unchecked=False, **options):
-        house = House(tmp_path / f"house-{len(houses)}", **options)
+        house = House(ground / f"house-{len(houses)}", **options)
         houses.append((house, unchecked))
         return house
 

@@ -5,6 +5,8 @@ import pytest
 
 from house import SLOW_DISK
 
+pytestmark = pytest.mark.disk
+
 
 @pytest.mark.asan
 def test_a_press_that_was_answered_survives_a_kill(house):

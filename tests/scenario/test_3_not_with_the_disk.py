@@ -8,6 +8,8 @@ import pytest
 
 from house import SLOW_DISK, House
 
+pytestmark = pytest.mark.disk
+
 
 def both_are_told(house, press, recorded):
     for endpoint in (house.police, house.bureau):

@@ -11,6 +11,8 @@ import pytest
 
 from house import BUILD, PATIENCE_S
 
+pytestmark = pytest.mark.disk
+
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 

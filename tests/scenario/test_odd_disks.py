@@ -7,6 +7,8 @@ import pytest
 
 from house import own_alarm_id
 
+pytestmark = pytest.mark.disk
+
 
 def stored(house):
     return {(line["device"], line["epoch"], line["n"]) for line in house.journal("press_received")}

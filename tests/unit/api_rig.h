@@ -7,6 +7,7 @@
 #include "conf/secrets.h"
 #include "io/api.h"
 #include "journal/store.h"
+#include "temporary.h"
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -246,8 +247,7 @@ static struct rig *rig_start(void)
     struct rig *r = calloc(1, sizeof *r);
     signal(SIGPIPE, SIG_IGN);
     assert_true(sodium_init() >= 0);
-    strcpy(r->folder, "/tmp/api_rig.XXXXXX");
-    assert_non_null(mkdtemp(r->folder));
+    temporary_folder(r->folder, sizeof r->folder, "api_rig");
     rig_write_conf(r);
     rig_load_conf(r);
     char path[128];

@@ -3,6 +3,7 @@
 #include "codec/press_json.h"
 #include "conf/secrets.h"
 #include "engine.h"
+#include "temporary.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -152,8 +153,7 @@ static int set_up(void **state)
 {
     struct lab *l = calloc(1, sizeof *l);
     assert_true(sodium_init() >= 0);
-    strcpy(l->folder, "/tmp/tocsin-engine-XXXXXX");
-    assert_non_null(mkdtemp(l->folder));
+    temporary_folder(l->folder, sizeof l->folder, "tocsin-engine");
     snprintf(l->conf_file, sizeof l->conf_file, "%s/tocsin.yaml", l->folder);
     char path[256], error[LIMIT_TEXT], line[256], base64[64];
     snprintf(path, sizeof path, "%s/journal.key", l->folder);

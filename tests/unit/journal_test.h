@@ -4,6 +4,7 @@
 #define TOCSIN_JOURNAL_TEST_H
 
 #include "journal/store.h"
+#include "temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +20,7 @@ struct test_folder {
 };
 
 static inline void test_folder_make(struct test_folder *f) {
-    snprintf(f->path, sizeof f->path, "/tmp/tocsin-journal-XXXXXX");
-    assert_non_null(mkdtemp(f->path));
+    temporary_folder(f->path, sizeof f->path, "tocsin-journal");
 }
 
 static inline void test_folder_remove(struct test_folder *f) {
