@@ -401,7 +401,7 @@ struct journal *journal_create(const struct journal_options *o, char error[LIMIT
     j->next_seq = j->taken_seq + 1;
     j->progress.committed_seq = j->progress.size = j->taken_seq;
     tree_root(&j->head.frontier, j->progress.root);
-    int code = uv_mutex_init(&j->mutex) || uv_cond_init(&j->work) || uv_cond_init(&j->stopped);
+    int code = uv_mutex_init(&j->mutex) | uv_cond_init(&j->work) | uv_cond_init(&j->stopped);
     assert(code == 0);
     return j;
 }

@@ -295,11 +295,12 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     return true;
 }
 
-static void bind_frontier(sqlite3_stmt *s, int at, const struct tree_frontier *f)
+/* The bytes are the caller's, until the statement has run: SQLite need not find memory for a copy. */
+static void bind_frontier(sqlite3_stmt *s, int at, const struct tree_frontier *f,
+                          unsigned char bytes[TREE_FRONTIER_BYTES])
 {
-    unsigned char bytes[TREE_FRONTIER_BYTES];
     size_t size = tree_frontier_pack(f, bytes);
-    sqlite3_bind_blob(s, at, bytes, (int)size, SQLITE_TRANSIENT);
+    sqlite3_bind_blob(s, at, bytes, (int)size, SQLITE_STATIC);
 }
 
 /* STORE_MOVED without an error code: the head is another one. */
@@ -307,11 +308,12 @@ static int put_head(struct sqlite *k, const struct store_head *expected, const s
                     bool *moved)
 {
     sqlite3_stmt *s = k->statements[PUT_HEAD];
+    unsigned char to[TREE_FRONTIER_BYTES], from[TREE_FRONTIER_BYTES];
     sqlite3_bind_int64(s, 1, (int64_t)head->frontier.size);
-    bind_frontier(s, 2, &head->frontier);
+    bind_frontier(s, 2, &head->frontier, to);
     sqlite3_bind_text(s, 3, head->checkpoint, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 4, (int64_t)expected->frontier.size);
-    bind_frontier(s, 5, &expected->frontier);
+    bind_frontier(s, 5, &expected->frontier, from);
     int code = run(k, PUT_HEAD);
     *moved = code == SQLITE_OK && sqlite3_changes(k->db) == 0;
     return code;
@@ -404,11 +406,11 @@ static bool sqlite_put_snapshot(struct store *s, const struct store_snapshot *sn
     struct sqlite *k = (struct sqlite *)s;
     if (k->failed)
         return false;
-    unsigned char hash[TREE_HASH];
+    unsigned char hash[TREE_HASH], frontier[TREE_FRONTIER_BYTES];
     crypto_hash_sha256(hash, snapshot->bytes, snapshot->size);
     sqlite3_stmt *p = k->statements[PUT_SNAPSHOT];
     sqlite3_bind_int64(p, 1, (int64_t)snapshot->seq);
-    bind_frontier(p, 2, &snapshot->frontier);
+    bind_frontier(p, 2, &snapshot->frontier, frontier);
     sqlite3_bind_blob(p, 3, hash, TREE_HASH, SQLITE_STATIC);
     sqlite3_bind_blob64(p, 4, snapshot->bytes, snapshot->size, SQLITE_STATIC);
     int code = run(k, BEGIN);
@@ -447,9 +449,10 @@ static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
     struct sqlite *k = (struct sqlite *)s;
     if (k->failed)
         return false;
-    sqlite3_exec(k->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
+    int code = sqlite3_exec(k->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL); /* or its page keeps it */
     sqlite3_bind_int64(k->statements[DROP_NOTE], 1, (int64_t)seq);
-    int code = run(k, BEGIN);
+    if (code == SQLITE_OK)
+        code = run(k, BEGIN);
     if (code == SQLITE_OK)
         code = run(k, DROP_NOTE);
     if (code == SQLITE_OK)
