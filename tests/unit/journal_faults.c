@@ -14,8 +14,12 @@
 
 #include <sodium.h>
 
-#define LINES 300  /* of one batch: a subtree is completed, and the lookup is due */
-#define SAMPLES 25 /* of the calls of one kind and way; fewer calls are all taken */
+#define LINES 300 /* of one batch: a subtree is completed, and the lookup is due */
+#ifdef __SANITIZE_ADDRESS__
+#define SAMPLES 10 /* of the calls of one kind and way; fewer calls are all taken */
+#else
+#define SAMPLES 25
+#endif
 #define NOTE_SEQ 7 /* has a note, see test_batch_make */
 #define ALARMS 100 /* of the journal that is only read */
 
