@@ -27,6 +27,7 @@ static struct {
     pthread_mutex_t mutex;
     uintptr_t places[PLACES];
     unsigned met[PLACES];
+    uint64_t room_mb; /* no more than that is free on the disk; 0 = what is */
 } calls = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* Of this thread's last call to SQLite; SQLITE_OK = it was really made. */
@@ -153,7 +154,6 @@ SYSTEM(int, fsync, (int fd), (fd), NULL, -1)
 SYSTEM(int, chmod, (const char *path, mode_t mode), (path, mode), NULL, -1)
 SYSTEM(int, rename, (const char *from, const char *to), (from, to), NULL, -1)
 SYSTEM(int, unlink, (const char *path), (path), NULL, -1)
-SYSTEM(int, statvfs64, (const char *path, struct statvfs *out), (path, out), NULL, -1)
 SYSTEM(int, posix_fallocate64, (int fd, off_t at, off_t size), (fd, at, size), NULL, ENOSPC)
 SYSTEM(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, NULL)
 SYSTEM(char *, mkdtemp, (char *path), (path), NULL, NULL)
@@ -162,6 +162,16 @@ SYSTEM(int, ftruncate64, (int fd, off_t size), (fd, size), NULL, -1)
 SYSTEM(ssize_t, pread64, (int fd, void *out, size_t size, off_t at), (fd, out, size, at), NULL, -1)
 SYSTEM(ssize_t, pwrite64, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at), NULL, -1)
 SYSTEM(int, open64, (const char *path, int flags, mode_t mode), (path, flags, mode), NULL, -1)
+
+int __real_statvfs64(const char *path, struct statvfs *out);
+int __wrap_statvfs64(const char *path, struct statvfs *out);
+int __wrap_statvfs64(const char *path, struct statvfs *out)
+{
+    int code = calls_system(PLACE, NULL) ? -1 : __real_statvfs64(path, out);
+    if (code == 0 && calls.room_mb && calls.room_mb < out->f_bavail * out->f_frsize >> 20)
+        out->f_bavail = (calls.room_mb << 20) / out->f_frsize;
+    return code;
+}
 
 int __real_fclose(FILE *f);
 int __wrap_fclose(FILE *f);
