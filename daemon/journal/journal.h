@@ -66,7 +66,8 @@ struct journal_options {
 struct journal *journal_create(const struct journal_options *,
                                char error[LIMIT_TEXT]); /* NULL: error says why */
 /* Commits what is gathered and stops the thread, within 3 s. False: a call into the store hangs (a disk that
- * does not answer); journal and store must then be left alone and the process should end. NULL is fine. */
+ * does not answer); journal and store must then be left alone, but for another try, and the process should
+ * end. NULL is fine. */
 bool journal_destroy(struct journal *);
 
 uint64_t journal_next_seq(const struct journal *);

@@ -478,6 +478,73 @@ static void test_snapshot_and_erasure_through_the_writer(void **state)
     s->close(s);
 }
 
+/* Each failure is said, and costs neither a note that is to go nor what is recorded meanwhile. */
+static void test_what_could_not_be_erased_is_erased_when_the_store_works(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, false, 60000);
+    append(f, 14);
+    journal_commit_now(f->journal);
+    f->store.fail_snapshot = 1;
+    f->store.fail_erase = 2;
+    journal_put_snapshot(f->journal, 14, "state", 5);
+    journal_erase_note(f->journal, 7);
+    journal_erase_note(f->journal, 14);
+    journal_erase_note(f->journal, 7);
+    static const char *const texts[] = {"the snapshot is not kept", "the note is not erased",
+                                        "the note is not erased", ""};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        append(f, 1);
+        journal_commit_now(f->journal);
+        struct journal_progress p = journal_poll(f->journal);
+        assert_string_equal(p.text, texts[i]);
+        assert_int_equal(p.state, texts[i][0] ? JOURNAL_DEGRADED : JOURNAL_OK);
+        assert_int_equal(p.committed_seq, 15 + i);
+    }
+    struct store *s = f->store.inner;
+    char error[LIMIT_TEXT];
+    for (uint64_t seq = 7; seq <= 14; seq += 7) {
+        bool gone = false;
+        assert_true(s->read(s, seq, no_note, &gone, error));
+        assert_true(gone);
+    }
+    end(f);
+}
+
+/* The stop is bounded though the disk hangs; when it answers after all, nothing is lost. */
+static void test_a_stop_does_not_wait_for_a_disk_that_hangs(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, 60000);
+    append(f, 3);
+    f->store.hang = true;
+    journal_kick(f->journal);
+    uv_mutex_lock(&f->store.mutex);
+    while (!f->store.hanging)
+        uv_cond_wait(&f->store.changed, &f->store.mutex);
+    uv_mutex_unlock(&f->store.mutex);
+    uint64_t since = uv_hrtime();
+    assert_false(journal_destroy(f->journal));
+    assert_in_range((uv_hrtime() - since) / 1000000, 3000, 10000);
+    uv_mutex_lock(&f->store.mutex);
+    f->store.hang = false;
+    uv_cond_signal(&f->store.changed);
+    uv_mutex_unlock(&f->store.mutex);
+    end(f);
+}
+
+static void test_a_store_that_cannot_be_opened_is_no_journal(void **state)
+{
+    struct fixture *f = *state;
+    char error[LIMIT_TEXT] = "";
+    struct journal_options o = {
+        .store = &f->store.store, .origin = "test.example", .secret_key = f->secret_key};
+    f->store.fail_open = 1;
+    assert_null(journal_create(&o, error));
+    assert_string_equal(error, "the disk is gone");
+    assert_true(journal_destroy(NULL));
+}
+
 static void test_a_bad_origin_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -518,6 +585,9 @@ int main(void)
             COMMIT_TEST(test_backlog_is_bounded_and_comes_through),
             COMMIT_TEST(test_a_concern_is_passed_on_and_goes),
             COMMIT_TEST(test_snapshot_and_erasure_through_the_writer),
+            COMMIT_TEST(test_what_could_not_be_erased_is_erased_when_the_store_works),
+            COMMIT_TEST(test_a_stop_does_not_wait_for_a_disk_that_hangs),
+            COMMIT_TEST(test_a_store_that_cannot_be_opened_is_no_journal),
             COMMIT_TEST(test_a_bad_origin_is_refused),
         };
         failed += cmocka_run_group_tests_name(f->sqlite ? "sqlite" : "memory", tests, NULL, NULL);

@@ -12,8 +12,8 @@ struct faulty {
     struct store *inner;
     uv_mutex_t mutex;
     uv_cond_t changed;
-    bool hang, hanging;                            /* append waits until hang is false */
-    int fail_before, fail_after, fail_open, moved; /* how many times still */
+    bool hang, hanging; /* append waits until hang is false */
+    int fail_before, fail_after, fail_open, moved, fail_snapshot, fail_erase; /* how many times still */
     unsigned appends, opens, closes;
     const char *concern;
 };
@@ -78,8 +78,12 @@ static inline bool faulty_subtree(void *s, unsigned level, uint64_t index, unsig
 static inline bool faulty_put_snapshot(struct store *s, const struct store_snapshot *snapshot,
                                        char error[LIMIT_TEXT])
 {
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->put_snapshot(inner, snapshot, error);
+    struct faulty *f = (struct faulty *)s;
+    if (faulty_used(&f->fail_snapshot)) {
+        snprintf(error, LIMIT_TEXT, "the snapshot is not kept");
+        return false;
+    }
+    return f->inner->put_snapshot(f->inner, snapshot, error);
 }
 
 static inline bool faulty_get_snapshot(struct store *s, uint64_t max_seq, struct store_snapshot *out)
@@ -90,8 +94,12 @@ static inline bool faulty_get_snapshot(struct store *s, uint64_t max_seq, struct
 
 static inline bool faulty_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
 {
-    struct store *inner = ((struct faulty *)s)->inner;
-    return inner->erase_note(inner, seq, error);
+    struct faulty *f = (struct faulty *)s;
+    if (faulty_used(&f->fail_erase)) {
+        snprintf(error, LIMIT_TEXT, "the note is not erased");
+        return false;
+    }
+    return f->inner->erase_note(f->inner, seq, error);
 }
 
 static inline void faulty_tidy(struct store *s, bool idle)
