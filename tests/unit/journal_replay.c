@@ -233,6 +233,23 @@ static void test_a_rolled_back_head_is_not_the_sealed_one(void **state)
     assert_said(f, "not sealed by this daemon's key");
 }
 
+/* An older seal of the same key beside a newer head: somebody recorded more and could not seal it. */
+static void test_a_head_that_is_ahead_of_its_seal_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char line[LIMIT_LINE];
+    struct journal_entry e = {
+        .seq = COUNT + 1, .line = line, .size = (size_t)test_line(line, COUNT + 1), .alarm = ""};
+    tamper(f, "CREATE TABLE kept AS SELECT checkpoint FROM head");
+    begin(f);
+    assert_true(journal_append(f->journal, &e));
+    journal_commit_now(f->journal);
+    end(f);
+    tamper(f, "UPDATE head SET checkpoint = (SELECT checkpoint FROM kept); DROP TABLE kept");
+    assert_false(replay(f));
+    assert_said(f, "head (701 entries) is not the one its checkpoint seals (700 entries)");
+}
+
 static void test_another_key_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -259,6 +276,7 @@ int main(void)
         REPLAY_TEST(test_a_change_with_its_hash_does_not_give_the_root),
         REPLAY_TEST(test_a_line_that_cannot_be_applied_is_named),
         REPLAY_TEST(test_a_rolled_back_head_is_not_the_sealed_one),
+        REPLAY_TEST(test_a_head_that_is_ahead_of_its_seal_is_refused),
         REPLAY_TEST(test_another_key_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

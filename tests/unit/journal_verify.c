@@ -290,6 +290,23 @@ static void test_no_database(void **state)
     assert_bad(DATABASE(f), f, 0, "cannot be opened");
 }
 
+/* Nothing is recorded yet: good, unless a witness was told of something. */
+static void test_an_empty_database(void **state)
+{
+    struct fixture *f = *state;
+    struct store_head head;
+    snprintf(f->file, sizeof f->file, "%s", test_path(&f->folder, "empty.db"));
+    struct store *s = store_sqlite_create(f->file);
+    assert_true(s->open(s, &head, f->error));
+    s->close(s);
+    store_destroy(s);
+    assert_true(DATABASE(f));
+    assert_int_equal(f->report.size, 0);
+    f->options.witness_size = 5;
+    assert_bad(DATABASE(f), f, 1, "the witness was told of 5 entries");
+    f->options.witness_size = 0;
+}
+
 static void test_a_good_export(void **state)
 {
     struct fixture *f = *state;
@@ -439,6 +456,32 @@ static void test_the_other_files_of_an_export(void **state)
     }
 }
 
+/* What was put there instead of a line, of the lines, of the hashes. */
+static void test_an_export_that_cannot_be_one(void **state)
+{
+    struct fixture *f = *state;
+    char path[200], *grown = malloc(f->size[0] + LIMIT_LINE);
+    assert_non_null(grown);
+    memset(grown, 'x', LIMIT_LINE);
+    memcpy(grown + LIMIT_LINE, f->text[0], f->size[0]);
+    put(f, 0, grown, f->size[0] + LIMIT_LINE);
+    free(grown);
+    assert_bad(EXPORT(f), f, 1, "no entry is longer than");
+    restore(f, 0);
+    snprintf(path, sizeof path, "%s/%s", f->export, files[1]);
+    unlink(path);
+    assert_good(EXPORT(f), f); /* the hashes only help to name what was changed */
+    char *line = line_at(f, 200);
+    line[30] ^= 1;
+    restore(f, 0);
+    assert_bad(EXPORT(f), f, 0, "leaves.txt is missing or changed too");
+    snprintf(path, sizeof path, "%s/%s", f->export, files[0]);
+    unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0); /* opens, and cannot be read */
+    assert_bad(EXPORT(f), f, 1, "entry 1 cannot be read");
+    rmdir(path);
+}
+
 static unsigned entries_in(const char *folder)
 {
     unsigned count = 0;
@@ -566,12 +609,14 @@ int main(void)
         ON_DATABASE(test_seals),
         ON_DATABASE(test_a_witness),
         ON_DATABASE(test_no_database),
+        ON_DATABASE(test_an_empty_database),
         ON_DATABASE(test_proofs_hold_up_against_sha256sum),
         ON_DATABASE(test_an_erased_note_leaves_everything_valid),
         ON_EXPORT(test_a_good_export),
         ON_EXPORT(test_every_kind_of_flipped_bit_in_an_export),
         ON_EXPORT(test_moved_lines_in_an_export),
         ON_EXPORT(test_the_other_files_of_an_export),
+        ON_EXPORT(test_an_export_that_cannot_be_one),
         ON_EXPORT(test_an_export_is_whole_or_not_there),
         ON_EXPORT(test_the_manuals_commands),
     };
