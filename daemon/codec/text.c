@@ -77,6 +77,14 @@ static bool hidden(uint32_t c)
            (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
 }
 
+bool text_is_plain(const char *text)
+{
+    for (size_t n, left = strlen(text); left > 0; text += n, left -= n)
+        if (hidden(first_char(text, left, &n)) || n == 0)
+            return false;
+    return true;
+}
+
 void text_clean(char *out, size_t capacity, const char *text, size_t size)
 {
     size_t used = 0;

@@ -24,4 +24,7 @@ void text_make_utf8(char *out, const char *text, size_t size);
  * UTF-8 become U+FFFD. NUL-terminated, cut between characters. */
 void text_clean(char *out, size_t capacity, const char *text, size_t size);
 
+/* Whether text_clean() would leave all of it as it is: a name must look in every log and table as it is. */
+bool text_is_plain(const char *text);
+
 #endif

@@ -1,4 +1,5 @@
 #include "conf/fill.h"
+#include "codec/text.h"
 #include "conf/secrets.h"
 #include "core/id.h"
 #include <assert.h>
@@ -30,22 +31,6 @@ static const char *quote(const struct value *v)
 static void put_text(const struct value *v, const char *text)
 {
     *(char **)v->out = arena_text(v->fill->arena, text, strlen(text));
-}
-
-/* Control characters and those that turn the writing's direction: a name must look in every log and table as
- * it is. */
-static bool text_is_plain(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        unsigned control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
-        unsigned direction =
-            c[0] == 0xe2 &&
-            ((c[1] == 0x80 && ((c[2] >= 0xaa && c[2] <= 0xae) || c[2] == 0x8e || c[2] == 0x8f)) ||
-             (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-        if (control || direction)
-            return false;
-    }
-    return true;
 }
 
 static void fill_text(const struct value *v)

@@ -175,6 +175,8 @@ static void test_clean(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         text_clean(out, sizeof out, table[i].text, table[i].size);
         assert_string_equal(out, table[i].shown);
+        if (strlen(table[i].text) == table[i].size)
+            assert_int_equal(text_is_plain(table[i].text), strcmp(table[i].text, table[i].shown) == 0);
     }
     for (size_t capacity = 1; capacity < 20; capacity++) { /* only whole characters, whatever the room */
         memset(out, 'x', sizeof out);

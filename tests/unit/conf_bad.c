@@ -178,6 +178,9 @@ static const struct bad bads[] = {
     {"    name: School", "    name: \"a\\nb\"", 36, "sites.name", "has a control character"},
     {"    name: School", "    name: \"a\\u202Eb\"", 36, "sites.name", "has a control character"},
     {"    name: School", "    name: \"\\e[31m\"", 36, "sites.name", "has a control character"},
+    {"    name: School", "    name: \"a\\u2028b\"", 36, "sites.name", "has a control character"},
+    {"    name: School", "    name: \"a\\uFEFFb\"", 36, "sites.name", "has a control character"},
+    {"    name: School", "    name: \"a\\u061Cb\"", 36, "sites.name", "has a control character"},
     /* references */
     {"    plan: default", "    plan: defualt", 39, "sites.plan",
      "no plan has the id \"defualt\"; did you mean \"default\"?"},
