@@ -123,14 +123,14 @@ bool api_query_number(struct api_call *c, const char *name, uint64_t min, uint64
     if (!text)
         return true;
     size_t digits = strspn(text, "0123456789");
-    uint64_t number = digits <= 18 ? strtoull(text, NULL, 10) : UINT64_MAX;
-    if (digits > 0 && text[digits] == '\0' && number >= min && number <= max) {
+    uint64_t number = digits <= 18 ? strtoull(text, NULL, 10) : 0;
+    if (digits > 0 && digits <= 18 && text[digits] == '\0' && number >= min && number <= max) {
         *value = number;
         return true;
     }
     char right[100];
     if (max == UINT64_MAX)
-        snprintf(right, sizeof right, "a whole number from %" PRIu64 " is needed", min);
+        snprintf(right, sizeof right, "a whole number from %" PRIu64 ", of at most 18 digits, is needed", min);
     else
         snprintf(right, sizeof right, "a whole number from %" PRIu64 " to %" PRIu64 " is needed", min, max);
     api_bad_query(c, name, right);

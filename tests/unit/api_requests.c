@@ -42,6 +42,7 @@ static void test_tokens_and_roles(void **state)
         {"GET", "/api/v1/alarms?limit=10x", "desk", 400, "bad-request", "limit"},
         {"GET", "/api/v1/alarms?limit=99999999999999999999999", "desk", 400, "bad-request", "limit"},
         {"GET", "/api/v1/alarms?before=", "desk", 400, "bad-request", "before"},
+        {"GET", "/api/v1/alarms?before=9999999999999999999", "desk", 400, "bad-request", "before"},
         {"GET", "/api/v1/alarms?site=school-9", "desk", 400, "bad-request", "site"},
         {"GET", "/api/v1/alarms?site=school-2", "guard-1", 400, "bad-request", "site"},
         {"GET", "/api/v1/alarms?site=school-1", "guard-1", 200, NULL, NULL},
