@@ -2,7 +2,8 @@
  *
  * Lines are read in pages by the history (its own connections, a second at most each) and applied on libuv's
  * pool, so the loop never waits. One replay is under way at a time. Its board is kept: stepping on from there
- * is quick, and a question that was not answered in time goes on, and is answered when it is asked again. */
+ * is quick, and a question that was not answered in time goes on, and is answered when it is asked again. On
+ * its way it is saved now and then, so that going back does not begin at the journal's first line either. */
 #include "codec/event_json.h"
 #include "io/api_internal.h"
 #include <stdio.h>
@@ -12,15 +13,29 @@
 #define PAGE 5000 /* lines applied at once */
 #define ITEM_ROOM 8192
 #define PRESS_ROOM 2048
+#define SAVES 32
+#define SAVES_BYTES (32 << 20)
+#define SAVE_EVERY 10000 /* lines, at first: a tenth of a second's work */
+
+/* The board as it was after line `seq`. */
+struct save {
+    uint64_t seq;
+    int64_t at_ms;
+    size_t size;
+    void *bytes;
+};
 
 /* The board that is kept, and the question that it is being made ready for. */
 struct api_replay {
     struct api *api;
     uv_work_t work;
     struct board *board;
-    uint64_t applied;            /* the last line that it knows of */
-    int64_t at_ms;               /* when that was */
-    char alarm[LIMIT_ALARM_ID];  /* only this one's lines; "" = all */
+    uint64_t applied;           /* the last line that it knows of */
+    int64_t at_ms;              /* when that was */
+    char alarm[LIMIT_ALARM_ID]; /* only this one's lines; "" = all */
+    struct save saves[SAVES];   /* of boards of all lines, in order */
+    unsigned save_count;
+    uint64_t save_every;
     struct web_request *request; /* NULL: nothing is under way */
     uint64_t wanted;
     char account[LIMIT_ID];
@@ -39,10 +54,60 @@ static void lines_free(struct api_replay *r)
     r->count = 0;
 }
 
+/* --- Boards that are kept for going back. */
+
+/* Every second one goes, and from now on they are twice as far apart. */
+static void saves_thin_out(struct api_replay *r)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < r->save_count; i++) {
+        if (i % 2 == 1)
+            r->saves[kept++] = r->saves[i];
+        else
+            free(r->saves[i].bytes);
+    }
+    r->save_count = kept;
+    r->save_every *= 2;
+}
+
+static bool saves_are_full(const struct api_replay *r, size_t more)
+{
+    size_t bytes = more;
+    for (unsigned i = 0; i < r->save_count; i++)
+        bytes += r->saves[i].size;
+    return r->save_count == SAVES || bytes > SAVES_BYTES;
+}
+
+/* On the pool. Without memory for it going back only takes longer. */
+static void save(struct api_replay *r)
+{
+    uint64_t last = r->save_count ? r->saves[r->save_count - 1].seq : 0;
+    if (r->alarm[0] || r->applied < last + r->save_every)
+        return;
+    struct save s = {.seq = r->applied, .at_ms = r->at_ms, .size = board_save(r->board, NULL, 0)};
+    while (r->save_count && saves_are_full(r, s.size))
+        saves_thin_out(r);
+    if (s.size > SAVES_BYTES || !(s.bytes = malloc(s.size)))
+        return;
+    board_save(r->board, s.bytes, s.size);
+    r->saves[r->save_count++] = s;
+}
+
+/* The newest that is not behind `seq`; NULL: none. */
+static const struct save *save_before(const struct api_replay *r, uint64_t seq)
+{
+    const struct save *found = NULL;
+    for (unsigned i = 0; i < r->save_count && r->saves[i].seq <= seq; i++)
+        found = &r->saves[i];
+    return found;
+}
+
 void api_replay_finish(struct api *api)
 {
     if (!api->replay)
         return;
+    for (unsigned i = 0; i < api->replay->save_count; i++)
+        free(api->replay->saves[i].bytes);
     board_destroy(api->replay->board);
     free(api->replay);
 }
@@ -118,6 +183,7 @@ static void apply_lines(uv_work_t *work)
         r->applied = e.seq;
         r->at_ms = e.at_ms;
     }
+    save(r);
 }
 
 static void read_on(struct api_replay *r);
@@ -158,18 +224,20 @@ static void read_on(struct api_replay *r)
         history_range(r->api->options.history, r->applied + 1, PAGE, on_lines, r);
 }
 
-/* A board on which the question can go on: the one that is kept when it is not further yet, else an empty
+/* A board on which the question can go on: the kept one or a saved one, whichever is nearer, else an empty
  * one. */
 static bool make_ready(struct api_replay *r, const char *alarm, uint64_t seq)
 {
     bool goes_on = r->board && !alarm && !r->alarm[0] && r->applied <= seq;
-    if (!goes_on) {
+    const struct save *saved = alarm ? NULL : save_before(r, seq);
+    if (!goes_on || (saved && saved->seq > r->applied)) {
         board_destroy(r->board);
         r->board = board_create();
-        r->applied = 0;
-        r->at_ms = 0;
+        bool loaded = r->board && saved && board_load(r->board, saved->bytes, saved->size);
+        r->applied = loaded ? saved->seq : 0;
+        r->at_ms = loaded ? saved->at_ms : 0;
     }
-    snprintf(r->alarm, sizeof r->alarm, "%.*s", LIMIT_ALARM_ID - 1, alarm ? alarm : "");
+    snprintf(r->alarm, sizeof r->alarm, "%s", alarm ? alarm : "");
     r->wanted = seq;
     return r->board != NULL;
 }
@@ -185,9 +253,14 @@ void api_replay(struct api_call *c)
         api_bad_query(c, "seq", "the number of a journal line is needed");
         return;
     }
+    if (alarm && (!alarm[0] || strlen(alarm) >= LIMIT_ALARM_ID)) {
+        api_bad_query(c, "alarm", "the id of an alarm is needed");
+        return;
+    }
     if (!api->replay && (api->replay = calloc(1, sizeof *api->replay))) {
         api->replay->api = api;
         api->replay->work.data = api->replay;
+        api->replay->save_every = SAVE_EVERY;
     }
     struct api_replay *r = api->replay;
     if (!r || r->request || !make_ready(r, alarm, seq)) {
