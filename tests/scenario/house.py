@@ -523,14 +523,14 @@ class House:
     def check(self):
         """Every press that had a receipt is in the journal, which is good; whoever was told of an alarm received every
         press of it; one webhook-id never told two things."""
+        receipts = [(button, receipt) for button in self.buttons for receipt in list(button.receipts)]  # before the record is read
         lines = self.check_record()
         recorded = {(line["site"], line["device"], line["epoch"], line["n"]) for line in lines
                     if line["type"] in ("press_received", "press_refused")}
-        for button in self.buttons:
-            for receipt in button.receipts:
-                if receipt["stage"] != "refused":
-                    identity = (button.site, button.device, receipt["epoch"], receipt["n"])
-                    assert identity in recorded, f"{identity} was answered {receipt['stage']} and is not in the journal"
+        for button, receipt in receipts:
+            if receipt["stage"] != "refused":
+                identity = (button.site, button.device, receipt["epoch"], receipt["n"])
+                assert identity in recorded, f"{identity} was answered {receipt['stage']} and is not in the journal"
         self._check_endpoints()
 
     def _check_endpoints(self):
