@@ -50,7 +50,8 @@ def test_by_key_and_by_screen_reader_as_a_test(school, officer):
     officer.sees(".hold", "测试")
     officer.script("document.querySelector('.hold').focus()")
     ActionChains(officer.driver).key_down(Keys.SPACE).perform()
-    officer.sees("[data-press=received]", "已收到并记录")
+    officer.sees("[data-press=received] [role=alert]", "测试", "已收到并记录", "未通知任何人出警")
+    assert "救援" not in officer.text(".press [role=alert]"), "a test calls nobody"
     ActionChains(officer.driver).key_up(Keys.SPACE).perform()
     officer.script("document.querySelector('.hold').click()")  # as assistive technology does: without a pointer
     officer.sees(".hold.armed")

@@ -38,6 +38,8 @@ function remember(key: string, value: unknown): boolean {
 
 export class Pressing {
   fault: ButtonFault | null = null;
+  /** Whether what was pressed last is a test, also after it was given up. */
+  isTest = false;
   private account = '';
   private press: Press | null = null;
   private tries = 0;
@@ -50,6 +52,7 @@ export class Pressing {
     this.account = account;
     this.fault = null;
     this.press = recall<Press>(this.key);
+    this.isTest = this.press?.body.test ?? false;
     if (!this.press) return;
     if (this.press.stage === undefined && Date.now() - this.press.sinceMs > STALE_MS) this.giveUp('stale');
     else void this.send();
@@ -65,14 +68,11 @@ export class Pressing {
     clearTimeout(this.timer);
     this.fault = null;
     this.tries = 0;
+    this.isTest = test;
     this.press = { body: { ...this.identity(), at: new Date(this.api.nowMs()).toISOString(), test }, sinceMs: Date.now() };
     this.keep();
     void this.send();
     this.changed();
-  }
-
-  get isTest(): boolean {
-    return this.press?.body.test ?? false;
   }
 
   /** `alarmState`: what the board says of the alarm; undefined = nothing. */

@@ -3,9 +3,17 @@
 
 import { useRef, useState } from 'preact/hooks';
 import type { Desk } from '../desk';
+import type { ButtonState, Pressing } from '../press';
+import type { Key } from '../texts';
 
 const HOLD_MS = 1000;
 const ARMED_MS = 5000;
+
+/** A test calls nobody: it does not say that help comes, nor that somebody should be called instead. */
+function wordOf({ fault, isTest }: Pressing, state: ButtonState): Key {
+  if (!isTest || state === 'idle' || state === 'sending') return fault ? `press.${fault}` : `press.${state}`;
+  return fault ? 'press.testfault' : 'press.testreceived';
+}
 
 export function PressButton({ desk }: { desk: Desk }) {
   const [held, setHeld] = useState<'' | 'holding' | 'armed'>('');
@@ -54,7 +62,7 @@ export function PressButton({ desk }: { desk: Desk }) {
       </button>
       <p role="alert">
         {desk.press.isTest && state !== 'idle' && <b>{desk.say('mode.test')} </b>}
-        {desk.press.fault ? desk.say(`press.${desk.press.fault}`) : desk.say(`press.${state}`)}
+        {desk.say(wordOf(desk.press, state))}
       </p>
       <label class="switch"><input type="checkbox" checked={test} onChange={(event) => setTest(event.currentTarget.checked)} />{' '}
         {desk.say('press.test')}</label>
