@@ -1,4 +1,7 @@
 """The life of an alarm as a duty officer lives it: by keyboard alone, with a colleague, with fifty at once."""
+import time
+from datetime import datetime
+
 from conftest import PASSWORD
 from selenium.webdriver.common.keys import Keys
 
@@ -104,6 +107,136 @@ def test_two_officers_one_takes_it_the_other_sees_who(house, officers, screen):
     one.sees(".alarm[data-state=coming] .when", "on the way: duty-2")
 
 
+def patient(main):
+    """A plan that leaves people a minute."""
+    for step in main["plans"][0]["steps"]:
+        step["answer_timeout_s"] = 60
+
+
+def test_the_loser_of_two_is_told_who_won(house, officers):
+    """The other's click is on its way while somebody else takes it."""
+    one, two = officers(), officers()
+    for officer, name in ((one, "duty-1"), (two, "duty-2")):
+        officer.open(house.daemon.url)
+        officer.sign_in(name, PASSWORD)
+    press = house.button().press()
+    for officer in (one, two):
+        officer.sees(".alarm.untaken [data-do=take]")
+    two.script("const ask = window.fetch; window.fetch = async (what, how) => {"
+               " if (String(what).endsWith('/acknowledge')) await new Promise(go => { window.go = go; }); return ask(what, how); }")
+    two.click("[data-do=take]")
+    one.click("[data-do=take]")
+    one.sees(".alarm[data-state=acknowledged] .when", "taken by duty-1")
+    two.script("window.go()")
+    two.sees(".actions .failure", "Already done: duty-1 was first")
+    two.sees(".alarm[data-state=acknowledged] .when", "taken by duty-1")
+    assert house.alarm(press)["acknowledged_by"] == "duty-1"
+
+
+def test_a_key_while_a_deed_is_on_its_way_is_not_lost(house, officer):
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    press = house.button().press()
+    officer.sees(".alarm.untaken [data-do=take]")
+    officer.script("const ask = window.fetch; window.fetch = async (what, how) => { const answer = await ask(what, how);"
+                   " if (String(what).endsWith('/coming')) await new Promise(go => { window.go = go; }); return answer; }")
+    officer.keys("c", "c", "s")
+    officer.sees(".alarm[data-state=coming] .when", "on the way: duty-1")
+    officer.wait_for(lambda: officer.script("return !!window.go"), "the answer is on its way")
+    assert house.alarm(press)["state"] == "coming"
+    officer.script("window.go()")
+    officer.sees(".alarm[data-state=on_scene]")
+    assert len(house.journal("coming")) == 1 and not officer.text(".actions .failure")
+
+
+HEAR = """
+    window.heard = [];
+    const Tone = OscillatorNode;
+    window.OscillatorNode = function (context, options) { heard.push(`${options.type} ${options.frequency}`); return new Tone(context, options); };
+"""
+
+
+def test_each_gravity_has_its_own_sound_colour_and_words(make_desk, officer):
+    house = make_desk(sites=("school-1", "school-2", "school-3", "school-4"), adjust=patient)
+    looks = [("everyday", {"kind": "intrusion"}), ("grave", {"kind": "fire"}), ("drill", {"kind": "fire", "drill": True}),
+             ("test", {"kind": "fire", "test": True})]
+    sounds, colours, words = {}, {}, {}
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    officer.sees_no(".sound-off")
+    officer.script(HEAR)
+    for number, (name, fields) in enumerate(looks, 1):
+        officer.script("heard.length = 0")
+        press = house.button(f"school-{number}/room-101").press(**fields)
+        officer.sees(f".alarm.{name} h1")
+        sounds[name] = officer.wait_for(lambda: officer.script("return heard.join()"), f"{name} is heard")
+        colours[name] = officer.script("return getComputedStyle(document.querySelector('.band')).backgroundColor")
+        words[name] = officer.text(".gravity")
+        assert (name in ("drill", "test")) == officer.text(".alarm h1").startswith(name.upper())
+        assert (name in ("drill", "test")) == (f") {name.upper()} " in officer.script("return document.title"))
+        house.close_alarm(press)
+        officer.sees(".quiet")
+    for different in (sounds, colours):
+        assert len(set(different.values())) == 4, different
+    assert words["grave"] != words["everyday"]
+    assert "square" in sounds["grave"] and "square" not in sounds["everyday"] + sounds["drill"] + sounds["test"]
+    modes = {line["alarm"]: line["mode"] for line in house.journal("press_received")}
+    about = {line["seq"]: modes[line["alarm"]] for line in house.journal() if line.get("alarm")}
+    for seq, word in officer.script("return [...document.querySelectorAll('.log li')].map(e => [+e.dataset.seq, e.querySelector('b').innerText])"):
+        assert word.startswith(about.get(seq, "real").upper() + " ") == (about.get(seq) in ("drill", "test")), (seq, word)
+
+
+def test_silence_lasts_until_something_new_happens(make_desk, officer):
+    house = make_desk(adjust=patient)
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    press = house.button("school-1/room-101").press()
+    officer.sees(".sounding")
+    officer.sees(".told", "received")
+    officer.keys("m")
+    officer.sees_no(".sounding")
+    house.button("school-1/room-102").press()
+    officer.sees(".alarm .places", "Room 102")
+    officer.sees(".sounding")
+    officer.click("[data-do=take]")
+    officer.sees(".alarm[data-state=acknowledged]")
+    officer.keys("m")
+    house.button("school-1/room-101").press(kind="attack")
+    officer.sees(".alarm[data-state=open] h1", "ATTACK")
+    officer.sees(".sounding")
+    assert not house.alarm(press).get("acknowledged_by")
+
+
+def test_the_countdown_says_when_who_is_told_next(make_desk, officer):
+    house = make_desk(adjust=patient)
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    press = house.button().press()
+    officer.sees(".countdown", "Next step in", "The guard desk")
+
+    def left_s():
+        minutes, seconds = officer.text(".countdown b").split(":")
+        return int(minutes) * 60 + int(seconds)
+    due = datetime.fromisoformat(house.alarm(press)["step_due_at"].replace("Z", "+00:00")).timestamp()
+    assert abs(due - time.time() - left_s()) < 2
+    first = left_s()
+    officer.wait_for(lambda: left_s() < first, "it counts down")
+    officer.click("[data-do=take]")
+    officer.sees_no(".countdown")
+
+
+def test_of_equals_the_oldest_is_first(make_desk, officer):
+    house = make_desk(sites=("school-3", "school-1", "school-2"), devices=("room-101",), adjust=patient)
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    for site in house.sites:
+        house.button(f"{site}/room-101").press().receipt("recorded")
+    officer.wait_for(lambda: len(officer.find(".tile")) == 3, "there are three")
+    shown = officer.script("return [...document.querySelectorAll('.tile .site')].map(e => e.innerText.split(' ')[1])")
+    assert shown == house.sites
+    officer.sees(".alarm .where", "school-3")
+
+
 def test_a_press_that_joined_is_seen_before_the_alarm_is_closed(house, officer):
     officer.open(house.daemon.url)
     officer.sign_in("duty-1", PASSWORD)
@@ -181,6 +314,7 @@ def test_the_place_is_on_the_floor_plan_with_its_way_and_its_cameras(make_desk, 
     officer.sign_in("duty-1", PASSWORD)
     house.button("school-1/room-101").press(kind="fire")
     officer.sees(".way", "North gate, the guard opens", "Corridor")
+    assert officer.find(".cameras a")[0].get_attribute("href") == "https://cameras.example/corridor"
     officer.sees(".floor-plan .place-mark.pressed", "Room 101")
     officer.wait_for(lambda: officer.script("return document.querySelector('.map img')?.naturalWidth"), "the plan is there")
     plan, mark = officer.boxes(".map img")[0], officer.boxes(".place-mark.pressed")[0]

@@ -8,7 +8,7 @@ import { Feed } from './feed';
 import { type Noise, Sound } from './sound';
 import { Pressing } from './press';
 import { preferredLanguage, sayIn, wordIn, type Key, type Language, type Say } from './texts';
-import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Session, Site, SiteGuide } from './types';
+import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Session, Site, SiteGuide } from './types';
 
 const ASK_AGAIN_MS = 300; // about one alarm
 const ASKS_AT_ONCE = 3;
@@ -50,8 +50,9 @@ export class Desk {
   private shown: string | null = null;
   private drafts = new Map<string, Draft>();
   private messages = new Map<string, string>();
-  private sending = new Set<string>();
-  private muted = new Set<string>();
+  private sending = new Map<string, { deed: Deed; done: Promise<boolean> }>();
+  /** Alarm → its version when it was silenced: a press that joins, an escalation, a reopening sound again. */
+  private muted = new Map<string, number>();
   private lossMuted = false;
   private asking = new Map<string, number>(); // alarm → when it may be asked for again
   private views = new Set<() => void>();
@@ -286,7 +287,7 @@ export class Desk {
   // --- Sound.
   private sounding(): Noise | null {
     if (this.account && !this.account.may_answer) return null;
-    const first = this.openAlarms().find((alarm) => alarm.state === 'open' && !this.muted.has(alarm.id));
+    const first = this.openAlarms().find((alarm) => alarm.state === 'open' && alarm.version > (this.muted.get(alarm.id) ?? -1));
     if (first) return boards.look(first);
     const wentBlind = this.account ? !this.live && this.lastLiveMs !== null : this.signedOutBecause !== null;
     return wentBlind && !this.lossMuted ? 'lost' : null;
@@ -298,7 +299,7 @@ export class Desk {
 
   mute(): void {
     this.lossMuted = true;
-    for (const alarm of this.openAlarms()) this.muted.add(alarm.id);
+    for (const alarm of this.openAlarms()) this.muted.set(alarm.id, alarm.version);
     this.changed();
   }
 
@@ -339,12 +340,19 @@ export class Desk {
     if (alarm?.state === 'open' && performance.now() - this.chosenSinceMs >= LOOKED_AT_MS) void this.act(alarm.id, 'acknowledge');
   }
 
+  /** One deed about an alarm after the other; the same again while it is on its way was meant once. */
   async act(id: string, deed: Deed, body: Record<string, unknown> = {}): Promise<boolean> {
-    if (this.sending.has(id) || !this.account?.may_answer) return false;
+    if (!this.account?.may_answer) return false;
     this.chosen = id;
-    this.sending.add(id);
-    this.messages.delete(id);
+    for (let before; (before = this.sending.get(id)); await before.done) if (before.deed === deed) return false;
+    const done = this.send(id, deed, body);
+    this.sending.set(id, { deed, done });
     this.changed();
+    return done;
+  }
+
+  private async send(id: string, deed: Deed, body: Record<string, unknown>): Promise<boolean> {
+    this.messages.delete(id);
     let done = false;
     try {
       const answer = await this.api.deed(id, deed, body);
@@ -382,6 +390,16 @@ export class Desk {
   unread(error: unknown): string {
     if (!(error instanceof ApiError)) return String(error);
     return error.word === 'unreachable' ? this.say('live.never') : this.say('fail.read', { detail: this.reason(error) });
+  }
+
+  /** What it is, in one breath: "DRILL FIRE". */
+  what({ kind, mode }: { kind: Kind; mode: Mode }): string {
+    return this.marked(mode, this.say(`kind.${kind}`));
+  }
+
+  /** Of everything that is a test or a drill that is the first word. */
+  marked(mode: Mode | undefined, text: string): string {
+    return !mode || mode === 'real' ? text : `${this.say(`mode.${mode}`)} ${text}`;
   }
 
   private why(error: unknown): string {

@@ -3,7 +3,8 @@
 import type { Desk } from '../desk';
 import { clock, moment } from '../time';
 import { wordIn } from '../texts';
-import type { JournalEvent, Trouble } from '../types';
+import type { JournalEvent, Mode, Trouble } from '../types';
+import { endpointName } from './told';
 
 export function Calm({ desk }: { desk: Desk }) {
   return (
@@ -27,7 +28,7 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
       <ul class="troubles">
         {troubles.map((trouble) => (
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
-            <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{trouble.part}</bdi>{' '}
+            <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{partOf(desk, trouble)}</bdi>{' '}
             <time dateTime={trouble.at}>{moment(trouble.at, desk.language, desk.homeZone())}</time>
             <br /><small lang="en"><bdi>{trouble.text}</bdi></small>
           </li>
@@ -37,8 +38,20 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
   );
 }
 
+/** Which one, by the names that people know; of what there is one only, nothing. */
+function partOf(desk: Desk, { code, part }: Trouble): string {
+  if (code === 'endpoint' || code === 'endpoint_answer') return endpointName(desk, part);
+  const alarm = code === 'plan_exhausted' ? desk.board.alarms.get(part) : undefined;
+  if (alarm) return `${desk.what(alarm)} · ${alarm.site.name ?? alarm.site.id}`;
+  const [site = '', device] = part.split('/');
+  if (device) return `${desk.sites.get(site)?.name ?? site} · ${device}`;
+  return code === 'plan_exhausted' ? part : '';
+}
+
 /** What came over the feed, the newest first. */
 export function Log({ desk }: { desk: Desk }) {
+  const modes = new Map<string | undefined, Mode | undefined>([...desk.board.alarms.values()].map((alarm) => [alarm.id, alarm.mode]));
+  for (const event of desk.board.log) if (event.type === 'press_received') modes.set(event.alarm, event.mode);
   return (
     <section>
       <h2>{desk.say('log.title')}</h2>
@@ -47,7 +60,7 @@ export function Log({ desk }: { desk: Desk }) {
         {[...desk.board.log].reverse().map((event) => (
           <li key={event.seq} data-seq={event.seq}>
             <time dateTime={event.at}>{clock(event.at, desk.language, desk.homeZone())}</time>{' '}
-            <b>{wordIn(desk.language, 'event', event.type)}</b>{' '}
+            <b>{desk.marked(event.mode ?? modes.get(event.alarm), wordIn(desk.language, 'event', event.type))}</b>{' '}
             <bdi>{about(desk, event)}</bdi>
           </li>
         ))}

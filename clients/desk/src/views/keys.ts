@@ -11,7 +11,6 @@ const KEYS: Record<string, (desk: Desk, alarm: Alarm) => void> = {
   w: (desk, alarm) => desk.write(alarm.id, { form: 'note' }),
   x: (desk, alarm) => desk.write(alarm.id, { form: 'close' }),
   n: (desk) => desk.chooseUntaken(),
-  m: (desk) => desk.mute(),
   arrowdown: (desk) => desk.chooseNext(1),
   arrowup: (desk) => desk.chooseNext(-1),
 };
@@ -23,8 +22,9 @@ function writesText(target: Element | null): boolean {
 function onKey(desk: Desk, event: KeyboardEvent): void {
   desk.allowSound();
   if (!desk.account || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-  if (location.hash.replace(/^#\/?/, '') !== '') return;
   const target = event.target instanceof Element ? event.target : null;
+  if (event.key.toLowerCase() === 'm' && desk.keys && desk.isSounding && !writesText(target)) desk.mute();
+  if (location.hash.replace(/^#\/?/, '') !== '') return;
   const alarm = desk.current();
   if (!alarm) return;
   if (event.key === 'Escape') {

@@ -6,6 +6,7 @@ import { look } from '../board';
 import type { Desk } from '../desk';
 import { LANGUAGES, type Language } from '../texts';
 import { clock } from '../time';
+import type { Alarm } from '../types';
 import { BoardView } from './board';
 import { Expiry } from './expiry';
 import { Speaker } from './icon';
@@ -50,7 +51,7 @@ export function Page({ desk }: Props) {
         {desk.say('app.skip')}
       </a>
       <Head desk={desk} route={route} />
-      <Banners desk={desk} />
+      <Banners desk={desk} onBoard={(route[0] ?? '') === ''} />
       <main id="main" tabIndex={-1}>{view(desk, route)}</main>
     </>
   );
@@ -67,13 +68,16 @@ function view(desk: Desk, route: string[]) {
   }
 }
 
+function untaken(desk: Desk): Alarm[] {
+  return desk.openAlarms().filter((alarm) => alarm.state === 'open');
+}
+
 /** The tab says what is open, also when another one is in front. */
 function useTitle(desk: Desk): void {
-  const untaken = desk.account ? desk.openAlarms().filter((alarm) => alarm.state === 'open').length : 0;
-  const first = desk.openAlarms()[0];
+  const [first, ...others] = desk.account ? untaken(desk) : [];
   const name = desk.say('app.name');
   useEffect(() => {
-    document.title = untaken && first ? `(${untaken}) ${desk.say(`kind.${first.kind}`)} · ${name}` : name;
+    document.title = first ? `(${others.length + 1}) ${desk.what(first)} · ${name}` : name;
   });
 }
 
@@ -143,8 +147,9 @@ function Live({ desk }: Props) {
   );
 }
 
-function Banners({ desk }: Props) {
+function Banners({ desk, onBoard }: Props & { onBoard: boolean }) {
   const zone = desk.homeZone();
+  const [first, ...others] = untaken(desk);
   const lost = desk.lastLiveMs === null
     ? desk.say('live.never')
     : desk.say('live.lost', { time: clock(desk.lastLiveMs, desk.language, zone) });
@@ -156,17 +161,29 @@ function Banners({ desk }: Props) {
         <button class="banner sound-off" onClick={() => desk.allowSound()}><Speaker /> {desk.say('sound.off')}</button>
       )}
       <div role="alert">
-        {desk.arrived.map((id) => {
+        {onBoard && desk.arrived.map((id) => {
           const alarm = desk.board.alarms.get(id);
           return alarm && (
-            <p key={id} class={`banner arrived ${look(alarm)}`}>
-              {alarm.mode !== 'real' && `${desk.say(`mode.${alarm.mode}`)} `}
-              {desk.say('list.newat', { kind: desk.say(`kind.${alarm.kind}`), site: alarm.site.name ?? alarm.site.id })}{' '}
-              <button onClick={() => desk.choose(id)}>{desk.say('list.go')}</button>
-            </p>
+            <Arrived key={id} desk={desk} alarm={alarm} text={desk.marked(alarm.mode, desk.say('list.newat', about(desk, alarm)))} />
           );
         })}
+        {!onBoard && first && (
+          <Arrived desk={desk} alarm={first}
+            text={desk.marked(first.mode, desk.say('list.untaken', { ...about(desk, first), count: others.length + 1 }))} />
+        )}
       </div>
     </>
   );
+}
+
+function about(desk: Desk, alarm: Alarm) {
+  return { kind: desk.say(`kind.${alarm.kind}`), site: alarm.site.name ?? alarm.site.id };
+}
+
+function Arrived({ desk, alarm, text }: Props & { alarm: Alarm; text: string }) {
+  const show = () => {
+    location.hash = '#/';
+    desk.choose(alarm.id);
+  };
+  return <p class={`banner arrived ${look(alarm)}`}>{text} <button onClick={show}>{desk.say('list.go')}</button></p>;
 }
