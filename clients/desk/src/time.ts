@@ -49,16 +49,32 @@ export function offsetMin(atMs: number, zone?: string): number {
   return Math.round((wall - Math.floor(atMs / 1000) * 1000) / 60_000);
 }
 
-/** When a day, "2026-11-24", begins in a zone; `plusDays` later. */
-export function dayBegins(text: string, zone?: string, plusDays = 0): Date {
-  const utc = Date.parse(`${text}T00:00:00Z`) + plusDays * 86_400_000;
+/** What a zone's wall clock shows at a moment, as a datetime-local field wants it: "2026-11-24T03:12". */
+export function wallOf(atMs: number, zone?: string): string {
+  return new Date(atMs + offsetMin(atMs, zone) * 60_000).toISOString().slice(0, 16);
+}
+
+/** When a zone's wall clock shows that; `plusDays` later. */
+export function momentOf(wall: string, zone?: string, plusDays = 0): Date {
+  const utc = Date.parse(`${wall}Z`) + plusDays * 86_400_000;
   const guess = utc - offsetMin(utc, zone) * 60_000;
   return new Date(utc - offsetMin(guess, zone) * 60_000);
 }
 
+/** When a day, "2026-11-24", begins in a zone; `plusDays` later. */
+export function dayBegins(text: string, zone?: string, plusDays = 0): Date {
+  return momentOf(`${text}T00:00`, zone, plusDays);
+}
+
 /** The day of a moment in a zone, as a date field wants it: "2026-11-24". */
 export function dateOf(atMs: number, zone?: string): string {
-  return new Date(atMs + offsetMin(atMs, zone) * 60_000).toISOString().slice(0, 10);
+  return wallOf(atMs, zone).slice(0, 10);
+}
+
+/** "GMT+8": the name of a zone at a moment. */
+export function zoneName(atMs: number, language: Language, zone?: string): string {
+  const parts = format(language, zone, { hour: '2-digit', timeZoneName: 'short' }).formatToParts(new Date(atMs));
+  return parts.find((part) => part.type === 'timeZoneName')?.value ?? '';
 }
 
 /** "0:42", "12:05", "1:02:03"; never below zero. */

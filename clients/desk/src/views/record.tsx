@@ -32,6 +32,7 @@ export function Record({ desk, event }: { desk: Desk; event: JournalEvent }) {
   const [checked, setChecked] = useState<Checked | null>(null);
   const [failure, setFailure] = useState('');
   const [key, setKey] = useState(localStorage.getItem('journal-key') ?? '');
+  const [typed, setTyped] = useState(key);
   useEffect(() => {
     let wanted = true;
     setChecked(null);
@@ -55,7 +56,8 @@ export function Record({ desk, event }: { desk: Desk; event: JournalEvent }) {
       <p class={checked?.signed === 'no' ? 'bad' : ''} data-signed={checked?.signed}>
         {checked && desk.say(`record.signed.${checked.signed}`)}
       </p>
-      <label>{desk.say('record.key')}<input value={key} onChange={(e) => remember(e.currentTarget.value)} spellcheck={false} /></label>
+      <label>{desk.say('record.key')}<input value={typed} spellcheck={false}
+        onInput={(e) => setTyped(e.currentTarget.value)} onChange={(e) => remember(e.currentTarget.value)} /></label>
       <pre tabIndex={0}><bdi>{checked?.line ?? JSON.stringify(event)}</bdi></pre>
       {checked && (
         <dl>

@@ -6,8 +6,8 @@ import { inOrder } from '../board';
 import type { Desk } from '../desk';
 import { beginOf, endOf, indexAt, passed, playOrPause, replayOf, SPEEDS, type Replay } from '../replay';
 import { wordIn } from '../texts';
-import { moment } from '../time';
-import type { PastBoard } from '../types';
+import { moment, momentOf, wallOf, zoneName } from '../time';
+import type { Alarm, PastBoard } from '../types';
 import { AlarmView } from './alarm';
 import { Compare } from './compare';
 import { Now } from './hooks';
@@ -20,6 +20,7 @@ const FRAME_MS = 100;
 export function ReplayView({ desk, alarm, compares }: { desk: Desk; alarm?: string; compares?: boolean }) {
   const [replay, setReplay] = useState<Replay | null>(null);
   const [rest, setRest] = useState<Rest | null>(null);
+  const [story, setStory] = useState<Alarm | null>(null);
   const [failure, setFailure] = useState('');
   const load = (read: Promise<PeriodRead>, goesOn = false) => {
     setFailure('');
@@ -36,11 +37,19 @@ export function ReplayView({ desk, alarm, compares }: { desk: Desk; alarm?: stri
   useEffect(() => {
     setReplay(null);
     setRest(null);
-    if (alarm) load(desk.api.alarm(alarm).then((story) => ({ events: story.events ?? [], rest: null })));
+    setStory(null);
+    if (alarm) load(desk.api.alarm(alarm).then((told) => {
+      if (told.guide) desk.guides.set(told.site.id, told.guide);
+      setStory(told);
+      return { events: told.events ?? [], rest: null };
+    }));
   }, [alarm]);
   return (
     <div class="replay">
-      <h1>{desk.say(compares ? 'compare.title' : 'nav.replay')}</h1>
+      <h1>
+        {desk.say(compares ? 'compare.title' : 'nav.replay')}
+        {story && <>: {desk.what(story)}, <bdi>{story.site.name ?? story.site.id}</bdi></>}
+      </h1>
       {!alarm && <Period desk={desk} onPick={(from, to) => load(desk.api.period(from, to))} />}
       {alarm && <Ways desk={desk} alarm={alarm} compares={compares} />}
       <p role="alert" class="failure">{failure}</p>
@@ -68,46 +77,53 @@ function Ways({ desk, alarm, compares }: { desk: Desk; alarm: string; compares?:
 }
 
 function Period({ desk, onPick }: { desk: Desk; onPick: (from: string, to: string) => void }) {
+  const now = desk.api.nowMs(), zone = desk.homeZone();
+  const [typed, setTyped] = useState({ from: '', to: '' }); // in the zone's wall clock; "" = as it was proposed
+  const wall = { from: typed.from || wallOf(now - 3600_000, zone), to: typed.to || wallOf(now + 60_000, zone) };
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    const data = new FormData(event.currentTarget as HTMLFormElement);
-    const time = (name: string) => new Date(String(data.get(name))).toISOString();
-    onPick(time('from'), time('to'));
+    onPick(momentOf(wall.from, zone).toISOString(), momentOf(wall.to, zone).toISOString());
   };
-  const local = (ms: number) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-  const now = desk.api.nowMs();
+  const field = (name: 'from' | 'to') => (
+    <label>{desk.say(`replay.${name}`)} ({zoneName(now, desk.language, zone)})
+      <input type="datetime-local" name={name} required value={wall[name]}
+        onInput={({ currentTarget: { value } }) => setTyped((before) => ({ ...before, [name]: value }))} /></label>
+  );
   return (
     <form class="search" onSubmit={submit}>
-      <label>{desk.say('replay.from')}<input type="datetime-local" name="from" required value={local(now - 3600_000)} /></label>
-      <label>{desk.say('replay.to')}<input type="datetime-local" name="to" required value={local(now + 60_000)} /></label>
+      {field('from')}
+      {field('to')}
       <button class="primary">{desk.say('replay.load')}</button>
     </form>
   );
 }
 
-/** What was known after the line `seq`; the last answer stays until the next one is there. */
+/** What was known after the line `seq`. One question at a time, always for the moment at which one is by then: who drags the time
+ * does not wait for those that were passed. The last answer stays until the next one is there. */
 function useBoard(desk: Desk, seq: number | undefined, alarm?: string): { board: PastBoard | null; waiting: string } {
   const [board, setBoard] = useState<PastBoard | null>(null);
   const [waiting, setWaiting] = useState('');
   const known = useRef(new Map<number, PastBoard>());
-  useEffect(() => {
-    if (seq === undefined) return;
-    let wanted = true;
-    const ask = async () => {
-      for (let answer = known.current.get(seq); wanted; ) {
-        answer ??= await desk.api.boardAt(seq, alarm) ?? undefined;
-        if (!answer) {
-          setWaiting(desk.say('replay.waiting'));
-          continue;
-        }
-        known.current.set(seq, answer);
-        if (wanted) setBoard(answer);
-        return setWaiting('');
+  const wanted = useRef<number>();
+  const asking = useRef(false);
+  const follow = async () => {
+    for (let at; (at = wanted.current) !== undefined;) {
+      const answer = known.current.get(at) ?? await desk.api.boardAt(at, alarm);
+      if (answer) {
+        known.current.set(at, answer);
+        setBoard(answer);
       }
-    };
-    ask().catch((error: unknown) => setWaiting(desk.unread(error)));
-    return () => { wanted = false; };
+      setWaiting(answer ? '' : desk.say('replay.waiting'));
+      if (answer && wanted.current === at) return;
+    }
+  };
+  useEffect(() => {
+    wanted.current = seq;
+    if (seq === undefined || asking.current) return;
+    asking.current = true;
+    follow().catch((error: unknown) => setWaiting(desk.unread(error))).finally(() => { asking.current = false; });
   }, [seq, alarm]);
+  useEffect(() => () => { wanted.current = undefined; }, []);
   return { board, waiting };
 }
 
@@ -130,6 +146,10 @@ function Room({ desk, replay, setReplay, alarm }: RoomProps) {
   const now = useMemo(() => () => replay.atMs, [replay.atMs]);
   const alarms = inOrder(board?.alarms.filter((a) => !alarm || a.id === alarm) ?? []);
   const story = replay.events.slice(0, index + 1);
+  const unknown = alarms.map((a) => a.site.id).filter((site) => !desk.guides.has(site)).join(' ');
+  useEffect(() => {
+    for (const site of new Set(unknown.split(' ').filter(Boolean))) void desk.readGuide(site).catch(() => {}); // its maps and its zone
+  }, [unknown]);
   return (
     <Now.Provider value={now}>
       <Controls desk={desk} replay={replay} setReplay={setReplay} index={index} />
