@@ -225,6 +225,13 @@ def test_the_countdown_says_when_who_is_told_next(make_desk, officer):
     officer.sees_no(".countdown")
 
 
+def test_what_was_odd_about_a_press_is_said(house, officer):
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    house.button("school-1/room-101").press(at="2026-01-02T03:04:05.000Z")
+    officer.sees(".alarm .story", "ITS TIME IS NOT OURS: held up")
+
+
 def test_of_equals_the_oldest_is_first(make_desk, officer):
     house = make_desk(sites=("school-3", "school-1", "school-2"), devices=("room-101",), adjust=patient)
     officer.open(house.daemon.url)
@@ -246,6 +253,7 @@ def test_a_press_that_joined_is_seen_before_the_alarm_is_closed(house, officer):
     officer.focused("input[name=disposition]")
     house.button("school-1/room-102").press().receipt("recorded")
     officer.sees(".alarm .places", "Room 102", "Places: 2")
+    officer.sees(".alarm .story", "Room 102")  # the daemon's own word, with the version that is seen by that
     officer.keys(Keys.ARROW_DOWN, Keys.ENTER)
     officer.sees(".closed", "false alarm")
     assert house.alarm(press)["press_count"] == 2

@@ -4,6 +4,7 @@ import re
 
 from conftest import PASSWORD
 from house import ROOT
+from test_alarm import PLAN
 
 KEYS = set(json.loads((ROOT / "clients" / "desk" / "src" / "texts" / "en.json").read_text()))
 HOSTILE = {"script": "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">",
@@ -59,13 +60,80 @@ def test_a_schools_staff_sees_its_own_school_only(make_desk, officer, screen):
     officer.sign_in("teacher", PASSWORD)
     officer.sees(".quiet", "No open alarm")
     officer.script("location.hash = '#/sites'")
-    officer.sees("[data-device=room-102]", "12 %")
+    officer.sees("[data-device=room-102]", "12 %", "in order", "GMT+8")
+    officer.sees("[data-device=room-101]", "not heard since the start")
+    officer.sees("[data-trouble=battery]", "A battery is low", "实验小学 school-2 · room-102")
     screen(officer, "13-school")
     assert "school-1" not in officer.text()
-    house.button("school-2/room-101").press()
-    officer.script("location.hash = '#/'")
+    press = house.button("school-2/room-101").press()
     officer.sees(".alarm .where", "school-2")
     assert "school-1" not in officer.text()
+    officer.script("location.hash = '#/sites'")
+    officer.sees(".rows a", "HELP CALL")
+    assert "school-1" not in officer.text()
+    house.close_alarm(press)
+    house.close_alarm(house.api("alarms", site="school-1")["alarms"][0])
+    officer.script("location.hash = '#/history'")
+    officer.sees(f"tr[data-alarm={press.alarm_id}]", "school-2")
+    officer.sees(".history [role=status]", "1 closed")
+    assert "school-1" not in officer.text("main")
+
+
+def test_the_bureau_sees_its_schools_and_answers(make_desk, officer):
+    house = make_desk(sites=("school-1", "school-2", "school-3"), people={"bureau-23": ["--role", "bureau", "--site", "school-2,school-3"]})
+    house.button("school-1/room-101").press().receipt("recorded")
+    press = house.button("school-3/room-101").press()
+    officer.open(house.daemon.url)
+    officer.sign_in("bureau-23", PASSWORD)
+    officer.sees(".alarm .where", "school-3")
+    officer.click("[data-do=coming]")
+    officer.sees(".alarm .when", "on the way: bureau-23")
+    assert next(line for line in house.journal("coming"))["role"] == "bureau" and house.alarm(press)["coming_by"] == "bureau-23"
+    officer.script("location.hash = '#/sites'")
+    officer.sees(".rows", "school-2", "school-3", "1 open")
+    assert "school-1" not in officer.text() and not officer.find("header nav a[href*=replay]"), "the whole journal is not its own"
+
+
+def test_troubles_are_said_in_the_readers_language(house, officer, screen):
+    house.button("school-1/room-102").heartbeat(battery=3)
+    house.police.down()
+    house.trouble("battery")
+    house.trouble("endpoint", "police")
+    officer.open(house.daemon.url)
+    officer.sign_in("chief", PASSWORD)
+    officer.sees("[data-trouble=battery]", "A battery is low", "实验小学 school-1 · room-102", "Change it today")
+    officer.sees("[data-trouble=endpoint]", "The police desk", "Call them by telephone")
+    officer.script("const s = document.querySelector('header select'); s.value = 'zh-CN'; s.dispatchEvent(new Event('change', {bubbles: true}))")
+    officer.sees("[data-trouble=battery]", "电池电量低", "请今天更换电池", "技术细节（英文）")
+    officer.sees("[data-trouble=endpoint]", "通知对象无法送达", "请电话联系对方")
+    screen(officer, "19-troubles-chinese")
+    names = "实验小学 school-1 · room-102", "The police desk"
+    text = officer.script("const t = document.querySelector('.troubles').cloneNode(true); t.querySelectorAll('[lang=en]').forEach(e => e.remove());"
+                          "return t.textContent")
+    for name in names:
+        text = text.replace(name, "")
+    assert not re.findall(r"[A-Za-z]{4,}", text), text
+
+
+def test_nothing_but_the_daemon_is_asked(make_desk, officer, tmp_path):
+    (tmp_path / "ground.svg").write_text(PLAN)
+
+    def adjust(main):
+        main["sites"][0]["maps"] = [{"id": "ground", "name": "Ground floor", "image_file": str(tmp_path / "ground.svg")}]
+        main["sites"][0]["zones"][0] |= {"map": "ground", "x": 25, "y": 30}
+    house = make_desk(adjust=adjust)
+    press = house.button("school-1/room-101").press()
+    officer.open(house.daemon.url)
+    officer.sign_in("chief", PASSWORD)
+    officer.sees(".map img")
+    house.close_alarm(press)
+    for path, selector in (("sites/school-1", ".map img"), ("history", "tr[data-alarm]"), ("figures", "canvas"),
+                           (f"alarms/{press.alarm_id}", ".proofs ol"), (f"replay/{press.alarm_id}", ".record [data-sealed=true]"),
+                           (f"replay/{press.alarm_id}/today", ".first-told")):
+        officer.script("location.hash = '#/' + arguments[0]", path)
+        officer.sees(selector)
+    asked = officer.script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert len(asked) > 20 and all(name.startswith(house.daemon.url + "/") for name in asked), asked
 
 
 def test_names_from_hell_are_only_text(make_desk, officer, screen):

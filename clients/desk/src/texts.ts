@@ -15,8 +15,10 @@ export function sayIn(language: Language): Say {
     (TEXTS[language][key] ?? key).replace(/\{(\w+)\}/g, (all, name: string) => String(values[name] ?? all));
 }
 
+type Prefix = 'problem' | 'trouble' | 'means' | 'event' | 'role' | 'refusal' | 'odd' | 'change' | 'outcome';
+
 /** A word of the daemon's that may be newer than the page: itself, when there is no text for it. */
-export function wordIn(language: Language, prefix: 'problem' | 'trouble' | 'event' | 'role' | 'refusal' | 'change' | 'outcome', word: string): string {
+export function wordIn(language: Language, prefix: Prefix, word: string): string {
   return TEXTS[language][`${prefix}.${word}`] ?? word;
 }
 

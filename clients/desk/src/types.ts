@@ -243,6 +243,7 @@ export interface JournalEvent {
   zone?: string;
   kind?: Kind;
   mode?: Mode;
+  odd?: string[];
   epoch?: string;
   n?: number;
   by?: string;

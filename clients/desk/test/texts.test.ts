@@ -44,10 +44,14 @@ function daemonWords(file: string, row: RegExp): string[] {
   return [...readFileSync(join(DAEMON ?? '', file), 'utf8').matchAll(row)].map((match) => match[1] ?? '');
 }
 
-test('each problem and trouble that the daemon knows has a text', { skip: DAEMON ? false : 'TOCSIN_SOURCE names no folder' }, () => {
+test('each problem, trouble and oddity that the daemon knows has a text', { skip: DAEMON ? false : 'TOCSIN_SOURCE names no folder' }, () => {
   const problems = daemonWords('daemon/io/api_answer.c', /^ +\[API_\w+\] = \{"([\w-]+)"/gm);
   const troubles = daemonWords('daemon/core/event.c', /^ +\[TROUBLE_\w+\] = "(\w+)"/gm);
-  assert.ok(problems.length > 10 && troubles.length > 10);
-  const keys = new Set(Object.keys(en)), needed = [...problems.map((word) => `problem.${word}`), ...troubles.map((word) => `trouble.${word}`)];
+  const table = daemonWords('daemon/core/event.c', /oddity_names\[\] = \{([^}]*)\}/g)[0] ?? '';
+  const oddities = [...table.matchAll(/"(\w+)"/g)].map((match) => match[1] ?? '');
+  assert.ok(problems.length > 10 && troubles.length > 10 && oddities.length > 10);
+  const keys = new Set(Object.keys(en));
+  const needed = [...problems.map((word) => `problem.${word}`), ...oddities.map((word) => `odd.${word}`),
+    ...troubles.flatMap((word) => [`trouble.${word}`, `means.${word}`])];
   assert.deepEqual(needed.filter((key) => !keys.has(key)), []);
 });

@@ -30,7 +30,8 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
             <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{partOf(desk, trouble)}</bdi>{' '}
             <time dateTime={trouble.at}>{moment(trouble.at, desk.language, desk.homeZone())}</time>
-            <br /><small lang="en"><bdi>{trouble.text}</bdi></small>
+            <br />{wordIn(desk.language, 'means', trouble.code)}
+            <br /><small>{desk.say('trouble.detail')} <bdi lang="en">{trouble.text}</bdi></small>
           </li>
         ))}
       </ul>

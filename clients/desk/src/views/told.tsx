@@ -69,5 +69,6 @@ export function aboutEvent(desk: Desk, event: JournalEvent, guide?: SiteGuide): 
   const kind = event.kind && desk.say(`kind.${event.kind}`);
   const outcome = event.outcome && wordIn(desk.language, 'outcome', event.outcome);
   const disposition = event.disposition && desk.say(`disposition.${event.disposition}`);
-  return [kind, zone ?? event.device, event.by, endpoint, outcome, disposition].filter(Boolean).join(' · ');
+  const odd = (event.odd ?? []).map((word) => wordIn(desk.language, 'odd', word)).join(', ');
+  return [kind, zone ?? event.device, odd, event.by, endpoint, outcome, disposition].filter(Boolean).join(' · ');
 }
