@@ -1,8 +1,10 @@
 """The replay room: a past alarm, event for event as the journal has it, each line verified in the browser."""
+import re
 import time
 
 from conftest import PASSWORD
 from test_alarm import PLAN
+from test_everybody import untranslated
 
 
 def test_an_alarm_is_replayed_event_for_event_and_each_line_is_verified(house, officer, screen, axe):
@@ -37,6 +39,16 @@ def test_an_alarm_is_replayed_event_for_event_and_each_line_is_verified(house, o
     assert not officer.find(".replayed .actions"), "nothing can be done about the past"
     screen(officer, "16-replay")
     assert not officer.violations(axe)
+    officer.script("const s = document.querySelector('header select'); s.value = 'zh-CN'; s.dispatchEvent(new Event('change', {bubbles: true}))")
+    officer.sees(".controls", "播放", "速度")
+    officer.sees(".record", "已在本机验证")
+    assert not untranslated(officer)
+    latin = set(re.findall(r"[A-Za-z]{4,}", officer.text("main h1, main h2, main label, main button, .controls output, .band, .told small, .story b")))
+    assert latin <= {"school", "Room", "desk"}, latin  # names are what they are
+    officer.size("phone")
+    assert officer.script("return document.documentElement.scrollWidth") <= 390, "it has to be moved sideways"
+    screen(officer, "16-replay-phone-chinese")
+    officer.size("desk")
     officer.script("localStorage.setItem('journal-key', arguments[0])", "tocsin.test+00000000+AQAA")
     officer.driver.refresh()
     officer.sees(".record [data-signed=no]")
