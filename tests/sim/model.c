@@ -118,6 +118,10 @@ static void check_prompt(struct world *w, const struct happening *h)
             continue;
         if (!conf_endpoint(w->confs[w->conf], endpoint_names[e]) || endpoints_trying(w, y->id, e))
             continue;
+        if (w->now_ms < w->conf_since_ms + PROMPT_MS) { /* it may have just come back to the configuration */
+            plan_in(w, PROMPT_MS, check_prompt, w->life, h->a, h->thing);
+            return;
+        }
         fail(w, "%s was not told within %lld ms of the press %s/%s %s %llu", endpoint_names[e],
              (long long)(w->now_ms - t->taken_ms), t->site, t->device, t->epoch, (unsigned long long)t->n);
     }
