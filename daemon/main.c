@@ -499,6 +499,9 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
+    char error[LIMIT_TEXT];
+    if (!libraries_fit(error))
+        return fail("start", error) ? 0 : EXIT_FAILURE;
     settle_process();
     sodium_set_misuse_handler(say_misuse);
     if (sodium_init() < 0 || !libraries_need_memory())

@@ -5,8 +5,31 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool libraries_fit(char error[LIMIT_TEXT])
+{
+    const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+    const struct {
+        const char *package, *found, *wanted;
+        bool fits;
+    } libraries[] = {
+        {"libsqlite3-0", sqlite3_libversion(), SQLITE_VERSION, sqlite3_libversion_number() >= SQLITE_VERSION_NUMBER},
+        {"libcurl4", curl->version, LIBCURL_VERSION, curl->version_num >= LIBCURL_VERSION_NUM},
+        {"libjansson4", jansson_version_str(), JANSSON_VERSION,
+         jansson_version_cmp(JANSSON_MAJOR_VERSION, JANSSON_MINOR_VERSION, JANSSON_MICRO_VERSION) >= 0},
+    };
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        if (libraries[i].fits)
+            continue;
+        snprintf(error, LIMIT_TEXT, "%s is version %s here, older than %s, which this program was built with: update it",
+                 libraries[i].package, libraries[i].found, libraries[i].wanted);
+        return false;
+    }
+    return true;
+}
 
 static sqlite3_mem_methods sqlite_usual;
 
