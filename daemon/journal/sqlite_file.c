@@ -175,6 +175,20 @@ static bool walk(sqlite3 *db, char error[LIMIT_TEXT])
     return true;
 }
 
+bool sqlite_file_refresh(const char *file, char error[LIMIT_TEXT])
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true; /* SQLite says it better, if it matters */
+    bool good = fdatasync(fd) == 0;
+    if (good)
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    else
+        snprintf(error, LIMIT_TEXT, "%.120s cannot be written to the disk (%.50s): check the disk", file, strerror(errno));
+    close(fd);
+    return good;
+}
+
 /* A new file is made here and not by SQLite, so that nobody else can read it whatever the umask; the -wal and
  * -shm files inherit its mode. */
 static void create_private(const char *file)

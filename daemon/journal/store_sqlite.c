@@ -73,7 +73,7 @@ static const char *const sql[STATEMENTS] = {
 
 struct sqlite {
     struct store store; /* first: a struct store * is a struct sqlite * */
-    char *file, *reserve;
+    char *file, *log, *reserve;
     sqlite3 *db; /* NULL = closed */
     sqlite3_stmt *statements[STATEMENTS];
     struct sqlite_hashes hashes;
@@ -198,6 +198,16 @@ static bool checkpoint(struct sqlite *k, int mode, int *code)
     return whole;
 }
 
+/* A frame covers parts of blocks: the kernel would read them while a press waits for its commit. */
+static void read_ahead(const struct sqlite *k)
+{
+    int fd = open(k->log, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    readahead(fd, 0, LOG_BYTES);
+    close(fd);
+}
+
 /* Makes the log's file as long as it will be, with written blocks, through SQLite's own handle of it. What
  * lies behind the last valid frame means nothing to SQLite. If it was cut off, that has to be durable first:
  * otherwise zeros could come to lie in the middle of old frames, and those before them would count again. */
@@ -206,6 +216,7 @@ static void warm_log(struct sqlite *k)
     static const char zeros[64 * 1024];
     sqlite3_file *log = log_file(k);
     sqlite3_int64 size = 0;
+    read_ahead(k);
     if (!log || free_bytes(k) < 8 * (uint64_t)LOG_BYTES)
         return;
     if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= LOG_BYTES ||
@@ -272,6 +283,8 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
 {
     struct sqlite *k = (struct sqlite *)s;
     assert(!k->db);
+    if (!sqlite_file_refresh(k->log, error))
+        return false;
     k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, error);
     if (!k->db)
         return false;
@@ -524,6 +537,7 @@ static void sqlite_destroy(struct store *s)
     struct sqlite *k = (struct sqlite *)s;
     sqlite_close(s);
     free(k->file);
+    free(k->log);
     free(k->reserve);
     free(k);
 }
@@ -547,6 +561,6 @@ struct store *store_sqlite_create(const char *file)
     };
     k->file = strdup(file);
     k->checkpoint_at = LOG_FRAMES;
-    assert(k->file && asprintf(&k->reserve, "%s.ballast", file) > 0);
+    assert(k->file && asprintf(&k->log, "%s-wal", file) > 0 && asprintf(&k->reserve, "%s.ballast", file) > 0);
     return &k->store;
 }

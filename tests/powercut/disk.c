@@ -342,6 +342,15 @@ static void cut_file(struct disk_file *f, struct dice *dice, struct disk_damage 
     f->durable_size = f->size;
 }
 
+bool disk_refresh(struct disk *d, struct disk_file *f, struct dice *dice)
+{
+    struct disk_damage damage = {0};
+    if (!disk_sync(d, f))
+        return false;
+    cut_file(f, dice, &damage);
+    return true;
+}
+
 void disk_forget_shm(struct disk *d)
 {
     for (size_t i = 0; i < DISK_NAMES; i++)

@@ -7,7 +7,7 @@
  * systems give).
  *
  * After a sync that failed the kernel calls the pages clean: readers go on seeing them, a later sync says
- * success and does not write them. Here too, until something else is written to the same page.
+ * success and does not write them. Here too, until something else is written to the same page, or they are forgotten.
  *
  *     disk_write(f, bytes, size, at);   disk_sync(d, f);
  *     struct disk_damage damage = disk_cut(d, &dice);    // now the files are those found after the cut
@@ -81,6 +81,9 @@ size_t disk_read(const struct disk_file *, void *out, size_t size, size_t at);
 bool disk_write(struct disk *, struct disk_file *, const void *bytes, size_t size, size_t at);
 void disk_truncate(struct disk *, struct disk_file *, size_t size);
 bool disk_sync(struct disk *, struct disk_file *);
+
+/* Syncs a file and forgets what the disk does not have of it: of what a sync has left behind any part may be there. */
+bool disk_refresh(struct disk *, struct disk_file *, struct dice *);
 
 struct disk_damage disk_cut(struct disk *, struct dice *);
 void disk_forget_shm(struct disk *); /* all processes have ended */

@@ -98,13 +98,12 @@ static _Noreturn void live_on(struct run *r)
     r->sum->torn += damage.torn > 0;
     r->sum->twice += r->life == 2;
     r->sum->killed += killed;
-    r->moments = r->life < LIVES && dice_chance(&r->dice, 4000) ? 1 + dice_below(&r->dice, 14) : 0;
+    /* What a killed daemon has written is not synced yet: a sync that fails then is the first one, and short before the next cut. */
+    bool fails = dice_chance(&r->dice, killed ? 4000 : 700), soon = killed && fails;
+    r->moments = r->life < LIVES && dice_chance(&r->dice, 4000) ? 1 + dice_below(&r->dice, soon ? 8 : 14) : 0;
     w->witness.busy = false;
-    w->disk.fault = (struct disk_fault){FAULT_NONE, dice_chance(&r->dice, 6000) ? "-wal" : ".db",
-                                        dice_below(&r->dice, 3)};
-    bool fails = dice_chance(&r->dice, 700);
-    if (fails)
-        w->disk.fault.kind = FAULT_SYNC;
+    w->disk.fault = (struct disk_fault){fails ? FAULT_SYNC : FAULT_NONE, dice_chance(&r->dice, 6000) ? "-wal" : ".db",
+                                        soon ? 0 : dice_below(&r->dice, 3)};
     r->sum->failed_disk += fails;
     if (r->options->verbose)
         fprintf(stderr, "life %d: %s, %u changes lost, %u torn%s\n", r->life,
