@@ -88,8 +88,10 @@ static uint64_t first_difference(const struct text *edited)
     const struct text *own = &honest[JOURNAL];
     uint64_t seq = 1;
     for (size_t i = 0; i < own->size || i < edited->size; i++) {
+        if (i == edited->size && own->bytes[i] == '\n')
+            return i + 1 == own->size ? 0 : seq + 1;
         if (i >= own->size || i >= edited->size || own->bytes[i] != edited->bytes[i])
-            return i == edited->size && i + 1 == own->size ? 0 : seq;
+            return seq;
         seq += own->bytes[i] == '\n';
     }
     return 0;

@@ -102,11 +102,18 @@ static bool has_line(const char *head, size_t size, const char *name)
     return false;
 }
 
+/* Up to the first empty line; a line may also end with a mere LF: RFC 9112, 2.2. 0: it never ends. */
+static size_t head_size(void)
+{
+    const char *crlf = memmem(now.bytes, now.size, "\n\r\n", 3), *lf = memmem(now.bytes, now.size, "\n\n", 2);
+    const char *end = !crlf || (lf && lf < crlf) ? lf : crlf;
+    return end ? (size_t)(end - now.bytes) : 0;
+}
+
 /* RFC 9112, 6.3: such an answer may be cut differently by a proxy in between. */
 static bool framed_in_two_ways(void)
 {
-    const char *end = memmem(now.bytes, now.size, "\r\n\r\n", 4);
-    size_t size = end ? (size_t)(end - now.bytes) : 0;
+    size_t size = head_size();
     return size >= 10 && memcmp(now.bytes, "HTTP/1.1 2", 10) == 0 && !memchr(now.bytes, '\0', size) &&
            has_line(now.bytes, size, "content-length:") && has_line(now.bytes, size, "transfer-encoding:");
 }
