@@ -1,6 +1,7 @@
 /* main.c - builds the parts, starts them in order, stops them in reverse; knows everyone, decides nothing. */
 #include "house.h"
 #include "io/clock.h"
+#include "io/http_address.h"
 #include "io/libraries.h"
 #include "io/log.h"
 #include "journal/lock.h"
@@ -311,8 +312,19 @@ static void open_handles(struct house *h)
     h->committed.data = h;
 }
 
+/* An IPv6 address stands there without brackets. */
+static void warn_of_name(const char *broker)
+{
+    if (!strchr(broker, ':') && !http_address_is_written(broker))
+        log_format(LOG_LEVEL_WARNING,
+                   "broker.address is the name %s: while its name server fails, a connection that was lost cannot be made again; "
+                   "a numeric address cannot fail so",
+                   broker);
+}
+
 static bool open_connections(struct house *h)
 {
+    warn_of_name(h->conf->broker.address);
     h->dispatch = dispatch_create(
         &h->loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint, .ctx = h});
     h->mqtt = mqtt_create(&h->loop, &(struct mqtt_options){.broker = &h->conf->broker,

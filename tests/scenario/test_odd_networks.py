@@ -154,3 +154,17 @@ def test_paths_that_lead_elsewhere(house):
     assert "\x1b" not in house.daemon.log()
     assert beside_deliveries(house) == recorded
     house.button("school-1/gate").press().receipt("recorded")
+
+
+def test_a_broker_that_has_a_name_is_warned_of(make_house):
+    """T9: the daemon is there all the same, and says what a name costs."""
+    def named(configuration):
+        configuration["broker"]["address"] = "broker.invalid"
+
+    house = make_house(adjust=named, start=False)
+    house.broker.port = loopback.free_port()
+    house.write_configuration()
+    house.daemon.start(ready=False)
+    assert "broker.address is the name broker.invalid" in house.daemon.log()
+    house.feed_follow()
+    house.trouble("broker")
