@@ -103,9 +103,25 @@ static void put_members(struct json_out *o, const struct conf *conf, const struc
         json_text(o, "disposition", disposition_str(a->disposition));
 }
 
+/* Of the roles that the plan needs: who has answered for each since the alarm was opened (again). */
+static void put_acks(struct json_out *o, const struct alarm *a)
+{
+    json_open(o, "acks", '[');
+    for (enum role role = 0; role < ROLE_COUNT; role++) {
+        if (!(a->plan.acks_needed & 1u << role))
+            continue;
+        json_open(o, NULL, '{');
+        json_text(o, "role", role_str(role));
+        json_text(o, "by", a->acked & 1u << role ? a->acked_by[role] : NULL);
+        json_close(o, '}');
+    }
+    json_close(o, ']');
+}
+
 void alarm_json_members(struct json_out *o, const struct conf *conf, const struct alarm *a)
 {
     put_members(o, conf, a, DETAIL_ALL);
+    put_acks(o, a);
 }
 
 void alarm_json_deliveries(struct json_out *o, const struct conf *conf, const struct alarm *a)

@@ -24,8 +24,9 @@ struct journal_head {
 
 /* id, site {id, name, address, latitude, longitude, contacts}, class, mode, kind, state, stage, version,
  * opened_at, changed_at, plan, step, steps, press_count; when there is something to say also cancels,
- * exhausted, by (who did what changed last), acknowledged_by, coming_by, on_scene_by, closed_by, disposition.
- */
+ * exhausted, by (who did what changed last), acknowledged_by, coming_by, on_scene_by, closed_by, disposition;
+ * and, for the API alone, acks [{role, by}]: the roles that the plan needs, `by` null while one is waited
+ * for. */
 void alarm_json_members(struct json_out *, const struct conf *, const struct alarm *);
 /* "deliveries": [{endpoint, name, role, step, state, version, presses, attempts, since, http_status}] */
 void alarm_json_deliveries(struct json_out *, const struct conf *, const struct alarm *);

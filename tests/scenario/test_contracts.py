@@ -106,3 +106,33 @@ def test_the_api_shows_alarms_in_the_same_shape():
             alarm = read(path)["data"]["alarm"]
             jsonschema.Draft202012Validator(shape).validate(alarm)
             assert set(alarm) <= set(components["schemas"]["Alarm"]["properties"]) | {"by"}
+            assert "acks" not in alarm, "which roles have answered is said by the API alone"
+
+
+def test_the_api_says_which_roles_have_answered(make_house):
+    """What the daemon answers is what openapi.yaml says, wherever it shows an alarm."""
+    def both(configuration):
+        configuration["plans"][0]["acks_needed"] = ["bureau", "police"]
+    components = yaml.safe_load((PROTO / "openapi.yaml").read_text())["components"]
+    shape = jsonschema.Draft202012Validator({"$schema": "https://json-schema.org/draft/2020-12/schema", "components": components,
+                                             "$ref": "#/components/schemas/Alarm"})
+    house = make_house(adjust=both)
+
+    def shown(press):
+        story = house.alarm(press)
+        listed = next(alarm for alarm in house.all_alarms() if alarm["id"] == story["id"])
+        past = house.api("replay", "admin", seq=story["events"][-1]["seq"], alarm=story["id"])["alarms"][0]
+        for alarm in (story, listed, past):
+            shape.validate(alarm)
+            assert set(alarm) <= set(components["schemas"]["Alarm"]["properties"]) | {"by", "presses", "events", "events_cut", "notes", "guide"}
+        assert story["acks"] == listed["acks"] == past["acks"]
+        return story["state"], story["acks"]
+    press = house.button().press()
+    press.receipt("recorded")
+    assert shown(press) == ("open", [{"role": "police", "by": None}, {"role": "bureau", "by": None}])
+    answer = house.deed(press, "acknowledge", "desk-1").json()
+    assert answer["alarm"]["acks"] == [{"role": "police", "by": "desk-1"}, {"role": "bureau", "by": None}]
+    assert shown(press) == ("open", answer["alarm"]["acks"])
+    house.bureau.behaviour = house.bureau.acknowledging
+    press.receipt("acknowledged")
+    assert shown(press) == ("acknowledged", [{"role": "police", "by": "desk-1"}, {"role": "bureau", "by": "bureau-desk"}])

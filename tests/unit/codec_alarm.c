@@ -323,7 +323,7 @@ static void test_what_a_desk_is_told_besides(void **state)
     assert_null(strstr(members_of(w), "latitude")); /* a place that nobody measured is not at 0, 0 */
     assert_null(strstr(members_of(w), "cancels"));
     press(w, "room-204", "204", 18, KIND_CANCEL);
-    assert_non_null(strstr(members_of(w), "\"press_count\":2,\"cancels\":1}"));
+    assert_non_null(strstr(members_of(w), "\"press_count\":2,\"cancels\":1,\"acks\":["));
     for (unsigned step = 0; step < 2; step++) {
         struct event e = {.type = EVENT_DEADLINE_PASSED, .deadline = {DEADLINE_ANSWER, step}};
         assert_null(strstr(members_of(w), "exhausted"));
@@ -332,6 +332,39 @@ static void test_what_a_desk_is_told_besides(void **state)
     assert_non_null(strstr(members_of(w), "\"exhausted\":true"));
     world_destroy(w);
     school.has_position = true;
+}
+
+static void deed_of(struct world *w, enum event_type type, enum role role, const char *by)
+{
+    struct event e = {.type = type, .deed.role = role};
+    snprintf(e.deed.by, sizeof e.deed.by, "%s", by);
+    apply(w, &e);
+}
+
+/* Which of the roles that are needed have answered, and which are waited for. */
+static void test_who_has_answered(void **state)
+{
+    struct world *w = world_create();
+    struct event opening = press_of("room-204", "204", 17, KIND_INTRUSION);
+    opening.press.plan.acks_needed = 1u << ROLE_POLICE | 1u << ROLE_BUREAU;
+    apply(w, &opening);
+    assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":null},"
+                                          "{\"role\":\"bureau\",\"by\":null}]}"));
+    deed_of(w, EVENT_ACKNOWLEDGED, ROLE_GUARD, "guard-1"); /* not needed: not listed */
+    deed_of(w, EVENT_COMING, ROLE_BUREAU, "bureau-1");
+    assert_non_null(strstr(members_of(w), "\"state\":\"open\""));
+    assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":null},"
+                                          "{\"role\":\"bureau\",\"by\":\"bureau-1\"}]}"));
+    deed_of(w, EVENT_ACKNOWLEDGED, ROLE_POLICE, "duty-1");
+    deed_of(w, EVENT_ACKNOWLEDGED, ROLE_POLICE, "duty-2"); /* was not the first */
+    assert_non_null(strstr(members_of(w), "\"state\":\"acknowledged\""));
+    assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":\"duty-1\"},"
+                                          "{\"role\":\"bureau\",\"by\":\"bureau-1\"}]}"));
+    press(w, "gate-1", "gate", 9, KIND_ATTACK); /* asks all of them again */
+    assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":null},"
+                                          "{\"role\":\"bureau\",\"by\":null}]}"));
+    assert_null(strstr(telling(w), "\"acks\"")); /* the webhook's contract does not know it */
+    world_destroy(w);
 }
 
 static void test_presses_of_an_alarm_in_parts(void **state)
@@ -418,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_first_word),
         cmocka_unit_test(test_what_is_no_longer_configured),
         cmocka_unit_test(test_what_a_desk_is_told_besides),
+        cmocka_unit_test(test_who_has_answered),
         cmocka_unit_test(test_presses_of_an_alarm_in_parts),
         cmocka_unit_test(test_what_does_not_fit_is_no_body),
         cmocka_unit_test(test_largest_body_fits),
