@@ -133,6 +133,53 @@ def test_the_loser_of_two_is_told_who_won(house, officers):
     assert house.alarm(press)["acknowledged_by"] == "duty-1"
 
 
+def both(main):
+    """A plan that needs the police's and the bureau's answer, and leaves them a minute."""
+    patient(main)
+    main["plans"][0]["acks_needed"] = ["police", "bureau"]
+
+
+def test_a_plan_that_needs_two_roles_asks_each_until_it_has_answered(make_desk, officers, screen):
+    house = make_desk(adjust=both, people={"duty-1": ["--role", "duty"], "bureau-1": ["--role", "bureau"]})
+    police, bureau = officers(), officers()
+    for officer, name in ((police, "duty-1"), (bureau, "bureau-1")):
+        officer.open(house.daemon.url)
+        officer.sign_in(name, PASSWORD)
+    press = house.button("school-1/room-101").press()
+    for officer in (police, bureau):
+        officer.sees(".alarm.untaken .when", "NOBODY HAS TAKEN IT")
+        officer.sees(".sounding")
+    police.wait_for(lambda: (police.keys(Keys.ENTER), police.find(".alarm.taken"))[1], "Enter takes it")
+    waits = "Police: duty-1. Still waiting for: education bureau"
+    police.sees(".alarm.taken[data-state=open] .when", "taken", waits)
+    police.sees(".tile.taken .state", "taken")
+    police.sees(".list h2", "To be taken: 0", "Being answered: 1")
+    police.sees_no(".sounding")
+    assert not police.find("[data-do=take]") and police.sees(".buttons .primary").get_attribute("data-do") == "coming"
+    assert "NOBODY" not in police.text() and police.script("return document.title") == "Tocsin"
+    screen(police, "24-taken-and-waiting-for-another-role")
+    bureau.sees(".alarm.untaken[data-state=open] .when", "NOT TAKEN BY ALL", waits)
+    bureau.sees(".list h2", "To be taken: 1")
+    assert bureau.find(".sounding") and bureau.find("[data-do=take]") and "NOBODY" not in bureau.text()
+    police.keys(Keys.ENTER)
+    house.never(lambda: len(house.journal("acknowledged")) > 1, "a second Enter is sent", 1)
+    # whoever has taken it is not asked again, but hears of a new place
+    house.button("school-1/room-102").press()
+    police.sees(".alarm.taken .places", "Room 102")
+    police.sees(".sounding")
+    police.keys("m")
+    police.sees_no(".sounding")
+    assert bureau.find(".sounding")
+    bureau.script("const s = document.querySelector('.menu select'); s.value = 'zh-CN'; s.dispatchEvent(new Event('change', {bubbles: true}))")
+    bureau.sees(".alarm .when", "尚未全部接警", "公安已接警：duty-1。尚待接警：教育局")
+    bureau.click("[data-do=take]")
+    for officer in (police, bureau):
+        officer.sees(".alarm.taken[data-state=acknowledged]")
+        officer.sees_no(".acks")
+        officer.sees_no(".sounding")
+    assert [ack["by"] for ack in house.alarm(press)["acks"]] == ["duty-1", "bureau-1"]
+
+
 def test_a_key_while_a_deed_is_on_its_way_is_not_lost(house, officer):
     officer.open(house.daemon.url)
     officer.sign_in("duty-1", PASSWORD)

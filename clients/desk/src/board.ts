@@ -3,7 +3,7 @@
 // The daemon decides what an event means (core/alarm.c); the page does not do it a second time. An event that opens an
 // alarm shows it at once, from its own line; any other marks the alarm as stale, and the daemon is asked for its present.
 
-import type { Alarm, JournalEvent, Kind, Mode, Press, Site, Trouble } from './types';
+import type { Alarm, JournalEvent, Kind, Mode, Press, Role, Site, State, Trouble } from './types';
 
 const LOG_LINES = 300;
 
@@ -36,10 +36,28 @@ export function look(alarm: { kind: Kind; mode: Mode }): Look {
   return gravity(alarm.kind) >= gravity('panic') ? 'grave' : 'everyday';
 }
 
-/** What somebody has to take comes before what is being answered; then real before drill before test, the gravest, the oldest. */
-export function inOrder(alarms: Iterable<Alarm>): Alarm[] {
+/** How far it is for one role: what has taken it and only waits for another role is not to be taken once more. */
+export function stateFor(alarm: Alarm, role?: Role): State {
+  if (alarm.state !== 'open' || !alarm.acks?.some((ack) => ack.role === role && ack.by !== null)) return alarm.state;
+  return alarm.on_scene_by ? 'on_scene' : alarm.coming_by ? 'coming' : 'acknowledged';
+}
+
+/** Some of the roles that the plan needs have taken it, and it waits for the others. */
+export function isHalfTaken(alarm: Alarm): boolean {
+  return alarm.state === 'open' && !!alarm.acks?.some((ack) => ack.by !== null);
+}
+
+/** Somebody pressed after the last thing that the role did about it. */
+export function pressedSince(alarm: Alarm, role: Role): boolean {
+  const events = alarm.events ?? [];
+  const last = events.map((event) => event.role).lastIndexOf(role);
+  return last >= 0 && events.slice(last + 1).some((event) => event.type === 'press_received' && event.kind !== 'cancel');
+}
+
+/** What `role` has to take comes before what is being answered; then real before drill before test, the gravest, the oldest. */
+export function inOrder(alarms: Iterable<Alarm>, role?: Role): Alarm[] {
   const rank = (alarm: Alarm) => [
-    MODES.indexOf(alarm.mode), alarm.state === 'open' ? 0 : 1, -gravity(alarm.kind), Date.parse(alarm.opened_at),
+    MODES.indexOf(alarm.mode), stateFor(alarm, role) === 'open' ? 0 : 1, -gravity(alarm.kind), Date.parse(alarm.opened_at),
   ];
   return [...alarms].sort((a, b) => {
     const x = rank(a), y = rank(b);
@@ -48,8 +66,8 @@ export function inOrder(alarms: Iterable<Alarm>): Alarm[] {
   });
 }
 
-export function openAlarms(board: Board): Alarm[] {
-  return inOrder([...board.alarms.values()].filter((alarm) => alarm.state !== 'closed'));
+export function openAlarms(board: Board, role?: Role): Alarm[] {
+  return inOrder([...board.alarms.values()].filter((alarm) => alarm.state !== 'closed'), role);
 }
 
 /** The places of an alarm, each once, in the order in which they were pressed. */

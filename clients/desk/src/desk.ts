@@ -8,7 +8,7 @@ import { Feed } from './feed';
 import { type Noise, Sound } from './sound';
 import { Pressing } from './press';
 import { preferredLanguage, sayIn, wordIn, type Key, type Language, type Say } from './texts';
-import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Session, Site, SiteGuide } from './types';
+import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Session, Site, SiteGuide, State } from './types';
 
 const ASK_AGAIN_MS = 300; // about one alarm
 const ASKS_AT_ONCE = 3;
@@ -51,8 +51,8 @@ export class Desk {
   private drafts = new Map<string, Draft>();
   private messages = new Map<string, string>();
   private sending = new Map<string, { deed: Deed; done: Promise<boolean> }>();
-  /** Alarm → its version when it was silenced: a press that joins, an escalation, a reopening sound again. */
-  private muted = new Map<string, number>();
+  /** Each alarm as it was when it was silenced: a press that joins, an escalation, a reopening sound again. */
+  private muted = new Map<string, Alarm>();
   private lossMuted = false;
   private asking = new Map<string, number>(); // alarm → when it may be asked for again
   private views = new Set<() => void>();
@@ -249,7 +249,26 @@ export class Desk {
 
   // --- What is looked at.
   openAlarms(): Alarm[] {
-    return boards.openAlarms(this.board);
+    return boards.openAlarms(this.board, this.account?.role);
+  }
+
+  /** How far it is for the role of who is signed in. */
+  stateOf(alarm: Alarm): State {
+    return boards.stateFor(alarm, this.account?.role);
+  }
+
+  /** It is for who is signed in to take it. */
+  isUntaken(alarm: Alarm): boolean {
+    return this.stateOf(alarm) === 'open';
+  }
+
+  untaken(): Alarm[] {
+    return this.openAlarms().filter((alarm) => this.isUntaken(alarm));
+  }
+
+  /** How it stands, in words. */
+  standing(alarm: Alarm): string {
+    return this.isUntaken(alarm) && boards.isHalfTaken(alarm) ? this.say('alarm.halftaken') : this.say(`state.${this.stateOf(alarm)}`);
   }
 
   current(): Alarm | null {
@@ -260,7 +279,8 @@ export class Desk {
   choose(id: string | null): void {
     const leaving = this.current();
     this.chosen = id;
-    this.arrived = this.arrived.filter((other) => other !== id && this.board.alarms.get(other)?.state === 'open');
+    const untaken = this.untaken().map((alarm) => alarm.id);
+    this.arrived = this.arrived.filter((other) => other !== id && untaken.includes(other));
     if (leaving?.state === 'closed' && leaving.id !== id) this.board = boards.without(this.board, leaving.id);
     this.changed();
     this.ask();
@@ -273,24 +293,32 @@ export class Desk {
     if (next) this.choose(next.id);
   }
 
-  /** The next one that nobody has taken. */
+  /** The next one that is to be taken. */
   chooseUntaken(): void {
     const current = this.current()?.id;
-    const next = this.openAlarms().find((alarm) => alarm.state === 'open' && alarm.id !== current);
+    const next = this.untaken().find((alarm) => alarm.id !== current);
     if (next) this.choose(next.id);
   }
 
   untakenBeside(id: string): number {
-    return this.openAlarms().filter((alarm) => alarm.state === 'open' && alarm.id !== id).length;
+    return this.untaken().filter((alarm) => alarm.id !== id).length;
   }
 
   // --- Sound.
   private sounding(): Noise | null {
     if (this.account && !this.account.may_answer) return null;
-    const first = this.openAlarms().find((alarm) => alarm.state === 'open' && alarm.version > (this.muted.get(alarm.id) ?? -1));
+    const first = this.openAlarms().find((alarm) => this.asksFor(alarm));
     if (first) return boards.look(first);
     const wentBlind = this.account ? !this.live && this.lastLiveMs !== null : this.signedOutBecause !== null;
     return wentBlind && !this.lossMuted ? 'lost' : null;
+  }
+
+  /** Something is asked of who is signed in. The daemon does not ask a role again that has taken it while another has not: a
+   * press that joins then is heard until it is silenced or answered. */
+  private asksFor(alarm: Alarm): boolean {
+    const muted = this.muted.get(alarm.id), role = this.account?.role;
+    if (this.isUntaken(alarm)) return alarm.version > (muted?.version ?? -1);
+    return !!role && boards.isHalfTaken(alarm) && boards.pressedSince(alarm, role) && alarm.press_count > (muted?.press_count ?? 0);
   }
 
   get isSounding(): Noise | null {
@@ -299,7 +327,7 @@ export class Desk {
 
   mute(): void {
     this.lossMuted = true;
-    for (const alarm of this.openAlarms()) this.muted.set(alarm.id, alarm.version);
+    for (const alarm of this.openAlarms()) this.muted.set(alarm.id, alarm);
     this.changed();
   }
 
@@ -337,7 +365,7 @@ export class Desk {
   /** By a key: only what was long enough on the screen to have been meant. */
   takeByKey(): void {
     const alarm = this.current();
-    if (alarm?.state === 'open' && performance.now() - this.chosenSinceMs >= LOOKED_AT_MS) void this.act(alarm.id, 'acknowledge');
+    if (alarm && this.isUntaken(alarm) && performance.now() - this.chosenSinceMs >= LOOKED_AT_MS) void this.act(alarm.id, 'acknowledge');
   }
 
   /** One deed about an alarm after the other; the same again while it is on its way was meant once. */

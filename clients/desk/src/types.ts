@@ -119,6 +119,7 @@ export interface Alarm {
   due?: Due[];
   cancels?: number;
   press_count: number;
+  acks?: { role: Role; by: string | null }[];
   acknowledged_by?: string;
   coming_by?: string;
   on_scene_by?: string;

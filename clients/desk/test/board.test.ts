@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apply, EMPTY, inOrder, listed, look, openAlarms, places, told, without } from '../src/board';
+import { apply, EMPTY, inOrder, isHalfTaken, listed, look, openAlarms, places, pressedSince, stateFor, told, without } from '../src/board';
 import type { Alarm, JournalEvent, Site } from '../src/types';
 
 const SITES = new Map<string, Site>([['school-1', {
@@ -66,6 +66,37 @@ test('what nobody has taken comes first, then the gravest, then the oldest; dril
     alarm('drill', { mode: 'drill' }), alarm('door', { kind: 'intrusion' }),
   ]);
   assert.deepEqual(order.map((a) => a.id), ['fire', 'old', 'young', 'door', 'taken', 'drill', 'test']);
+});
+
+const acks = (police: string | null, bureau: string | null): Partial<Alarm> =>
+  ({ acks: [{ role: 'police', by: police }, { role: 'bureau', by: bureau }] });
+
+test('what a role has taken is not to be taken by it again, while it waits for another', () => {
+  const half = alarm('half', acks('duty-1', null));
+  assert.deepEqual([stateFor(half, 'police'), stateFor(half, 'bureau'), stateFor(half, 'guard')], ['acknowledged', 'open', 'open']);
+  assert.equal(stateFor({ ...half, coming_by: 'duty-1' }, 'police'), 'coming');
+  assert.equal(stateFor({ ...half, coming_by: 'duty-1', on_scene_by: 'duty-2' }, 'police'), 'on_scene');
+  assert.equal(stateFor({ ...half, coming_by: 'duty-1' }, 'bureau'), 'open');
+  assert.equal(stateFor(alarm('a1', acks(null, null)), 'police'), 'open');
+  assert.equal(stateFor(alarm('a1', { ...acks('duty-1', 'bureau-1'), state: 'closed' }), 'police'), 'closed');
+  assert.deepEqual([half, alarm('a1', acks(null, null)), alarm('a1', { ...acks('duty-1', 'bureau-1'), state: 'acknowledged' }), alarm('a1')]
+    .map(isHalfTaken), [true, false, false, false]);
+});
+
+test('it stands among the taken for that role only', () => {
+  const alarms = [alarm('half', { ...acks('duty-1', null), kind: 'attack' }), alarm('whole', acks(null, null))];
+  assert.deepEqual(inOrder(alarms, 'police').map((a) => a.id), ['whole', 'half']);
+  assert.deepEqual(inOrder(alarms, 'bureau').map((a) => a.id), ['half', 'whole']);
+});
+
+test('a press after what a role did is another matter than one before', () => {
+  const deed = (seq: number, role: string): JournalEvent => ({ seq, at: '', type: 'acknowledged', alarm: 'a1', by: 'x', role });
+  const since = (...events: JournalEvent[]) => pressedSince(alarm('a1', { events }), 'police');
+  assert.equal(since(press(1)), false);
+  assert.equal(since(press(1), press(2), deed(3, 'police')), false);
+  assert.equal(since(press(1), deed(2, 'police'), press(3), deed(4, 'bureau')), true);
+  assert.equal(since(press(1), deed(2, 'police'), press(3, { kind: 'cancel' })), false);
+  assert.equal(since(press(1), deed(2, 'police'), press(3), deed(4, 'police')), false);
 });
 
 test('a drill never looks like the real thing', () => {

@@ -41,7 +41,8 @@ function Closed({ desk, alarm }: Props) {
 function Buttons({ desk, alarm, sending }: Props & { sending: boolean }) {
   const others = desk.untakenBeside(alarm.id);
   const act = (deed: Deed) => () => void desk.act(alarm.id, deed);
-  const next = { open: 'take', acknowledged: 'coming', coming: 'scene', on_scene: 'close', closed: '' }[alarm.state];
+  const state = desk.stateOf(alarm);
+  const next = { open: 'take', acknowledged: 'coming', coming: 'scene', on_scene: 'close', closed: '' }[state];
   const button = (name: 'take' | 'coming' | 'scene' | 'note' | 'close', key: string, onClick: () => void) => (
     <button class={name === next ? 'primary' : ''} disabled={sending} data-do={name} onClick={onClick}>
       {desk.say(`do.${name}`)} <kbd>{key}</kbd>
@@ -49,9 +50,9 @@ function Buttons({ desk, alarm, sending }: Props & { sending: boolean }) {
   );
   return (
     <div class="buttons">
-      {alarm.state === 'open' && button('take', '⏎ Enter', act('acknowledge'))}
-      {alarm.state !== 'coming' && alarm.state !== 'on_scene' && button('coming', 'C', act('coming'))}
-      {alarm.state !== 'on_scene' && button('scene', 'S', act('on-scene'))}
+      {state === 'open' && button('take', '⏎ Enter', act('acknowledge'))}
+      {state !== 'coming' && state !== 'on_scene' && button('coming', 'C', act('coming'))}
+      {state !== 'on_scene' && button('scene', 'S', act('on-scene'))}
       {button('close', 'X', () => desk.write(alarm.id, { form: 'close' }))}
       {button('note', 'W', () => desk.write(alarm.id, { form: 'note' }))}
       {others > 0 && (

@@ -1,9 +1,10 @@
 // One alarm, whole: what and where in the first line, what to do in the second, everything else below.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { look, places } from '../board';
+import { isHalfTaken, look, places } from '../board';
 import type { Desk } from '../desk';
 import { clock, span } from '../time';
+import { wordIn } from '../texts';
 import type { Alarm, SiteGuide } from '../types';
 import { Actions } from './actions';
 import { Since } from './board';
@@ -22,7 +23,7 @@ export function AlarmView({ desk, alarm, past }: { desk: Desk; alarm: Alarm; pas
   }, []);
   const kind = look(alarm);
   return (
-    <article class={`alarm ${kind} ${alarm.state === 'open' ? 'untaken' : 'taken'}`} data-alarm={alarm.id} data-state={alarm.state}>
+    <article class={`alarm ${kind} ${desk.isUntaken(alarm) ? 'untaken' : 'taken'}`} data-alarm={alarm.id} data-state={alarm.state}>
       <div class="band">
         <div role={past ? undefined : 'alert'}>
           <h1 id={past ? undefined : 'looked-at'} tabIndex={-1} ref={heading}>
@@ -38,7 +39,9 @@ export function AlarmView({ desk, alarm, past }: { desk: Desk; alarm: Alarm; pas
         <When desk={desk} alarm={alarm} guide={guide} />
         {alarm.mode !== 'real' && <p class="notreal">{desk.say(`alarm.notreal.${alarm.mode}`)}</p>}
         {alarm.recorded === false && <p class="notreal">{desk.say('alarm.unrecorded')}</p>}
-        {alarm.exhausted && alarm.state === 'open' && <p class="notreal">{desk.say('alarm.exhausted')}</p>}
+        {alarm.exhausted && alarm.state === 'open' && (
+          <p class="notreal">{desk.say(isHalfTaken(alarm) ? 'alarm.halfexhausted' : 'alarm.exhausted')}</p>
+        )}
         {!!alarm.cancels && <p class="notreal">{desk.say('alarm.cancels', { count: alarm.cancels })}</p>}
       </div>
       {!past && <Actions desk={desk} alarm={alarm} />}
@@ -68,14 +71,24 @@ function PlaceList({ desk, alarm }: { desk: Desk; alarm: Alarm }) {
 function When({ desk, alarm, guide }: { desk: Desk; alarm: Alarm; guide?: SiteGuide }) {
   return (
     <p class="when">
-      <span class="stands">{desk.say(`state.${alarm.state}`)}</span>
+      <span class="stands">{desk.standing(alarm)}</span>
       <span>{desk.say('alarm.since', { time: clock(alarm.opened_at, desk.language, guide?.time_zone) })} (<Since desk={desk} alarm={alarm} />)</span>
-      {alarm.acknowledged_by && <span>{desk.say('alarm.taken', { who: alarm.acknowledged_by })}</span>}
+      {isHalfTaken(alarm) && <span class="acks">{acksOf(desk, alarm)}</span>}
+      {!isHalfTaken(alarm) && alarm.acknowledged_by && <span>{desk.say('alarm.taken', { who: alarm.acknowledged_by })}</span>}
       {alarm.coming_by && <span>{desk.say('alarm.coming', { who: alarm.coming_by })}</span>}
       {alarm.on_scene_by && <span>{desk.say('alarm.onscene', { who: alarm.on_scene_by })}</span>}
       <Countdown desk={desk} alarm={alarm} />
     </p>
   );
+}
+
+/** Who has taken it, for which role, and which it waits for. */
+function acksOf(desk: Desk, { acks = [] }: Alarm): string {
+  const role = (ack: { role: string }) => wordIn(desk.language, 'role', ack.role);
+  const taken = acks.filter((ack) => ack.by !== null).map((ack) => desk.say('alarm.ack', { role: role(ack), who: ack.by ?? '' }));
+  const waits = acks.filter((ack) => ack.by === null).map(role);
+  const text = desk.say('alarm.acks', { taken: taken.join(', '), waits: waits.join(', ') });
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Who is told next, and when. */

@@ -27,7 +27,7 @@ function density(count: number): string {
 }
 
 function List({ desk, alarms, current }: { desk: Desk; alarms: Alarm[]; current: Alarm }) {
-  const untaken = alarms.filter((alarm) => alarm.state === 'open').length;
+  const untaken = desk.untaken().length;
   return (
     <nav class="list" aria-label={desk.say('list.label')}>
       <h2>
@@ -51,7 +51,7 @@ function Tile({ desk, alarm, chosen }: { desk: Desk; alarm: Alarm; chosen: boole
     document.getElementById('looked-at')?.focus();
   };
   return (
-    <button class={`tile ${look(alarm)} ${alarm.state === 'open' ? 'untaken' : 'taken'}`} data-alarm={alarm.id}
+    <button class={`tile ${look(alarm)} ${desk.isUntaken(alarm) ? 'untaken' : 'taken'}`} data-alarm={alarm.id}
       aria-current={chosen ? 'true' : undefined} onClick={choose}>
       <b class="what">
         {alarm.mode !== 'real' && <span class="mode">{desk.say(`mode.${alarm.mode}`)} </span>}
@@ -61,7 +61,7 @@ function Tile({ desk, alarm, chosen }: { desk: Desk; alarm: Alarm; chosen: boole
       <span class="more">
         <Since desk={desk} alarm={alarm} /> · {desk.say('alarm.presses', { count: alarm.press_count })}
       </span>
-      <span class="state">{desk.say(`state.${alarm.state}`)}</span>
+      <span class="state">{desk.standing(alarm)}</span>
     </button>
   );
 }

@@ -68,13 +68,9 @@ function view(desk: Desk, route: string[]) {
   }
 }
 
-function untaken(desk: Desk): Alarm[] {
-  return desk.openAlarms().filter((alarm) => alarm.state === 'open');
-}
-
 /** The tab says what is open, also when another one is in front. */
 function useTitle(desk: Desk): void {
-  const [first, ...others] = desk.account ? untaken(desk) : [];
+  const [first, ...others] = desk.account ? desk.untaken() : [];
   const name = desk.say('app.name');
   useEffect(() => {
     document.title = first ? `(${others.length + 1}) ${desk.what(first)} · ${name}` : name;
@@ -149,7 +145,7 @@ function Live({ desk }: Props) {
 
 function Banners({ desk, onBoard }: Props & { onBoard: boolean }) {
   const zone = desk.homeZone();
-  const [first, ...others] = untaken(desk);
+  const [first, ...others] = desk.untaken();
   const lost = desk.lastLiveMs === null
     ? desk.say('live.never')
     : desk.say('live.lost', { time: clock(desk.lastLiveMs, desk.language, zone) });

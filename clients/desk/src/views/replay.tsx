@@ -144,7 +144,7 @@ function Room({ desk, replay, setReplay, alarm }: RoomProps) {
     return () => clearInterval(timer);
   }, [replay.playing]);
   const now = useMemo(() => () => replay.atMs, [replay.atMs]);
-  const alarms = inOrder(board?.alarms.filter((a) => !alarm || a.id === alarm) ?? []);
+  const alarms = inOrder(board?.alarms.filter((a) => !alarm || a.id === alarm) ?? [], desk.account?.role);
   const story = replay.events.slice(0, index + 1);
   const unknown = alarms.map((a) => a.site.id).filter((site) => !desk.guides.has(site)).join(' ');
   useEffect(() => {

@@ -58,7 +58,7 @@ function SiteView({ desk, site }: { desk: Desk; site: Site }) {
               <a href="#/" onClick={() => desk.choose(alarm.id)}>
                 {alarm.mode !== 'real' && `${desk.say(`mode.${alarm.mode}`)} `}{desk.say(`kind.${alarm.kind}`)}
               </a>{' '}
-              {desk.say(`state.${alarm.state}`)} · {moment(alarm.opened_at, desk.language, guide?.time_zone)}
+              {desk.standing(alarm)} · {moment(alarm.opened_at, desk.language, guide?.time_zone)}
             </li>
           ))}
         </ul>
