@@ -212,7 +212,8 @@ static bool line_is(const char *line, size_t size, const char *name)
 }
 
 /* The library takes a first line like "HTTP/20 yes" for a head, one without a status.
- * An answer that gives its length in two ways may be cut differently by a proxy in between: RFC 9112, 6.3. */
+ * An answer that gives its length in two ways may be cut differently by a proxy in between: RFC 9112, 6.3; and so may one with
+ * a line that begins with a CR of its own, where the library ends the head: RFC 9112, 2.2. */
 static size_t on_head_line(char *line, size_t unit, size_t size, void *ctx)
 {
     struct http_request *request = ctx;
@@ -234,6 +235,8 @@ static size_t on_head_line(char *line, size_t unit, size_t size, void *ctx)
         request->excess = HTTP_EXCESS_HEAD;
     else if (request->has_length && request->has_encoding)
         request->excess = HTTP_EXCESS_FRAMING;
+    else if (line_is(line, size, "\r") && !line_is(line, size, "\r\n"))
+        request->excess = HTTP_EXCESS_CR;
     return request->excess == HTTP_EXCESS_NONE ? size : 0;
 }
 

@@ -145,6 +145,9 @@ static bool excess_text(char out[LIMIT_TEXT], const struct http_fault_facts *fac
         with_place(out, "%s gave the length of its answer in two ways (Content-Length and Transfer-Encoding)",
                    facts->place);
         return true;
+    case HTTP_EXCESS_CR:
+        with_place(out, "%s sent a header line that begins with CR: where the headers end is not clear", facts->place);
+        return true;
     }
     return false;
 }

@@ -12,7 +12,8 @@ enum http_excess {
     HTTP_EXCESS_STATUS,
     HTTP_EXCESS_HEAD,
     HTTP_EXCESS_BODY,
-    HTTP_EXCESS_FRAMING
+    HTTP_EXCESS_FRAMING,
+    HTTP_EXCESS_CR
 };
 
 struct http_fault_facts {

@@ -406,6 +406,13 @@ async def two_lengths_apart(request):
 
 
 @behaviour
+async def two_ends(request):
+    """a header line that begins with CR: some end the head there, others do not"""
+    await request.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\rX: y\r\nTransfer-Encoding: chunked\r\n\r\n'
+                       '2\r\n{}\r\n0\r\n\r\n')
+
+
+@behaviour
 async def two_answers(request):
     """503 and, behind it, an answer nobody asked for, acknowledging in the endpoint's name"""
     hidden = '{"ack":{"by":"forged"}}'

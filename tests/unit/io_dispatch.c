@@ -87,6 +87,7 @@ static const struct answer_case answer_cases[] = {
     {"bad-chunk", BY_STATUS, OUTCOME_FAILED, 0, "its chunks are wrong"},
     {"two-lengths", BY_STATUS, OUTCOME_FAILED, 0, "in two ways"},
     {"two-lengths-apart", BY_STATUS, OUTCOME_FAILED, 0, "in two ways"},
+    {"two-ends", BY_STATUS, OUTCOME_FAILED, 0, "begins with CR"},
     {"two-answers", BY_STATUS, OUTCOME_FAILED, 503, "answered 503 Service Unavailable"},
     {"upgrade", BY_STATUS, OUTCOME_FAILED, 0, ""},
     {"cookie", BY_ECHO, OUTCOME_RECEIVED, 200, "200"},
