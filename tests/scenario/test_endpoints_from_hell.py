@@ -21,7 +21,7 @@ STATES = {
 }
 # What comes of these is a matter of taste; that it has a name is not.
 OTHERS = ["conflicting", "duplicate-keys", "flapping", "gzip", "half-close", "huge-body", "two-answers", "two-lengths",
-          "two-lengths-apart"]
+          "two-lengths-apart", "two-ends"]
 EXPECTED = {behaviour: state for state, behaviours in STATES.items() for behaviour in behaviours}
 GATES = ["black-hole", "refused", "closing", "resetting"]
 
