@@ -31,6 +31,7 @@ enum sqlite_file_mode {
  * from here on comes from the disk. Not for a file that SQLite locks (closing it would unlock it): the log is none.
  * False: the sync failed; do it again. True, too, when there is no such file. */
 bool sqlite_file_refresh(const char *file, char error[LIMIT_TEXT]);
+
 /* NULL: `error` says why and what would be right. One thread at a time. */
 sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode, char error[LIMIT_TEXT]);
 /* Writes the sentence for a result code of SQLite. */

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hell"))
 
 from house import BUILD, House, ROOT  # noqa: E402
 from officer import Officer  # noqa: E402
+from outcome import has_failed, pytest_runtest_makereport  # noqa: E402, F401
 
 PAGE = BUILD / "clients" / "desk" / "page"
 AXE = BUILD / "clients" / "desk" / "work" / "node_modules" / "axe-core" / "axe.min.js"
@@ -62,7 +63,7 @@ def make_desk(request, tmp_path):
     finally:
         for house in houses:
             house.close()
-        if not request.node.stash.get(FAILED, False):
+        if not has_failed(request):
             shutil.rmtree(tmp_path, ignore_errors=True)
 
 
@@ -93,21 +94,11 @@ def officers(browsers, request):
 
     yield officer
     for number, browser in enumerate(used):
-        if request.node.stash.get(FAILED, False):
+        if has_failed(request):
             browser.screenshot(f"failed-{request.node.name}-{number}", SCREENS)
         complaints = [line for line in browser.console() if "Content Security Policy" in line or "Uncaught" in line]
         browser.driver.get("about:blank")
         assert not complaints, complaints
-
-
-FAILED = pytest.StashKey()
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    if call.when == "call":
-        item.stash[FAILED] = outcome.get_result().failed
 
 
 @pytest.fixture

@@ -88,7 +88,8 @@ def test_an_alarm_that_just_appeared_is_not_taken_by_a_key_meant_for_another(mak
     assert not house.alarm(first).get("acknowledged_by")
 
 
-def test_two_officers_one_takes_it_the_other_sees_who(house, officers, screen):
+def two_at_an_alarm(house, officers):
+    """Two officers with the same untaken alarm on their screens, and its press."""
     one, two = officers(), officers()
     for officer, name in ((one, "duty-1"), (two, "duty-2")):
         officer.open(house.daemon.url)
@@ -96,6 +97,11 @@ def test_two_officers_one_takes_it_the_other_sees_who(house, officers, screen):
     press = house.button().press()
     for officer in (one, two):
         officer.sees(".alarm.untaken [data-do=take]")
+    return one, two, press
+
+
+def test_two_officers_one_takes_it_the_other_sees_who(house, officers, screen):
+    one, two, press = two_at_an_alarm(house, officers)
     one.click("[data-do=take]")
     one.sees(".alarm[data-state=acknowledged] .when", "taken by duty-1")
     two.sees(".alarm[data-state=acknowledged] .when", "taken by duty-1")
@@ -115,13 +121,7 @@ def patient(main):
 
 def test_the_loser_of_two_is_told_who_won(house, officers):
     """The other's click is on its way while somebody else takes it."""
-    one, two = officers(), officers()
-    for officer, name in ((one, "duty-1"), (two, "duty-2")):
-        officer.open(house.daemon.url)
-        officer.sign_in(name, PASSWORD)
-    press = house.button().press()
-    for officer in (one, two):
-        officer.sees(".alarm.untaken [data-do=take]")
+    one, two, press = two_at_an_alarm(house, officers)
     two.script("const ask = window.fetch; window.fetch = async (what, how) => {"
                " if (String(what).endsWith('/acknowledge')) await new Promise(go => { window.go = go; }); return ask(what, how); }")
     two.click("[data-do=take]")

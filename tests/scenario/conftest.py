@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from house import BUILD, House
+from outcome import has_failed, pytest_runtest_makereport  # noqa: F401
 
 
 def pytest_configure(config):
@@ -26,23 +27,13 @@ def pytest_collection_modifyitems(items):
     items[:] = rest
 
 
-FAILED = pytest.StashKey()
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    if call.when == "call":
-        item.stash[FAILED] = outcome.get_result().failed
-
-
 @pytest.fixture
 def ground(request, tmp_path):
     """Where houses stand: with all temporary files, or on the disk when the test is about it. What failed is left there."""
     on_disk = request.node.get_closest_marker("disk") is not None
     folder = Path(tempfile.mkdtemp(prefix="house-", dir=BUILD)) if on_disk else tmp_path
     yield folder
-    if not request.node.stash.get(FAILED, False):
+    if not has_failed(request):
         shutil.rmtree(folder, ignore_errors=True)
 
 
