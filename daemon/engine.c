@@ -133,12 +133,25 @@ static struct pending *pending_make(struct engine *g, size_t size)
     return p;
 }
 
+struct pending_bucket *engine_under_way(struct engine *g, const char *site, const char *device, const char *epoch,
+                                        uint64_t n)
+{
+    return &g->under_way[(table_hash(site, device, epoch, NULL) ^ n) % UNDER_WAY];
+}
+
+static bool is_press(const struct pending *p)
+{
+    return p->type == EVENT_PRESS_RECEIVED && p->size > 0;
+}
+
 static void pending_push(struct engine *g, struct pending *p)
 {
     *g->last = p;
     g->last = &p->next;
     if (!g->first_unapplied && !p->applied)
         g->first_unapplied = p;
+    if (is_press(p))
+        LIST_INSERT_HEAD(engine_under_way(g, p->site, p->device, p->epoch, p->n), p, same);
     if (!g->first_unshown)
         g->first_unshown = p;
 }
@@ -322,6 +335,8 @@ static void apply_pending(struct engine *g, struct pending *p)
 {
     assert(p == g->first_unapplied);
     p->applied = true;
+    if (is_press(p))
+        LIST_REMOVE(p, same);
     do
         g->first_unapplied = g->first_unapplied->next;
     while (g->first_unapplied && g->first_unapplied->applied);
@@ -401,12 +416,17 @@ static void settle_committed(struct engine *g)
     g->settling = false;
 }
 
-void engine_progress(struct engine *g)
+static void apply_committed(struct engine *g)
 {
     g->progress = journal_poll(g->journal);
     const uint64_t committed = g->progress.committed_seq;
     while (g->first_unapplied && g->first_unapplied->seq <= committed)
         apply_pending(g, g->first_unapplied);
+}
+
+void engine_progress(struct engine *g)
+{
+    apply_committed(g);
     engine_effects(g); /* the endpoints first, then receipts and answers, then the onlookers */
     settle_committed(g);
     report_journal(g);
@@ -459,6 +479,7 @@ static void answer_unrecorded(struct engine *g, int64_t now)
 void engine_tick(struct engine *g)
 {
     int64_t now = g->ports.boottime_ms(g->ports.ctx);
+    apply_committed(g); /* what the journal has is not late, whenever the loop comes to hear of it */
     if (g->first_unapplied &&
         now - g->first_unapplied->submitted_boottime_ms >= (int64_t)g->conf->daemon.record_wait_ms)
         engine_apply_ahead(g);

@@ -136,10 +136,10 @@ static bool joins(struct engine *g, const struct arrival *a)
 static bool under_way(struct engine *g, struct arrival *a)
 {
     const struct press_fields *f = &a->fields;
-    for (const struct pending *p = g->first_unapplied; p; p = p->next) {
-        if (p->n != f->n || p->applied || p->type != EVENT_PRESS_RECEIVED || strcmp(p->epoch, f->epoch) != 0 ||
-            strcmp(p->device, a->topic.device) != 0 || strcmp(p->site, a->topic.site) != 0)
-            continue;
+    const struct pending *p;
+    LIST_FOREACH(p, engine_under_way(g, a->topic.site, a->topic.device, f->epoch, f->n), same)
+    if (p->n == f->n && strcmp(p->epoch, f->epoch) == 0 && strcmp(p->device, a->topic.device) == 0 &&
+        strcmp(p->site, a->topic.site) == 0) {
         memcpy(a->known_alarm, p->alarm, sizeof a->known_alarm);
         return true;
     }

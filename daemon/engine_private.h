@@ -8,15 +8,18 @@
 #include "codec/press_json.h"
 #include "engine.h"
 #include "supervision.h"
+#include <sys/queue.h>
 
 enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 #define INTENTS 4096
+#define UNDER_WAY 1024 /* buckets */
 #define SCAN_EVERY_MS 1000
 
 /* An event on its way through the journal. One without a line is a wait for everything submitted before it. */
 struct pending {
     struct pending *next;
+    LIST_ENTRY(pending) same; /* a press that is not applied yet: in its bucket of under_way */
     uint64_t seq;
     int64_t submitted_boottime_ms;
     enum event_type type;
@@ -38,6 +41,8 @@ struct pending {
     char line[]; /* what the journal keeps; empty for a wait */
 };
 
+LIST_HEAD(pending_bucket, pending);
+
 /* Where a press of a place will go once what is under way has been applied. */
 struct intent {
     uint64_t place, seq;
@@ -58,6 +63,7 @@ struct engine {
 
     struct pending *first, **last; /* in order of seq */
     struct pending *first_unapplied, *first_unshown; /* unshown: onlookers (feeds) have not heard of it */
+    struct pending_bucket under_way[UNDER_WAY]; /* presses on their way into the journal, by identity */
     uint64_t submitted_seq, applied_seq, lost;
     struct intent intents[INTENTS]; /* a ring, oldest at intent_first */
     uint32_t intent_first, intent_count;
@@ -87,6 +93,9 @@ void engine_submit(struct engine *, const struct submission *);
 void engine_wait(struct engine *, const struct pending *like); /* the same answers, after all that was submitted */
 void engine_intend(struct engine *, uint64_t place, bool opens, const char *alarm);
 uint64_t engine_place(const char *site, enum alarm_class, enum mode);
+/* The bucket of a press of this identity. */
+struct pending_bucket *engine_under_way(struct engine *, const char *site, const char *device, const char *epoch,
+                                        uint64_t n);
 /* The alarm that a press of this place joins; NULL when it opens one. */
 const char *engine_case(struct engine *, const char *site, enum alarm_class, enum mode);
 bool engine_recorded(const struct engine *, uint64_t seq);
