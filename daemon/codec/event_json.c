@@ -1,25 +1,13 @@
 #include "codec/event_json.h"
+#include "codec/event_fields.h"
+#include "codec/event_line.h"
 #include "codec/json_in.h"
 #include "codec/json_out.h"
 #include "codec/text.h"
 #include "codec/time_text.h"
 #include <assert.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-/* How a member looks as JSON and as C. */
-enum shape {
-    SHAPE_NAME,     /* char[]: an id or a hash; one that does not fit is an error */
-    SHAPE_TEXT,     /* char[]: for people; one that does not fit is cut */
-    SHAPE_UNSIGNED, /* uint16_t, uint32_t, uint64_t, by size */
-    SHAPE_SIGNED,   /* int, int64_t */
-    SHAPE_TIME,     /* int64_t, 0 = null */
-    SHAPE_WORD,     /* an enum with names */
-    SHAPE_BOOL,
-    SHAPE_ODD,  /* bit set of enum oddity: a list of names */
-    SHAPE_PLAN, /* struct plan */
-};
 
 static const char *const shape_meanings[] = {
     [SHAPE_NAME] = "a name that is not too long",
@@ -32,154 +20,6 @@ static const char *const shape_meanings[] = {
     [SHAPE_ODD] = "a list of names",
     [SHAPE_PLAN] = "a plan with steps, endpoints and acks_needed within the limits",
 };
-
-enum presence {
-    ALWAYS,
-    UNLESS, /* left out when it is `usual`; `usual` when it is missing */
-};
-
-struct field {
-    const char *name;
-    enum shape shape;
-    uint16_t offset, size;
-    enum presence presence;
-    int64_t usual;
-    uint32_t types; /* bit set of the event types that have it; 0 = all of this list */
-    const char *(*word)(unsigned);
-    bool (*word_of)(const char *, unsigned *);
-};
-
-#define AT(member) .offset = offsetof(struct event, member), .size = sizeof((struct event *)0)->member
-#define WORDS(name) .word = name##_str, .word_of = name##_of
-
-static const struct field head_fields[] = {
-    {"seq", SHAPE_UNSIGNED, AT(seq)},
-    {"at", SHAPE_TIME, AT(at_ms)},
-    {"clock", SHAPE_SIGNED, AT(clock_ms)},
-    {"type", SHAPE_WORD, AT(type), WORDS(event_type)},
-    {"alarm", SHAPE_NAME, AT(alarm), UNLESS},
-    {NULL},
-};
-static const struct field daemon_fields[] = {
-    {"boot_id", SHAPE_NAME, AT(daemon.boot_id)},
-    {"boottime", SHAPE_SIGNED, AT(daemon.boottime_ms)},
-    {"version", SHAPE_NAME, AT(daemon.version)},
-    {NULL},
-};
-static const struct field press_fields[] = {
-    {"site", SHAPE_NAME, AT(press.site)},
-    {"device", SHAPE_NAME, AT(press.device)},
-    {"zone", SHAPE_NAME, AT(press.zone), UNLESS},
-    {"epoch", SHAPE_NAME, AT(press.epoch)},
-    {"n", SHAPE_UNSIGNED, AT(press.n)},
-    {"identity", SHAPE_BOOL, AT(press.has_identity), UNLESS, .usual = true},
-    {"kind", SHAPE_WORD, AT(press.kind), WORDS(kind)},
-    {"mode", SHAPE_WORD, AT(press.mode), WORDS(mode)},
-    {"refusal", SHAPE_WORD, AT(press.refusal), .types = 1u << EVENT_PRESS_REFUSED, WORDS(refusal)},
-    {"odd", SHAPE_ODD, AT(press.oddities), UNLESS},
-    {"claimed", SHAPE_TIME, AT(press.claimed_ms), UNLESS},
-    {"battery", SHAPE_SIGNED, AT(press.battery), UNLESS, .usual = -1},
-    {"raw", SHAPE_TEXT, AT(press.raw), UNLESS},
-    {"plan", SHAPE_PLAN, AT(press.plan), UNLESS},
-    {NULL},
-};
-static const struct field deadline_fields[] = {
-    {"deadline", SHAPE_WORD, AT(deadline.kind), WORDS(deadline_kind)},
-    {"step", SHAPE_UNSIGNED, AT(deadline.step)},
-    {NULL},
-};
-static const struct field delivery_fields[] = {
-    {"endpoint", SHAPE_NAME, AT(delivery.endpoint)},
-    {"version", SHAPE_UNSIGNED, AT(delivery.version)},
-    {"presses", SHAPE_UNSIGNED, AT(delivery.presses)},
-    {"attempt", SHAPE_UNSIGNED, AT(delivery.attempt)},
-    {"outcome", SHAPE_WORD, AT(delivery.outcome), WORDS(delivery_outcome)},
-    {"status", SHAPE_UNSIGNED, AT(delivery.http_status)},
-    {"ms", SHAPE_UNSIGNED, AT(delivery.duration_ms)},
-    {"recorded", SHAPE_BOOL, AT(delivery.recorded), UNLESS, .usual = true},
-    {"text", SHAPE_TEXT, AT(delivery.text)},
-    {NULL},
-};
-static const struct field deed_fields[] = {
-    {"by", SHAPE_NAME, AT(deed.by)},
-    {"role", SHAPE_WORD, AT(deed.role), WORDS(role)},
-    {"endpoint", SHAPE_NAME, AT(deed.endpoint), UNLESS},
-    {"disposition", SHAPE_WORD, AT(deed.disposition), .types = 1u << EVENT_CLOSED, WORDS(disposition)},
-    {"seen", SHAPE_UNSIGNED, AT(deed.seen_version), UNLESS},
-    {"note", SHAPE_NAME, AT(deed.note_hash), UNLESS},
-    {NULL},
-};
-static const struct field trouble_fields[] = {
-    {"code", SHAPE_WORD, AT(trouble.code), WORDS(trouble_code)},
-    {"part", SHAPE_NAME, AT(trouble.part)},
-    {"text", SHAPE_TEXT, AT(trouble.text)},
-    {NULL},
-};
-static const struct field gap_fields[] = {
-    {"lost", SHAPE_UNSIGNED, AT(gap.lost)},
-    {NULL},
-};
-
-static const struct field access_fields[] = {
-    {"by", SHAPE_NAME, AT(access.by), UNLESS},
-    {"role", SHAPE_WORD, AT(access.role), .types = ~(1u << EVENT_SIGN_IN_REFUSED), WORDS(role)},
-    {"address", SHAPE_NAME, AT(access.address), UNLESS},
-    {"reason", SHAPE_WORD, AT(access.reason), .types = ~(1u << EVENT_SIGNED_IN), WORDS(access_reason)},
-    {"action", SHAPE_TEXT, AT(access.action), UNLESS},
-    {"count", SHAPE_UNSIGNED, AT(access.count), UNLESS, .usual = 1},
-    {NULL},
-};
-
-static const struct field *const fields_of[EVENT_TYPE_COUNT] = {
-    [EVENT_DAEMON_STARTED] = daemon_fields,    [EVENT_DAEMON_STOPPED] = daemon_fields,
-    [EVENT_CONF_LOADED] = daemon_fields,       [EVENT_PRESS_RECEIVED] = press_fields,
-    [EVENT_PRESS_REFUSED] = press_fields,      [EVENT_DEADLINE_PASSED] = deadline_fields,
-    [EVENT_DELIVERY_RESULT] = delivery_fields, [EVENT_ACKNOWLEDGED] = deed_fields,
-    [EVENT_COMING] = deed_fields,              [EVENT_ON_SCENE] = deed_fields,
-    [EVENT_CLOSED] = deed_fields,              [EVENT_NOTE_ADDED] = deed_fields,
-    [EVENT_TROUBLE_RAISED] = trouble_fields,   [EVENT_TROUBLE_CLEARED] = trouble_fields,
-    [EVENT_JOURNAL_GAP] = gap_fields,          [EVENT_SIGNED_IN] = access_fields,
-    [EVENT_SIGNED_OUT] = access_fields,        [EVENT_SIGN_IN_REFUSED] = access_fields,
-    [EVENT_ACTION_REFUSED] = access_fields,
-};
-
-union number {
-    bool flag;
-    uint16_t u16;
-    uint32_t u32;
-    int32_t i32;
-    int64_t i64;
-};
-
-/* The number behind a field of any numeric shape. */
-static int64_t load(const struct field *f, const void *place)
-{
-    union number u;
-    memcpy(&u, place, f->size);
-    if (f->size == sizeof u.flag)
-        return u.flag;
-    if (f->size == sizeof u.u16)
-        return u.u16;
-    if (f->size == sizeof u.u32)
-        return f->shape == SHAPE_SIGNED ? u.i32 : (int64_t)u.u32;
-    return u.i64;
-}
-
-/* False: out of the range of the field. */
-static bool store(const struct field *f, void *place, int64_t value)
-{
-    union number u;
-    if (f->size == sizeof u.flag)
-        u.flag = value != 0;
-    else if (f->size == sizeof u.u16)
-        u.u16 = (uint16_t)value;
-    else if (f->size == sizeof u.u32)
-        u.u32 = (uint32_t)value;
-    else
-        u.i64 = value;
-    memcpy(place, &u, f->size);
-    return load(f, place) == value && (f->shape != SHAPE_UNSIGNED || value >= 0);
-}
 
 /* ---- event → line ---- */
 
@@ -237,7 +77,7 @@ static bool is_usual(const struct field *f, const void *place)
     case SHAPE_ODD:
         break;
     }
-    return load(f, place) == f->usual;
+    return event_load(f, place) == f->usual;
 }
 
 /* A name takes as many bytes in the line as in the event, so that it is never too long to be read back. */
@@ -261,19 +101,19 @@ static void encode_field(struct json_out *o, const struct field *f, const void *
         break;
     case SHAPE_UNSIGNED:
     case SHAPE_SIGNED:
-        json_number(o, f->name, load(f, place));
+        json_number(o, f->name, event_load(f, place));
         break;
     case SHAPE_TIME:
-        json_time(o, f->name, load(f, place));
+        json_time(o, f->name, event_load(f, place));
         break;
     case SHAPE_WORD:
-        json_text(o, f->name, f->word((unsigned)load(f, place)));
+        json_text(o, f->name, f->word((unsigned)event_load(f, place)));
         break;
     case SHAPE_BOOL:
-        json_bool(o, f->name, load(f, place));
+        json_bool(o, f->name, event_load(f, place));
         break;
     case SHAPE_ODD:
-        encode_odd(o, f->name, (uint32_t)load(f, place));
+        encode_odd(o, f->name, (uint32_t)event_load(f, place));
         break;
     case SHAPE_PLAN:
         encode_plan(o, f->name, place);
@@ -281,16 +121,11 @@ static void encode_field(struct json_out *o, const struct field *f, const void *
     }
 }
 
-static bool has_field(const struct event *e, const struct field *f)
-{
-    return f->types == 0 || f->types & 1u << e->type;
-}
-
 static void encode_fields(struct json_out *o, const struct field *f, const struct event *e)
 {
     for (; f->name; f++) {
         const char *place = (const char *)e + f->offset;
-        if (has_field(e, f) && (f->presence == ALWAYS || !is_usual(f, place)))
+        if (event_has_field(e, f) && (f->presence == ALWAYS || !is_usual(f, place)))
             encode_field(o, f, place);
     }
 }
@@ -300,8 +135,8 @@ size_t event_encode(const struct event *e, char *line, size_t capacity)
     struct json_out o;
     json_out_init(&o, line, capacity);
     json_open(&o, NULL, '{');
-    encode_fields(&o, head_fields, e);
-    encode_fields(&o, fields_of[e->type], e);
+    encode_fields(&o, event_head_fields, e);
+    encode_fields(&o, event_fields_of(e->type), e);
     json_close(&o, '}');
     return json_out_ok(&o) ? o.size : 0;
 }
@@ -325,7 +160,7 @@ static bool decode_word(const struct field *f, const json_t *value, void *place)
     unsigned word;
     size_t size;
     const char *text = json_in_text(value, &size);
-    return text && f->word_of(text, &word) && store(f, place, word);
+    return text && f->word_of(text, &word) && event_store(f, place, word);
 }
 
 static bool decode_time(const struct field *f, const json_t *value, void *place)
@@ -335,7 +170,7 @@ static bool decode_time(const struct field *f, const json_t *value, void *place)
     const char *text = json_in_text(value, &size);
     if (!json_is_null(value) && !(text && time_of_text(text, size, &at_ms)))
         return false;
-    return store(f, place, at_ms);
+    return event_store(f, place, at_ms);
 }
 
 /* Names this version does not know are passed over. */
@@ -414,13 +249,13 @@ static bool decode_field(const struct field *f, const json_t *value, void *place
         return decode_text(value, place, f->size, f->shape == SHAPE_TEXT);
     case SHAPE_UNSIGNED:
     case SHAPE_SIGNED:
-        return json_is_integer(value) && store(f, place, json_integer_value(value));
+        return json_is_integer(value) && event_store(f, place, json_integer_value(value));
     case SHAPE_TIME:
         return decode_time(f, value, place);
     case SHAPE_WORD:
         return decode_word(f, value, place);
     case SHAPE_BOOL:
-        return json_is_boolean(value) && store(f, place, json_is_true(value));
+        return json_is_boolean(value) && event_store(f, place, json_is_true(value));
     case SHAPE_ODD:
         return decode_odd(value, place);
     case SHAPE_PLAN:
@@ -433,12 +268,12 @@ static bool decode_fields(const json_t *object, const struct field *f, struct ev
 {
     for (; f->name; f++) {
         char *place = (char *)e + f->offset;
-        if (!has_field(e, f))
+        if (!event_has_field(e, f))
             continue;
         const json_t *value = json_object_get(object, f->name);
         if (!value && f->presence == UNLESS) {
             if (f->usual)
-                store(f, place, f->usual);
+                event_store(f, place, f->usual);
             continue;
         }
         if (!value || !decode_field(f, value, place)) {
@@ -450,23 +285,29 @@ static bool decode_fields(const json_t *object, const struct field *f, struct ev
     return true;
 }
 
-bool event_decode(const char *line, size_t size, struct event *out, char why[LIMIT_TEXT])
+bool event_decode_any(const char *line, size_t size, struct event *out, char why[LIMIT_TEXT])
 {
-    memset(out, 0, sizeof *out);
-    if (size > LIMIT_LINE) {
-        snprintf(why, LIMIT_TEXT, "the line has %zu bytes; at most %d are allowed", size, LIMIT_LINE);
-        return false;
-    }
     json_error_t error;
     json_t *object = json_in_object(line, size, JSON_REJECT_DUPLICATES, &error);
+    memset(out, 0, sizeof *out);
     if (!object) {
         char reason[sizeof error.text];
         text_clean(reason, sizeof reason, error.text, strlen(error.text));
         snprintf(why, LIMIT_TEXT, "the line is no JSON object: %s", reason);
         return false;
     }
-    bool good = decode_fields(object, head_fields, out, why);
-    good = good && decode_fields(object, fields_of[out->type], out, why);
+    bool good = decode_fields(object, event_head_fields, out, why);
+    good = good && decode_fields(object, event_fields_of(out->type), out, why);
     json_decref(object);
     return good;
+}
+
+bool event_decode(const char *line, size_t size, struct event *out, char why[LIMIT_TEXT])
+{
+    if (size > LIMIT_LINE) {
+        memset(out, 0, sizeof *out);
+        snprintf(why, LIMIT_TEXT, "the line has %zu bytes; at most %d are allowed", size, LIMIT_LINE);
+        return false;
+    }
+    return event_line_read(line, size, out) || event_decode_any(line, size, out, why);
 }

@@ -1,5 +1,7 @@
 /* event_json: every event survives the journal, line by line and byte by byte. */
+#include "codec/event_fields.h"
 #include "codec/event_json.h"
+#include "codec/event_line.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -187,6 +189,64 @@ static void test_every_type_comes_back(void **state)
         }
 }
 
+/* As most events are: small numbers, nothing odd, texts of a few plain words. */
+static void make_plain(struct event *e)
+{
+    e->seq %= 1000000000000;
+    e->clock_ms %= 1000000000000;
+    switch (e->type) {
+    case EVENT_PRESS_RECEIVED:
+    case EVENT_PRESS_REFUSED:
+        e->press.n %= 1000;
+        e->press.oddities = 0;
+        e->press.raw[0] = '\0';
+        memset(&e->press.plan, 0, sizeof e->press.plan);
+        break;
+    case EVENT_DELIVERY_RESULT:
+        strcpy(e->delivery.text, "police: answered 204 No Content");
+        break;
+    case EVENT_TROUBLE_RAISED:
+    case EVENT_TROUBLE_CLEARED:
+        strcpy(e->trouble.text, "it answers nothing");
+        break;
+    case EVENT_DAEMON_STARTED:
+    case EVENT_DAEMON_STOPPED:
+    case EVENT_CONF_LOADED:
+        e->daemon.boottime_ms %= 1000000000000;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What is read without a parser is what the parser reads; and what is plain is read so. */
+static void test_both_ways_of_reading_agree(void **state)
+{
+    unsigned taken = 0, all = 0;
+    for (unsigned round = 0; round < 2000; round++)
+        for (enum event_type type = 0; type < EVENT_TYPE_COUNT; type++) {
+            static struct event e, near, parsed;
+            char line[LIMIT_LINE + 1], why[LIMIT_TEXT] = "";
+            any_event(&e, type);
+            if (round % 4 < 3)
+                make_plain(&e);
+            size_t size = event_encode(&e, line, sizeof line);
+            if (round % 2) /* one byte of it is another one */
+                line[any(size)] = (char)any(256);
+            memset(&near, 0xA5, sizeof near);
+            all++;
+            if (!event_line_read(line, size, &near))
+                continue;
+            taken++;
+            if (!event_decode_any(line, size, &parsed, why))
+                fail_msg("%s: %s", why, line);
+            if (memcmp(&near, &parsed, sizeof parsed) != 0)
+                fail_msg("it is read as another event: %s", line);
+        }
+    print_message("%u of %u lines were read without a parser\n", taken, all);
+    assert_true(taken > all / 3);
+}
+
 static void any_bytes(char *out, size_t capacity)
 {
     for (size_t i = 0; i + 1 < capacity; i++)
@@ -364,7 +424,7 @@ static void test_largest_line_fits(void **state)
 }
 
 #define DELIVERY                                                                                             \
-    HEAD "\"delivery_result\",\"endpoint\":\"e\",\"version\":1,\"presses\":1,\"attempt\":1,"                  \
+    HEAD "\"delivery_result\",\"endpoint\":\"e\",\"version\":1,\"presses\":1,\"attempt\":1,"                 \
          "\"outcome\":\"failed\",\"ms\":1,\"text\":\"\","
 #define X48 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -577,11 +637,17 @@ static void test_print_speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_type_comes_back), cmocka_unit_test(test_any_bytes_come_back),
-        cmocka_unit_test(test_known_lines),           cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_largest_line_fits),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_plan_is_bounded),       cmocka_unit_test(test_damaged_lines),
-        cmocka_unit_test(test_print_speed),           cmocka_unit_test(test_a_plan_is_whole_or_refused),
+        cmocka_unit_test(test_every_type_comes_back),
+        cmocka_unit_test(test_both_ways_of_reading_agree),
+        cmocka_unit_test(test_any_bytes_come_back),
+        cmocka_unit_test(test_known_lines),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_largest_line_fits),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_plan_is_bounded),
+        cmocka_unit_test(test_damaged_lines),
+        cmocka_unit_test(test_print_speed),
+        cmocka_unit_test(test_a_plan_is_whole_or_refused),
         cmocka_unit_test(test_what_a_newer_version_wrote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
