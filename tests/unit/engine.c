@@ -305,6 +305,18 @@ static void test_yes_only_after_the_commit(void **state)
     assert_int_equal(count(l, 'p', "tocsin/v1/s/state", "\"stage\":\"delivered\""), 1);
 }
 
+/* The loop was busy and the moment of record_wait_ms comes before it hears of the commit. */
+static void test_what_is_committed_is_not_late(void **state)
+{
+    struct lab *l = *state;
+    commit(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    journal_commit_now(l->journal);
+    pass(l, 500);
+    assert_int_equal(count(l, 't', "police", "\"recorded\":true"), 1);
+    assert_int_equal(engine_counts(l->engine).unrecorded, 0);
+}
+
 static unsigned first_of(const struct lab *l, char kind, const char *to)
 {
     for (unsigned i = 0; i < l->said_count; i++)
@@ -582,6 +594,7 @@ int main(void)
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_yes_only_after_the_commit),
+        TEST(test_what_is_committed_is_not_late),
         TEST(test_onlookers_come_last),
         TEST(test_the_alarm_does_not_wait_for_the_disk),
         TEST(test_one_press_once),
