@@ -1,6 +1,7 @@
 #include "codec/webhook.h"
 #include "codec/json_in.h"
 #include "codec/text.h"
+#include <nettle/hmac.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,13 +26,13 @@ void webhook_signature(char out[WEBHOOK_SIGNATURE], const unsigned char *key, si
 {
     char timestamp[24];
     int timestamp_size = snprintf(timestamp, sizeof timestamp, ".%lld.", (long long)timestamp_s);
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
-    crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key, key_size);
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)id, strlen(id));
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)timestamp, (size_t)timestamp_size);
-    crypto_auth_hmacsha256_update(&state, body, body_size);
-    crypto_auth_hmacsha256_final(&state, mac);
+    unsigned char mac[SHA256_DIGEST_SIZE];
+    struct hmac_sha256_ctx state;
+    hmac_sha256_set_key(&state, key_size, key);
+    hmac_sha256_update(&state, strlen(id), (const unsigned char *)id);
+    hmac_sha256_update(&state, (size_t)timestamp_size, (const unsigned char *)timestamp);
+    hmac_sha256_update(&state, body_size, body);
+    hmac_sha256_digest(&state, sizeof mac, mac);
     memcpy(out, "v1,", 3);
     sodium_bin2base64(out + 3, WEBHOOK_SIGNATURE - 3, mac, sizeof mac, sodium_base64_VARIANT_ORIGINAL);
 }

@@ -1,26 +1,29 @@
 #include "journal/tree.h"
 
 #include <assert.h>
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
 void tree_leaf(unsigned char out[TREE_HASH], const void *data, size_t size)
 {
     static const unsigned char prefix = 0x00;
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, &prefix, 1);
-    crypto_hash_sha256_update(&state, data, size);
-    crypto_hash_sha256_final(&state, out);
+    struct sha256_ctx state;
+    sha256_init(&state);
+    sha256_update(&state, 1, &prefix);
+    sha256_update(&state, size, data);
+    sha256_digest(&state, TREE_HASH, out);
 }
 
 void tree_node(unsigned char out[TREE_HASH], const unsigned char left[TREE_HASH],
                const unsigned char right[TREE_HASH])
 {
-    unsigned char both[1 + 2 * TREE_HASH] = {0x01};
-    memcpy(both + 1, left, TREE_HASH);
-    memcpy(both + 1 + TREE_HASH, right, TREE_HASH);
-    crypto_hash_sha256(out, both, sizeof both);
+    static const unsigned char prefix = 0x01;
+    struct sha256_ctx state;
+    sha256_init(&state);
+    sha256_update(&state, 1, &prefix);
+    sha256_update(&state, TREE_HASH, left);
+    sha256_update(&state, TREE_HASH, right);
+    sha256_digest(&state, TREE_HASH, out);
 }
 
 void tree_add(struct tree_frontier *f, const unsigned char leaf[TREE_HASH], tree_complete_fn *complete,
@@ -42,7 +45,9 @@ void tree_add(struct tree_frontier *f, const unsigned char leaf[TREE_HASH], tree
 void tree_root(const struct tree_frontier *f, unsigned char out[TREE_HASH])
 {
     if (f->size == 0) {
-        crypto_hash_sha256(out, NULL, 0);
+        struct sha256_ctx nothing;
+        sha256_init(&nothing);
+        sha256_digest(&nothing, TREE_HASH, out);
         return;
     }
     bool started = false;

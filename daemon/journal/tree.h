@@ -1,4 +1,4 @@
-/* tree.h - the Merkle tree of RFC 6962 (SHA-256). PURE but for libsodium's hash.
+/* tree.h - the Merkle tree of RFC 6962 (SHA-256). PURE but for nettle's hash.
  *
  * Promises: tree_root() is MTH() of RFC 6962 section 2.1 over the leaves added so far, proofs are those
  * of 2.1.1 and 2.1.2, and each check accepts exactly the proofs made from a tree with that root. Does not:
