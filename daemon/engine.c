@@ -313,9 +313,11 @@ static void read_pending(struct engine *g, struct pending *p)
 }
 
 /* While the disk is busy with them, the first lines are read back: the alarm need not wait for that afterwards. */
-static void read_ahead(struct engine *g)
+void engine_read_ahead(struct engine *g)
 {
     struct pending *p = g->first_unapplied;
+    if (p && !p->event)
+        board_make_ready(g->board);
     for (unsigned i = 0; p && i < READ_AHEAD; p = p->next, i++)
         read_pending(g, p);
 }
@@ -458,8 +460,6 @@ void engine_batch_end(struct engine *g)
     if (g->progress.state == JOURNAL_DEGRADED)
         engine_effects(g); /* nobody waits for a dead disk */
     show_applied(g);
-    read_ahead(g);
-    board_make_ready(g->board);
     arrange_wake(g);
 }
 

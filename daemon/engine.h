@@ -111,6 +111,7 @@ void engine_trouble(struct engine *, enum trouble_code, const char *part, bool r
 void engine_progress(struct engine *); /* after the journal's wake */
 void engine_tick(struct engine *);     /* when wake_at said, or at any time */
 void engine_broker_back(struct engine *); /* says again what buttons and sites may have missed */
+void engine_read_ahead(struct engine *); /* while the journal commits: what can be done before it has; cheap when done */
 void engine_batch_end(struct engine *); /* end of a batch of messages: lets the writer take what is gathered */
 
 struct board *engine_board(struct engine *);

@@ -117,6 +117,14 @@ static void on_committed(uv_async_t *async)
         vigil_end(&h->vigil);
 }
 
+/* The commit first: its signature is waited for. Then what can be made ready for the moment after it. */
+static void while_committing(void *ctx)
+{
+    struct house *h = ctx;
+    if (journal_help(h->journal))
+        engine_read_ahead(h->engine);
+}
+
 static void wake_loop(void *ctx)
 {
     struct house *h = ctx;
@@ -298,7 +306,7 @@ static void open_handles(struct house *h)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     uv_loop_init(&h->loop);
     uv_async_init(&h->loop, &h->committed, on_committed);
-    vigil_init(&h->vigil, &h->loop);
+    vigil_init(&h->vigil, &h->loop, while_committing, h);
     uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->look.timer};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&h->loop, timers[i]);

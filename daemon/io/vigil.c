@@ -5,17 +5,20 @@
 static void on_idle(uv_idle_t *idle)
 {
     struct vigil *v = idle->data;
+    v->meanwhile(v->ctx);
     if (wakeful_may(&v->wakeful, v->until_ns))
         wakeful_wait(&v->wakeful);
     else
         uv_idle_stop(idle);
 }
 
-void vigil_init(struct vigil *v, uv_loop_t *loop)
+void vigil_init(struct vigil *v, uv_loop_t *loop, void (*meanwhile)(void *ctx), void *ctx)
 {
     uv_idle_init(loop, &v->idle);
     v->idle.data = v;
     v->wakeful = (struct wakeful){0};
+    v->meanwhile = meanwhile;
+    v->ctx = ctx;
 }
 
 void vigil_begin(struct vigil *v)

@@ -1,5 +1,6 @@
 #include "journal/journal.h"
 #include "journal/replay.h"
+#include "journal/seal.h"
 #include "wakeful.h"
 
 #include <assert.h>
@@ -35,6 +36,7 @@ struct journal {
     struct store_event *events;
     struct store_subtree subtrees[SUBTREES];
     struct store_head after;  /* where the batch leads */
+    struct seal seal;         /* its signature */
     struct store_batch batch; /* count 0 = none; kept until its outcome is known */
     uint64_t gathered_us;
     struct wakeful wakeful;
@@ -117,6 +119,7 @@ static void give_up_store(struct journal *j, const char *error)
 static void forget_batch(struct journal *j)
 {
     j->batch.count = 0;
+    seal_over(&j->seal);
 }
 
 /* Opens the store again after a failure and finds out what came of the batch. */
@@ -187,10 +190,10 @@ static bool take_entries(struct journal *j)
     return count > 0;
 }
 
-/* Hashes and seals the batch. It stays as it is until it is known to be in the store, so a second try writes
- * the same. */
-static void seal_batch(struct journal *j)
+/* Hashes the batch. It stays as it is until it is known to be in the store, so a second try writes the same. */
+static void hash_batch(struct journal *j)
 {
+    unsigned char root[TREE_HASH];
     j->gathered_us = now_us();
     j->batch.subtree_count = 0;
     j->after.frontier = j->head.frontier;
@@ -198,10 +201,14 @@ static void seal_batch(struct journal *j)
         tree_leaf(j->events[i].leaf, j->events[i].line, j->events[i].size);
         tree_add(&j->after.frontier, j->events[i].leaf, keep_subtree, j);
     }
-    struct note_checkpoint c = {.size = j->after.frontier.size};
-    snprintf(c.origin, sizeof c.origin, "%s", j->origin);
-    tree_root(&j->after.frontier, c.root);
-    note_sign(&c, j->secret_key, j->after.checkpoint);
+    tree_root(&j->after.frontier, root);
+    seal_ask(&j->seal, j->after.frontier.size, root);
+}
+
+static void take_seal(void *ctx)
+{
+    struct journal *j = ctx;
+    snprintf(j->after.checkpoint, sizeof j->after.checkpoint, "%s", seal_take(&j->seal));
 }
 
 /* One group commit. False: the store does not work. */
@@ -212,7 +219,7 @@ static bool commit_once(struct journal *j)
     if (!j->batch.count) {
         if (!take_entries(j))
             return true;
-        seal_batch(j);
+        hash_batch(j);
     }
     char error[LIMIT_TEXT] = "";
     enter_store(j);
@@ -396,7 +403,10 @@ struct journal *journal_create(const struct journal_options *o, char error[LIMIT
     j->slow_ms = o->slow_ms;
     j->wake = o->wake;
     j->ctx = o->ctx;
-    j->batch = (struct store_batch){.events = j->events, .subtrees = j->subtrees, .head = &j->after};
+    j->seal.origin = j->origin;
+    j->seal.secret_key = j->secret_key;
+    j->batch = (struct store_batch){
+        .events = j->events, .subtrees = j->subtrees, .head = &j->after, .seal = take_seal, .ctx = j};
     j->taken_seq = j->head.frontier.size;
     j->next_seq = j->taken_seq + 1;
     j->progress.committed_seq = j->progress.size = j->taken_seq;
@@ -507,6 +517,11 @@ void journal_expect(struct journal *j)
     uv_mutex_unlock(&j->mutex);
     if (wake)
         uv_cond_signal(&j->work);
+}
+
+bool journal_help(struct journal *j)
+{
+    return seal_help(&j->seal);
 }
 
 void journal_commit_now(struct journal *j)

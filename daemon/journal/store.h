@@ -60,6 +60,9 @@ struct store_batch {
     const struct store_subtree *subtrees; /* completed by these events */
     size_t subtree_count;
     const struct store_head *head; /* after the batch */
+    /* NULL, or fills head->checkpoint. A store calls it when all else of the batch is put: it may take a while. */
+    void (*seal)(void *ctx);
+    void *ctx;
 };
 
 /* Valid during the call. False ends the reading. `leaf` is what was stored, not what the line gives. */

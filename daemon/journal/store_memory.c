@@ -66,6 +66,8 @@ static enum store_answer memory_append(struct store *s, const struct store_head 
         k->line[e->size] = 0;
         memcpy(k->leaf, e->leaf, TREE_HASH);
     }
+    if (b->seal)
+        b->seal(b->ctx);
     m->head = *b->head;
     return STORE_OK;
 }

@@ -372,16 +372,18 @@ static enum store_answer sqlite_append(struct store *s, const struct store_head 
     }
     bool moved = false;
     int code = run(k, BEGIN);
-    if (code == SQLITE_OK)
-        code = put_head(k, expected, b->head, &moved);
-    if (moved) {
-        run(k, ROLLBACK);
-        return STORE_MOVED;
-    }
     for (size_t i = 0; code == SQLITE_OK && i < b->subtree_count; i++)
         code = put_subtree(k, &b->subtrees[i]);
     for (size_t i = 0; code == SQLITE_OK && i < b->count; i++)
         code = put_event(k, &b->events[i]);
+    if (code == SQLITE_OK && b->seal)
+        b->seal(b->ctx);
+    if (code == SQLITE_OK)
+        code = put_head(k, expected, b->head, &moved);
+    if (moved || code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID) { /* others put such entries */
+        run(k, ROLLBACK);
+        return STORE_MOVED;
+    }
     if (code == SQLITE_OK)
         code = run(k, COMMIT);
     if (code != SQLITE_OK)
