@@ -118,11 +118,13 @@ static void on_committed(uv_async_t *async)
 }
 
 /* The commit first: its signature is waited for. Then what can be made ready for the moment after it. */
-static void while_committing(void *ctx)
+static bool while_committing(void *ctx)
 {
     struct house *h = ctx;
-    if (journal_help(h->journal))
+    bool helped = journal_help(h->journal);
+    if (helped)
         engine_read_ahead(h->engine);
+    return helped;
 }
 
 static void wake_loop(void *ctx)

@@ -6,7 +6,7 @@
  * everybody else all the time (wakeful.h), and ends by itself after VIGIL_US: a slow disk does not make a
  * busy daemon.
  *
- *     vigil_init(&v, loop, meanwhile, ctx);  // meanwhile(ctx): useful things, again and again while it waits; short ones
+ *     vigil_init(&v, loop, meanwhile, ctx);  // meanwhile(ctx): useful short things, again and again; true: all done
  *     vigil_begin(&v);   // a press went to the journal; another one meanwhile changes nothing: in a storm it sleeps
  *     vigil_end(&v);     // everything is committed; always allowed
  *     uv_close(&v.idle)  // at the end
@@ -21,11 +21,11 @@ struct vigil {
     uv_idle_t idle;
     struct wakeful wakeful;
     uint64_t until_ns; /* 0 = none has begun */
-    void (*meanwhile)(void *ctx);
+    bool (*meanwhile)(void *ctx);
     void *ctx;
 };
 
-void vigil_init(struct vigil *, uv_loop_t *, void (*meanwhile)(void *ctx), void *ctx);
+void vigil_init(struct vigil *, uv_loop_t *, bool (*meanwhile)(void *ctx), void *ctx);
 void vigil_begin(struct vigil *);
 void vigil_end(struct vigil *);
 
