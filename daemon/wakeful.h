@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #define WAKEFUL_GIVEN_US 300
+#define WAKEFUL_RESTS 20 /* pauses of the processor: a microsecond or less */
 #define WAKEFUL_PAUSE_MIN_NS (8 * 1000000ull)
 #define WAKEFUL_PAUSE_MAX_NS (1000 * 1000000ull)
 
@@ -38,8 +39,22 @@ static inline void wakeful_given(struct wakeful *w, uint64_t now_ns)
     w->not_before_ns = now_ns + w->pause_ns;
 }
 
+/* Two processors may be one core's two threads: who waits leaves that core to the one that works. */
+static inline void wakeful_rest(void)
+{
+    for (int i = 0; i < WAKEFUL_RESTS; i++)
+#if defined __x86_64__ || defined __i386__
+        __builtin_ia32_pause();
+#elif defined __aarch64__
+        __asm__ volatile("yield" ::: "memory");
+#else
+        __asm__ volatile("" ::: "memory");
+#endif
+}
+
 static inline void wakeful_wait(struct wakeful *w)
 {
+    wakeful_rest();
     uint64_t before_ns = uv_hrtime();
     sched_yield();
     uint64_t now_ns = uv_hrtime();
