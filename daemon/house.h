@@ -41,7 +41,7 @@ struct house {
     _Atomic(struct journal *) expecting; /* the same, once it runs: for foreign threads */
     struct history *history;
     struct engine *engine;
-    struct mqtt *mqtt;
+    struct mqtt *mqtt, *supervision; /* supervision: where heartbeats come; NULL = with the presses */
     struct dispatch *dispatch;
     struct api *api;
     struct health *health;

@@ -164,6 +164,28 @@ static void on_session_told(uv_timer_t *timer)
 {
     struct house *h = timer->data;
     engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "broker", false, "the broker keeps our session again");
+    engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "supervision", false, "the broker keeps our session again");
+}
+
+static void tell_connection(struct house *h, const char *part, enum mqtt_state state, const char *text)
+{
+    switch (state) {
+    case MQTT_CONNECTED:
+        engine_trouble(h->engine, TROUBLE_BROKER, part, false, text);
+        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, false, text);
+        break;
+    case MQTT_LOST:
+    case MQTT_LOOPBACK_LOST:
+        engine_trouble(h->engine, TROUBLE_BROKER, part, true, text);
+        break;
+    case MQTT_SESSION_LOST:
+        engine_trouble(h->engine, TROUBLE_BROKER_SESSION, part, true, text);
+        uv_timer_start(&h->session_trouble, on_session_told, SESSION_TROUBLE_MS, 0);
+        break;
+    case MQTT_SUBSCRIBE_FAILED:
+        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, true, text);
+        break;
+    }
 }
 
 static void on_broker(void *ctx, enum mqtt_state state, const char *text)
@@ -171,24 +193,21 @@ static void on_broker(void *ctx, enum mqtt_state state, const char *text)
     struct house *h = ctx;
     if (h->stopping)
         return;
-    switch (state) {
-    case MQTT_CONNECTED:
-        engine_trouble(h->engine, TROUBLE_BROKER, "broker", false, text);
-        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, "broker", false, text);
+    tell_connection(h, "broker", state, text);
+    if (state == MQTT_CONNECTED)
         engine_broker_back(h->engine);
-        break;
-    case MQTT_LOST:
-    case MQTT_LOOPBACK_LOST:
-        engine_trouble(h->engine, TROUBLE_BROKER, "broker", true, text);
-        break;
-    case MQTT_SESSION_LOST:
-        engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "broker", true, text);
-        uv_timer_start(&h->session_trouble, on_session_told, SESSION_TROUBLE_MS, 0);
-        break;
-    case MQTT_SUBSCRIBE_FAILED:
-        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, "broker", true, text);
-        break;
-    }
+}
+
+static void on_supervision(void *ctx, enum mqtt_state state, const char *text)
+{
+    struct house *h = ctx;
+    char sentence[LIMIT_TEXT];
+    bool deaf = state != MQTT_CONNECTED && state != MQTT_SESSION_LOST;
+    if (h->stopping)
+        return;
+    snprintf(sentence, sizeof sentence, "%s%s",
+             deaf ? "Heartbeats do not come through; presses have a connection of their own. " : "", text);
+    tell_connection(h, "supervision", state, sentence);
 }
 
 static void on_result(void *ctx, const struct dispatch_result *r)
@@ -234,6 +253,7 @@ static void part_stopped(void *ctx)
         return;
     dispatch_destroy(h->dispatch);
     mqtt_destroy(h->mqtt);
+    mqtt_destroy(h->supervision);
     api_destroy(h->api);
     history_destroy(h->history);
     health_destroy(h->health);
@@ -256,8 +276,10 @@ static void on_drain(uv_timer_t *timer)
         log_line(LOG_LEVEL_ERROR, "", "the journal does not answer: what it has not taken is lost with this stop");
     engine_give_up(h->engine);
     uv_timer_stop(&h->drain);
-    h->parts_running = 2;
+    h->parts_running = h->supervision ? 3 : 2;
     mqtt_stop(h->mqtt, part_stopped, h);
+    if (h->supervision)
+        mqtt_stop(h->supervision, part_stopped, h);
     dispatch_stop(h->dispatch, part_stopped, h);
 }
 
@@ -332,18 +354,35 @@ static void warn_of_name(const char *broker)
                    broker);
 }
 
+/* Presses over one connection, heartbeats over another; over one when no other is configured. */
+static bool open_broker(struct house *h)
+{
+    const struct conf_broker *broker = &h->conf->broker;
+    bool apart = broker->supervision.client_id != NULL;
+    struct mqtt_options options = {.broker = broker,
+                                   .login = &broker->login,
+                                   .topics = apart ? MQTT_PRESSES : MQTT_PRESSES | MQTT_SUPERVISION,
+                                   .on_message = on_message,
+                                   .on_batch_end = on_batch_end,
+                                   .on_near = on_near,
+                                   .on_state = on_broker,
+                                   .ctx = h};
+    warn_of_name(broker->address);
+    h->mqtt = mqtt_create(&h->loop, &options);
+    if (!apart)
+        return h->mqtt;
+    options.login = &broker->supervision;
+    options.topics = MQTT_SUPERVISION;
+    options.on_state = on_supervision;
+    h->supervision = mqtt_create(&h->loop, &options);
+    return h->mqtt && h->supervision;
+}
+
 static bool open_connections(struct house *h)
 {
-    warn_of_name(h->conf->broker.address);
     h->dispatch = dispatch_create(
         &h->loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint, .ctx = h});
-    h->mqtt = mqtt_create(&h->loop, &(struct mqtt_options){.broker = &h->conf->broker,
-                                                           .on_message = on_message,
-                                                           .on_batch_end = on_batch_end,
-                                                           .on_near = on_near,
-                                                           .on_state = on_broker,
-                                                           .ctx = h});
-    if (!h->dispatch || !h->mqtt)
+    if (!h->dispatch || !open_broker(h))
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);
     house_late_devices(h);
@@ -416,6 +455,7 @@ static bool open_api(struct house *h)
                                               .engine = h->engine,
                                               .dispatch = h->dispatch,
                                               .mqtt = h->mqtt,
+                                              .supervision = h->supervision,
                                               .history = h->history,
                                               .journal_file = path,
                                               .version = TOCSIN_VERSION},
@@ -431,6 +471,14 @@ static bool open_api(struct house *h)
     return true;
 }
 
+/* Without a supervision connection nobody else would say that the trouble of an earlier one is over. */
+static void forget_supervision(struct house *h)
+{
+    static const enum trouble_code codes[] = {TROUBLE_BROKER, TROUBLE_SUBSCRIPTION};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        engine_trouble(h->engine, codes[i], "supervision", false, "heartbeats come over the connection of the presses");
+}
+
 /* One life, from the start to the stop. */
 static int run(struct house *h)
 {
@@ -438,6 +486,8 @@ static int run(struct house *h)
     open_handles(h);
     if (!take_lock(h) || !open_connections(h) || !open_engine(h) || !open_api(h))
         return EXIT_FAILURE;
+    if (!h->supervision)
+        forget_supervision(h);
     h->health = health_create(&h->loop, h->conf, on_health, h);
     h->service = service_create(&h->loop);
     log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints; HTTP on port %u", TOCSIN_VERSION,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #define WRONG(c, where, ...) problem_at((c)->problems, where, __VA_ARGS__)
 
@@ -170,6 +171,38 @@ static void check_daemon(const struct check *c)
                d->http_tls_key_file);
 }
 
+static void check_login(const struct check *c, const struct conf_login *login, const struct where *at, const char *ca_key)
+{
+    check_both(c, at, "certificate_file", login->certificate_file, "key_file", login->key_file);
+    check_needs(c, at, "certificate_file", login->certificate_file, ca_key, c->conf->broker.ca_file);
+    check_needs(c, at, "password_file", login->password_file, "username", login->username);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return a && b && stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Two connections under one name: the broker ends the one when the other comes. */
+static void check_supervision(const struct check *c, const struct where *broker)
+{
+    const struct conf_login *one = &c->conf->broker.login, *other = &c->conf->broker.supervision;
+    const struct where at = where_key(*broker, "supervision");
+    struct where client_id = where_key(at, "client_id"), certificate = where_key(at, "certificate_file");
+    if (one->client_id && other->client_id && strcmp(one->client_id, other->client_id) == 0)
+        WRONG(c, &client_id,
+              "\"%s\" is broker.client_id, too; two connections under one client id throw each other out: write "
+              "another, such as tocsin-supervision",
+              other->client_id);
+    if (same_file(one->certificate_file, other->certificate_file))
+        WRONG(c, &certificate,
+              "is broker.certificate_file, too; its name is the client id, and two connections under one client id "
+              "throw each other out: issue another with `certificates renew supervision`");
+    check_login(c, other, &at, "broker.ca_file");
+}
+
 static void check_broker(const struct check *c)
 {
     const struct conf_broker *b = &c->conf->broker;
@@ -179,9 +212,8 @@ static void check_broker(const struct check *c)
         WRONG(c, &address,
               "%s is no host; write the address alone, such as 10.0.0.2, and the port under port",
               problem_quote(c->problems, b->address));
-    check_both(c, &at, "certificate_file", b->certificate_file, "key_file", b->key_file);
-    check_needs(c, &at, "certificate_file", b->certificate_file, "ca_file", b->ca_file);
-    check_needs(c, &at, "password_file", b->password_file, "username", b->username);
+    check_login(c, &b->login, &at, "ca_file");
+    check_supervision(c, &at);
 }
 
 /* -- endpoints

@@ -63,19 +63,26 @@ static void load_journal_key(const struct check *c)
         problem_at(c->problems, &where, "%s %s", d->journal_key_file, error);
 }
 
-static void load_password(const struct check *c)
+static void load_password(const struct check *c, struct conf_login *login, const struct where *at)
 {
-    struct conf_broker *b = &c->conf->broker;
-    struct where where = where_key(where_key(where_file(0), "broker"), "password_file");
+    struct where where = where_key(*at, "password_file");
     struct secret s;
-    if (!load(c, b->password_file, SECRET_FILE_MAX, &where, &s))
+    if (!load(c, login->password_file, SECRET_FILE_MAX, &where, &s))
         return;
     size_t size = strcspn(s.text, "\r\n");
     if (size == 0)
-        problem_at(c->problems, &where, "%s is empty; its first line must be the password", b->password_file);
+        problem_at(c->problems, &where, "%s is empty; its first line must be the password", login->password_file);
     else
-        b->password = arena_text(c->arena, s.text, size);
+        login->password = arena_text(c->arena, s.text, size);
     secret_finish(&s);
+}
+
+static void load_passwords(const struct check *c)
+{
+    struct conf_broker *b = &c->conf->broker;
+    const struct where broker = where_key(where_file(0), "broker"), supervision = where_key(broker, "supervision");
+    load_password(c, &b->login, &broker);
+    load_password(c, &b->supervision, &supervision);
 }
 
 static void load_webhook_secrets(const struct check *c, size_t index)
@@ -181,7 +188,7 @@ static void load_account_password(const struct check *c, size_t index)
 void check_secrets(struct check *c)
 {
     load_journal_key(c);
-    load_password(c);
+    load_passwords(c);
     for (size_t i = 0; i < c->conf->endpoint_count; i++)
         load_webhook_secrets(c, i);
     for (size_t i = 0; i < c->conf->site_count; i++)

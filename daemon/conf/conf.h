@@ -42,13 +42,20 @@ struct conf_daemon {
     unsigned disk_free_mb;   /* 64: less than this is trouble */
 };
 
-struct conf_broker {
-    char *address; /* numeric, or resolved off the loop */
-    unsigned port;
+/* As whom a connection to the broker is made. */
+struct conf_login {
     char *client_id;
     char *username, *password_file; /* optional */
     char *password; /* loaded: the file's first line; NULL = none */
-    char *ca_file, *certificate_file, *key_file; /* ca_file set = TLS */
+    char *certificate_file, *key_file;
+};
+
+struct conf_broker {
+    char *address; /* numeric, or resolved off the loop */
+    unsigned port;
+    struct conf_login login;
+    struct conf_login supervision; /* client_id NULL = heartbeats have no connection of their own */
+    char *ca_file;                 /* set = TLS */
     unsigned keep_alive_s;
     unsigned loopback_s; /* 5: between messages to ourselves through the broker; three lost = trouble */
 };

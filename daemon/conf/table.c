@@ -87,6 +87,29 @@ static const struct conf_table table_daemon = {
          .help = "Less free space in state_dir than this many megabytes is trouble."},
         {0}}};
 
+/* A login's keys beside its client_id; `in`: the member of the structure that has them, with its dot. */
+#define LOGIN_ROWS(structure, in)                                                                            \
+    {"username", CONF_TEXT, AT(structure, in username), .minimum = 1, .maximum = 255,                        \
+     .help = "User name at the broker."},                                                                    \
+    {"password_file", CONF_SECRET_FILE, AT(structure, in password_file),                                     \
+     .help = "File whose first line is the password at the broker."},                                        \
+    {"certificate_file", CONF_FILE, AT(structure, in certificate_file),                                      \
+     .help = "PEM certificate of ours; with key_file or not at all."},                                       \
+    {"key_file", CONF_SECRET_FILE, AT(structure, in key_file), .help = "PEM secret key of our certificate."}
+
+static const struct conf_table table_supervision = {
+    .title = "the supervision connection",
+    .help = "A second connection to the same broker, over which heartbeats and last wills come, so that a press "
+            "never stands behind them in a queue. Address, port, ca_file and times are those above. Its access "
+            "rights need be no more than to read heartbeats and last wills, and to read and write the loop-back of "
+            "its client_id. Without this mapping one connection hears everything.",
+    ROWS(conf_login){
+        {"client_id", CONF_ID, AT(conf_login, client_id), .required = true,
+         .help = "Its name at the broker, another than the one above. Where the broker makes the certificate's name "
+                 "the client id, write that name."},
+        LOGIN_ROWS(conf_login, ),
+        {0}}};
+
 static const struct conf_table table_broker = {
     .title = "the broker",
     .help = "The MQTT broker that the buttons speak to.",
@@ -96,20 +119,13 @@ static const struct conf_table table_broker = {
          .help = "Numeric address or host name. Prefer a numeric one: name servers fail too."},
         {"port", CONF_NUMBER, AT(conf_broker, port), .fallback = "1883", .minimum = 1,
          .maximum = 65535, .help = "TCP port; 8883 is usual with TLS."},
-        {"client_id", CONF_ID, AT(conf_broker, client_id), .fallback = "tocsin",
+        {"client_id", CONF_ID, AT(conf_broker, login.client_id), .fallback = "tocsin",
          .help = "Under this name the broker keeps our session while we are away. Two daemons "
                  "at one broker need two."},
-        {"username", CONF_TEXT, AT(conf_broker, username), .minimum = 1, .maximum = 255,
-         .help = "User name at the broker."},
-        {"password_file", CONF_SECRET_FILE, AT(conf_broker, password_file),
-         .help = "File whose first line is the password at the broker."},
         {"ca_file", CONF_FILE, AT(conf_broker, ca_file),
          .help = "PEM certificate of the authority that issued the broker's certificate. With "
                  "it the connection is TLS."},
-        {"certificate_file", CONF_FILE, AT(conf_broker, certificate_file),
-         .help = "PEM certificate of ours; with key_file or not at all."},
-        {"key_file", CONF_SECRET_FILE, AT(conf_broker, key_file),
-         .help = "PEM secret key of our certificate."},
+        LOGIN_ROWS(conf_broker, login.),
         {"keep_alive_s", CONF_NUMBER, AT(conf_broker, keep_alive_s), .fallback = "10",
          .minimum = 2, .maximum = 60, .unit = "s",
          .help = "MQTT keep-alive: a dead connection is seen after one and a half of these."},
@@ -117,6 +133,8 @@ static const struct conf_table table_broker = {
          .maximum = 6, .unit = "s",
          .help = "Time between messages that we send ourselves through the broker. Three lost "
                  "are trouble; so that this is seen within 20 s, at most 6."},
+        {"supervision", CONF_MAPPING, AT(conf_broker, supervision), .table = &table_supervision,
+         .help = "Heartbeats over a connection of their own."},
         {0}}};
 
 static const struct conf_table table_endpoint = {

@@ -179,7 +179,7 @@ struct event_deadline {
 
 struct event_trouble {
     enum trouble_code code;
-    char part[LIMIT_ID * 2]; /* which one: "broker", an endpoint id, "site/device", … */
+    char part[LIMIT_ID * 2]; /* which one: "broker", "supervision", an endpoint id, "site/device", … */
     char text[LIMIT_TEXT];   /* a sentence a guard can understand */
 };
 

@@ -26,7 +26,8 @@ struct api_options {
     uv_loop_t *loop;
     struct engine *engine;
     struct dispatch *dispatch; /* for endpoint states; NULL in tests */
-    struct mqtt *mqtt;         /* for counts; NULL in tests */
+    struct mqtt *mqtt;         /* for counts, and whether presses come; NULL in tests */
+    struct mqtt *supervision;  /* for counts; NULL = none */
     struct history *history;
     const char *journal_file;  /* beside it stands the archive; NULL: closed alarms cannot be searched */
     const char *version;

@@ -260,14 +260,11 @@ void api_ready(struct api_call *c)
                                       : NULL,
         NULL, NULL, nobody_reachable(c->api->options.dispatch) ? "no endpoint answers" : NULL};
     struct board *board = engine_board(engine);
-    if (c->api->options.mqtt && !mqtt_hears(c->api->options.mqtt))
+    bool hears = !c->api->options.mqtt || mqtt_hears(c->api->options.mqtt); /* presses: heartbeats do not decide */
+    if (!hears || board_trouble(board, TROUBLE_BROKER, "broker"))
         reasons[2] = "there is no working connection to the broker";
-    for (const struct trouble *t = NULL; (t = board_next_trouble(board, t));) {
-        if (t->code == TROUBLE_BROKER)
-            reasons[2] = "there is no working connection to the broker";
-        if (t->code == TROUBLE_SUBSCRIPTION)
-            reasons[3] = "the broker does not let us hear the buttons";
-    }
+    if (board_trouble(board, TROUBLE_SUBSCRIPTION, "broker"))
+        reasons[3] = "the broker does not let us hear the buttons";
     char body[1024];
     struct json_out o;
     bool ready = true;
@@ -291,6 +288,7 @@ void api_metrics(struct api_call *c)
     struct metrics_source source = {.engine = c->api->options.engine,
                                     .dispatch = c->api->options.dispatch,
                                     .mqtt = c->api->options.mqtt,
+                                    .supervision = c->api->options.supervision,
                                     .feeds = web_feeds(c->api->web),
                                     .version = c->api->options.version};
     size_t size;

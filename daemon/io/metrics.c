@@ -146,9 +146,19 @@ static void put_endpoints(FILE *out, struct dispatch *dispatch)
     }
 }
 
-static void put_mqtt(FILE *out, struct mqtt *mqtt)
+static void put_mqtt(FILE *out, struct mqtt *mqtt, struct mqtt *supervision)
 {
     struct mqtt_counts n = mqtt_counts(mqtt);
+    if (supervision) {
+        struct mqtt_counts s = mqtt_counts(supervision);
+        n.received += s.received;
+        n.published += s.published;
+        n.publish_failed += s.publish_failed;
+        n.dropped += s.dropped;
+        n.reconnects += s.reconnects;
+    }
+    one(out, "mqtt_connections", "gauge", "Connections to the broker that hear what they are for.",
+        mqtt_hears(mqtt) + (supervision && mqtt_hears(supervision)));
     one(out, "mqtt_received_total", "counter", "Messages from the broker.", (double)n.received);
     one(out, "mqtt_published_total", "counter", "Messages to the broker.", (double)n.published);
     one(out, "mqtt_publish_failed_total", "counter", "Messages that could not be sent.",
@@ -172,7 +182,7 @@ char *metrics_text(const struct metrics_source *source, size_t *size)
     if (source->dispatch)
         put_endpoints(out, source->dispatch);
     if (source->mqtt)
-        put_mqtt(out, source->mqtt);
+        put_mqtt(out, source->mqtt, source->supervision);
     one(out, "feeds", "gauge", "Open event feeds.", source->feeds);
     one(out, "resident_memory_bytes", "gauge", "Memory in use.", resident_bytes());
     if (fclose(out) != 0) {

@@ -14,6 +14,7 @@ struct metrics_source {
     struct engine *engine;
     struct dispatch *dispatch; /* NULL: not told */
     struct mqtt *mqtt;         /* NULL: not told */
+    struct mqtt *supervision;  /* its counts are added; NULL = none */
     unsigned feeds;
     const char *version;
 };

@@ -209,7 +209,7 @@ static bool copy(char **to, const char *from)
     return !from || *to;
 }
 
-static bool copy_broker(struct mqtt *m, const struct conf_broker *b)
+static bool copy_broker(struct mqtt *m, const struct conf_broker *b, const struct conf_login *login)
 {
     bool numeric6 = strchr(b->address, ':') != NULL;
     m->port = b->port;
@@ -218,12 +218,11 @@ static bool copy_broker(struct mqtt *m, const struct conf_broker *b)
     snprintf(m->where, sizeof m->where, numeric6 ? "[%s]:%u" : "%s:%u", b->address, b->port);
     if (asprintf(&m->uri, "%s://%s", b->ca_file ? "ssl" : "tcp", m->where) < 0)
         m->uri = NULL;
-    if (asprintf(&m->loopback_topic, "tocsin/v1/daemon/%s/loopback", b->client_id) < 0)
+    if (asprintf(&m->loopback_topic, "tocsin/v1/daemon/%s/loopback", login->client_id) < 0)
         m->loopback_topic = NULL;
-    return m->uri && m->loopback_topic && copy(&m->client_id, b->client_id) &&
-           copy(&m->username, b->username) && copy(&m->password_file, b->password_file) &&
-           copy(&m->ca_file, b->ca_file) && copy(&m->certificate_file, b->certificate_file) &&
-           copy(&m->key_file, b->key_file);
+    return m->uri && m->loopback_topic && copy(&m->ca_file, b->ca_file) && copy(&m->client_id, login->client_id) &&
+           copy(&m->username, login->username) && copy(&m->password_file, login->password_file) &&
+           copy(&m->certificate_file, login->certificate_file) && copy(&m->key_file, login->key_file);
 }
 
 static void start(struct mqtt *m, uv_loop_t *loop)
@@ -247,6 +246,7 @@ struct mqtt *mqtt_create(uv_loop_t *loop, const struct mqtt_options *options)
         return NULL;
     m->options = *options;
     m->options.broker = NULL;
+    m->options.login = NULL;
     m->inbox_tail = &m->inbox;
     m->socket = -1;
     TAILQ_INIT(&m->waiting);
@@ -254,7 +254,7 @@ struct mqtt *mqtt_create(uv_loop_t *loop, const struct mqtt_options *options)
     uv_mutex_init(&m->lock);
     uv_cond_init(&m->changed);
     uv_cond_init(&m->released);
-    if (!copy_broker(m, options->broker)) {
+    if (!copy_broker(m, options->broker, options->login)) {
         free_memory(m);
         return NULL;
     }

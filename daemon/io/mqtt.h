@@ -1,4 +1,10 @@
-/* mqtt.h - the broker: presses and heartbeats in, receipts and site states out, over Paho MQTTAsync (MQTT 5).
+/* mqtt.h - a connection to the broker: presses and heartbeats in, receipts and site states out, over Paho MQTTAsync
+ * (MQTT 5).
+ *
+ * One struct is one connection, and hears what it is for: two of them, one for presses and one for supervision, keep a
+ * press from standing behind heartbeats, at the broker and in the socket (Paho's one receive thread takes the ready
+ * sockets in turns). What an earlier configuration of the same client id had subscribed to, and this one is not for, is
+ * given back. Connections of one process come about one after the other.
  *
  * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
  * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
@@ -12,7 +18,7 @@
  * waits, no message of any device comes through, and no QoS 1 publish goes out (Paho has one receive thread
  * and one mutex). Release within milliseconds, committed or not.
  *
- *     struct mqtt *m = mqtt_create(loop, &options);
+ *     struct mqtt *m = mqtt_create(loop, &options);   // .topics = MQTT_PRESSES | MQTT_SUPERVISION: all over one
  *     mqtt_publish(m, "tocsin/v1/s/d/receipt", body, size, 1, false);
  *     mqtt_stop(m, stopped, ctx);   // then mqtt_destroy in the callback
  */
@@ -48,8 +54,15 @@ struct mqtt_counts {
     uint64_t received, published, publish_failed, dropped, reconnects;
 };
 
+enum mqtt_topics { /* bits */
+    MQTT_PRESSES = 1,
+    MQTT_SUPERVISION = 2 /* heartbeats, and last wills that say "offline" */
+};
+
 struct mqtt_options {
-    const struct conf_broker *broker;                           /* copied */
+    const struct conf_broker *broker; /* copied */
+    const struct conf_login *login;   /* copied: one of the broker's two */
+    unsigned topics;                  /* what it hears */
     void (*on_message)(void *ctx, const struct mqtt_message *); /* valid during the call; until `stopped` */
     void (*on_batch_end)(void *ctx);                            /* after the messages that were there */
     void (*on_near)(void *ctx); /* or NULL; from a foreign thread: something more than a heartbeat woke the loop */

@@ -1,4 +1,5 @@
 #include "io/mqtt_internal.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #define CONNECT_MAX_MS                                                                                       \
     12000 /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
 #define DISCONNECT_MS 200 /* how long we wait for a polite end */
+#define TURN_MS 20        /* another connection is coming about: look again */
 /* Paho's receive thread sleeps 100 ms after each second without a message, and a press that comes then waits.
  * A loop-back message more often than that keeps it awake. */
 #define TICK_MS 700
@@ -65,6 +67,21 @@ static void rebuild(struct mqtt *m)
     m->connect_at_ms = mqtt_now_ms() + (m->retry_ms ? m->retry_ms : RETRY_MIN_MS);
 }
 
+/* Which connection of the process is coming about: one at a time, so that mqtt_socket.c knows whose the new socket is. */
+static _Atomic(struct mqtt *) connecting;
+
+static bool turn_take(struct mqtt *m)
+{
+    struct mqtt *nobody = NULL;
+    return atomic_compare_exchange_strong(&connecting, &nobody, m);
+}
+
+static void turn_give(struct mqtt *m)
+{
+    struct mqtt *self = m;
+    atomic_compare_exchange_strong(&connecting, &self, NULL);
+}
+
 static void connect_now(struct mqtt *m)
 {
     m->link = LINK_CONNECTING;
@@ -81,7 +98,9 @@ static void subscribe_now(struct mqtt *m)
 {
     if (!m->session_present && m->was_connected)
         say(m, MQTT_SESSION_LOST,
-            "connected, but it has forgotten us: presses sent while we were away may be missing");
+            m->options.topics & MQTT_PRESSES
+                ? "connected, but it has forgotten us: presses sent while we were away may be missing"
+                : "connected, but it has forgotten us: what went off line while we were away is seen by its silence only");
     m->counts.reconnects += m->was_connected;
     m->was_connected = m->session_present = true;
     m->subscription = SUBSCRIPTION_ASKED;
@@ -176,12 +195,16 @@ static uint64_t step(struct mqtt *m)
         rebuild(m);
         return now_ms;
     }
+    if (m->link != LINK_CONNECTING)
+        turn_give(m);
     switch (m->link) {
     case LINK_DOWN:
-        if (now_ms >= m->connect_at_ms)
+        if (now_ms < m->connect_at_ms)
+            earlier(&due_ms, m->connect_at_ms);
+        else if (turn_take(m))
             connect_now(m);
         else
-            earlier(&due_ms, m->connect_at_ms);
+            earlier(&due_ms, now_ms + TURN_MS);
         break;
     case LINK_CONNECTING:
         if (now_ms >= m->deadline_ms) {
@@ -224,8 +247,8 @@ static void leave(struct mqtt *m)
         while (m->link == LINK_UP && mqtt_now_ms() < until_ms)
             wait_until(m, until_ms);
     }
-    if (m->socket < 0)
-        mqtt_socket_take(m); /* it may be connecting */
+    if (m->link == LINK_CONNECTING)
+        mqtt_socket_take(m);
     mqtt_socket_shut(m);
     mqtt_socket_forget(m);
     if (m->spoiled) {
@@ -251,6 +274,7 @@ void link_thread(void *argument)
     }
     if (made)
         leave(m);
+    turn_give(m);
     m->finished = true;
     if (!m->deaf)
         uv_async_send(&m->wake);

@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #define SESSION_FOR_EVER 0xFFFFFFFFu /* seconds; MQTT 5, 3.1.2.11.2: the session does not expire */
+/* A last will that is older says less than the device's silence. It is also the time after which the broker forgets a
+ * supervision connection that is not configured any more. */
+#define SESSION_OF_SUPERVISION 3600u
 /* Unacknowledged presses the broker may send ahead: more than fit into a round trip, and a bound for what it
  * must deliver again after a crash. Paho acknowledges one by one. */
 #define RECEIVE_MAXIMUM 1000
@@ -174,7 +177,8 @@ int paho_connect(struct mqtt *m)
     MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer5;
     MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
     MQTTProperties properties = MQTTProperties_initializer;
-    add_number(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, SESSION_FOR_EVER);
+    add_number(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
+               m->options.topics & MQTT_PRESSES ? SESSION_FOR_EVER : SESSION_OF_SUPERVISION);
     add_number(&properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, RECEIVE_MAXIMUM);
     char *password = read_password(m->password_file);
     options.keepAliveInterval = (int)m->keep_alive_s;
@@ -203,29 +207,47 @@ int paho_connect(struct mqtt *m)
     return code;
 }
 
-#define FILTERS 4
+static const struct {
+    char *filter;
+    int qos;
+    unsigned topics;
+} subscriptions[] = {{"tocsin/v1/+/+/press", 1, MQTT_PRESSES},
+                     {"tocsin/v1/+/+/heartbeat", 0, MQTT_SUPERVISION},
+                     {"tocsin/v1/+/+/offline", 1, MQTT_SUPERVISION}};
+#define SUBSCRIPTIONS (sizeof subscriptions / sizeof *subscriptions)
 
-static void filters_of(struct mqtt *m, char *filters[FILTERS])
+struct filters {
+    char *names[SUBSCRIPTIONS + 1];
+    int qos[SUBSCRIPTIONS + 1], count;
+};
+
+/* What the connection is for, with its loop-back; or what it is not for. */
+static struct filters filters_of(const struct mqtt *m, bool ours)
 {
-    filters[0] = "tocsin/v1/+/+/press";
-    filters[1] = "tocsin/v1/+/+/heartbeat";
-    filters[2] = "tocsin/v1/+/+/offline";
-    filters[3] = m->loopback_topic;
+    struct filters f = {0};
+    for (size_t i = 0; i < SUBSCRIPTIONS; i++)
+        if (ours == ((subscriptions[i].topics & m->options.topics) != 0)) {
+            f.names[f.count] = subscriptions[i].filter;
+            f.qos[f.count++] = subscriptions[i].qos;
+        }
+    if (ours)
+        f.names[f.count++] = m->loopback_topic;
+    return f;
 }
 
 static void on_subscribed(void *context, MQTTAsync_successData5 *data)
 {
     struct mqtt *m = context;
-    char *filters[FILTERS], text[LINK_TEXT] = "";
-    filters_of(m, filters);
-    if (data->alt.sub.reasonCodeCount != FILTERS)
+    struct filters filters = filters_of(m, true);
+    char text[LINK_TEXT] = "";
+    if (data->alt.sub.reasonCodeCount != filters.count)
         snprintf(text, sizeof text, "The broker at %s answered our subscriptions with nonsense.", m->where);
-    for (int i = 0; i < FILTERS && !text[0]; i++)
+    for (int i = 0; i < filters.count && !text[0]; i++)
         if (data->alt.sub.reasonCodes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR)
             snprintf(text, sizeof text,
                      "The broker at %s refuses the subscription to %s: %s; its access list must let "
                      "%s read it.",
-                     m->where, filters[i], MQTTReasonCode_toString(data->alt.sub.reasonCodes[i]),
+                     m->where, filters.names[i], MQTTReasonCode_toString(data->alt.sub.reasonCodes[i]),
                      m->client_id);
     uv_mutex_lock(&m->lock);
     m->looped_back_ms = mqtt_now_ms();
@@ -252,16 +274,21 @@ static void on_subscribe_failed(void *context, MQTTAsync_failureData5 *data)
     uv_mutex_unlock(&m->lock);
 }
 
+/* The session may still have what an earlier configuration subscribed to: heard by two connections, it would come twice.
+ * The broker answers in order, so it is given back before we are subscribed. */
 int paho_subscribe(struct mqtt *m)
 {
-    char *filters[FILTERS];
-    int qos[FILTERS] = {1, 0, 1, 0};
+    struct filters ours = filters_of(m, true), others = filters_of(m, false);
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    filters_of(m, filters);
+    int code = MQTTASYNC_SUCCESS;
+    if (others.count > 0)
+        code = MQTTAsync_unsubscribeMany(m->client, others.count, others.names, &options);
+    if (code != MQTTASYNC_SUCCESS)
+        return code;
     options.onSuccess5 = on_subscribed;
     options.onFailure5 = on_subscribe_failed;
     options.context = m;
-    return MQTTAsync_subscribeMany(m->client, FILTERS, filters, qos, &options);
+    return MQTTAsync_subscribeMany(m->client, ours.count, ours.names, ours.qos, &options);
 }
 
 static void done(struct outbox_item *item, enum outbox_result result)

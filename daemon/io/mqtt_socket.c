@@ -21,7 +21,7 @@ static bool leads_to(int fd, unsigned port)
 /* Paho keeps its descriptor to itself and sets no option on it. We need it for two things: TCP_NODELAY (a
  * receipt written behind a PUBACK otherwise waits for the broker's delayed ACK, 40 ms), and to end a
  * connection without acknowledging what was received on it. The one that was just connected is the one
- * without TCP_NODELAY. */
+ * without TCP_NODELAY: no other connection to the broker is coming about meanwhile (mqtt_link.c). */
 static int find(unsigned port)
 {
     DIR *dir = opendir("/proc/self/fd");

@@ -69,8 +69,9 @@ static void the_example_arrives(void **state)
     assert_non_null(c->daemon.journal_key);
     assert_int_equal(c->daemon.record_wait_ms, 50);
     assert_int_equal(c->broker.port, 1883);
-    assert_null(c->broker.username);
-    assert_null(c->broker.password);
+    assert_null(c->broker.login.username);
+    assert_null(c->broker.login.password);
+    assert_null(c->broker.supervision.client_id);
 
     assert_int_equal(c->endpoint_count, 2);
     const struct conf_endpoint *bureau = conf_endpoint(c, "bureau");
@@ -141,7 +142,7 @@ static void a_city_loads(void **state)
         folder_secret(&f, name, "whsec_" KEY "\n");
     }
     folder_secret(&f, "city/secrets/no-1-primary.keys", "");
-    static const char *const certificates[] = {"tocsin.pem",    "broker-ca.pem",   "tocsin-client.pem",
+    static const char *const certificates[] = {"tocsin.pem",    "broker-ca.pem",   "tocsin-client.pem", "tocsin-supervision.pem",
                                                "police-ca.pem", "district-ca.pem", "district-crl.pem"};
     for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++) {
         char name[64];
@@ -150,11 +151,15 @@ static void a_city_loads(void **state)
     }
     folder_secret(&f, "city/tls/tocsin.key", "");
     folder_secret(&f, "city/tls/tocsin-client.key", "");
+    folder_secret(&f, "city/tls/tocsin-supervision.key", "");
 
     struct conf *c = load(folder_path(&f, "city/tocsin.yaml"));
     char summary[LIMIT_TEXT];
     conf_summary(c, summary, sizeof summary);
     assert_string_equal(summary, "4 sites, 18 devices, 5 endpoints, 2 plans, 4 accounts");
+    assert_string_equal(c->broker.login.client_id, "tocsin-city");
+    assert_string_equal(c->broker.supervision.client_id, "tocsin-supervision");
+    assert_string_equal(c->broker.supervision.key_file, folder_path(&f, "city/tls/tocsin-supervision.key"));
     assert_string_equal(c->sites[0].id, "no-1-kindergarten"); /* files by name */
     const struct plan *plan = &conf_site(c, "no-5-middle")->plan;
     assert_string_equal(plan->id, "security");
@@ -227,6 +232,8 @@ static void the_manual_names_every_kind_of_key(void **state)
     static const char *const parts[] = {".TH TOCSIN.YAML 5",
                                         ".SS daemon",
                                         ".BR gather_ms \" (0 to 1000 ms; default 100)\"",
+                                        ".SS supervision",
+                                        ".BR client_id \" (id; required)\"",
                                         ".SS steps",
                                         ".BR kind ",
                                         "intrusion | medical",

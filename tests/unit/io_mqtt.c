@@ -81,10 +81,12 @@ static void on_limit(uv_timer_t *timer)
         assert_true(what);                                                                                   \
     } while (0)
 
-static struct bench *open_with(const struct conf_broker *conf)
+static struct bench *open_for(const struct conf_broker *conf, unsigned topics)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct mqtt_options options = {.broker = conf,
+                                   .login = &conf->login,
+                                   .topics = topics,
                                    .on_message = on_message,
                                    .on_batch_end = on_batch_end,
                                    .on_near = on_near,
@@ -99,11 +101,18 @@ static struct bench *open_with(const struct conf_broker *conf)
     return b;
 }
 
+static struct bench *open_with(const struct conf_broker *conf)
+{
+    return open_for(conf, MQTT_PRESSES | MQTT_SUPERVISION);
+}
+
+static const char *const late[] = {"s/late", "s/later"};
+
 static struct conf_broker plain_conf(unsigned loopback_s)
 {
     return (struct conf_broker){.address = (char *)"127.0.0.1",
                                 .port = broker.port,
-                                .client_id = (char *)"tocsind",
+                                .login.client_id = (char *)"tocsind",
                                 .keep_alive_s = 10,
                                 .loopback_s = loopback_s};
 }
@@ -241,6 +250,106 @@ static void test_session_is_kept(void **state)
     close_bench(b);
 }
 
+static struct bench *open_supervision(void)
+{
+    struct conf_broker conf = plain_conf(5);
+    conf.login.client_id = (char *)"tocsin-supervision";
+    return open_for(&conf, MQTT_SUPERVISION);
+}
+
+static struct bench *open_presses(void)
+{
+    struct conf_broker conf = plain_conf(5);
+    return open_for(&conf, MQTT_PRESSES);
+}
+
+static void expect_topics(struct bench *b, size_t count, const char *const *words)
+{
+    run_until(b, b->count == count, 5000);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(strrchr(b->kept[i].topic, '/') + 1, words[i]);
+    b->count = 0;
+}
+
+/* From one connection, so that the broker hands them on in this order. */
+static void say_all(int peer)
+{
+    peer_publish(peer, "tocsin/v1/s/d/heartbeat", "", 0, false);
+    peer_publish(peer, "tocsin/v1/s/d/offline", "", 1, false);
+    peer_publish(peer, "tocsin/v1/s/d/press", "", 1, false);
+    peer_publish(peer, "tocsin/v1/s/d/heartbeat", "", 0, false);
+}
+
+/* The session that had everything hears its part only when there are two connections, and everything again after that. */
+static void test_two_connections_divide_the_topics(void **state)
+{
+    static const char *const presses[] = {"press"}, *const signs[] = {"heartbeat", "offline", "heartbeat"},
+                             *const all[] = {"heartbeat", "offline", "press", "heartbeat"};
+    close_bench(open_connected(5));
+    struct bench *main = open_presses(), *supervision = open_supervision();
+    run_until(main, main->states[MQTT_CONNECTED] == 1, 10000);
+    run_until(supervision, supervision->states[MQTT_CONNECTED] == 1, 10000);
+    int peer = peer_connect(&broker, "button"); /* last: a socket of this process, as ours are */
+    say_all(peer);
+    expect_topics(main, 1, presses);
+    expect_topics(supervision, 3, signs);
+    close_bench(supervision);
+    close_bench(main);
+    close(peer);
+    main = open_connected(5);
+    peer = peer_connect(&broker, "button");
+    say_all(peer);
+    expect_topics(main, 4, all);
+    close(peer);
+    close_bench(main);
+}
+
+/* A connection that comes to the listener; -1 = none in time. */
+static int visitor(int listener, int within_ms)
+{
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    return poll(&p, 1, within_ms) > 0 ? accept(listener, NULL, NULL) : -1;
+}
+
+/* Answers its CONNECT, and sees that it goes on from there. */
+static void let_in(int fd)
+{
+    static const unsigned char welcome[3] = {0};
+    unsigned char body[1024];
+    size_t size;
+    assert_int_equal(peer_packet(fd, body, sizeof body, &size, 5000), 0x10);
+    peer_send(fd, 0x20, welcome, sizeof welcome);
+    assert_int_equal(peer_packet(fd, body, sizeof body, &size, 5000), 0xA2);
+}
+
+/* The later connection has a lower descriptor, and no answer yet when the first one gets its own. Ending the first shuts the
+ * first's socket, not the other's. */
+static void test_each_connection_knows_its_socket(void **state)
+{
+    struct sockaddr_in address = broker_address(broker.port = broker_free_port());
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), holes[32];
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 5), 0);
+    for (size_t i = 0; i < sizeof holes / sizeof *holes; i++)
+        holes[i] = dup(listener);
+    struct bench *main = open_presses();
+    int first = visitor(listener, 5000);
+    for (size_t i = 0; i < sizeof holes / sizeof *holes; i++)
+        close(holes[i]);
+    struct bench *supervision = open_supervision();
+    int second = visitor(listener, 500); /* it waits for its turn */
+    let_in(first);
+    if (second < 0)
+        second = visitor(listener, 5000);
+    close_bench(main);
+    let_in(second);
+    close_bench(supervision);
+    close(first);
+    close(second);
+    close(listener);
+    broker.port = 0;
+}
+
 static void test_broker_forgets_us(void **state)
 {
     struct bench *b = open_connected(5);
@@ -282,8 +391,6 @@ static void test_stops_though_the_broker_stands_still(void **state)
     close_bench(b);                                                  /* asserts the time it takes */
     kill(broker.pid, SIGCONT);
 }
-
-static const char *const late[] = {"s/late", "s/later"};
 
 static void test_late_release(void **state)
 {
@@ -454,8 +561,8 @@ static void test_account_refused_then_right(void **state)
     assert_int_equal(system(line), 0);
     snprintf(extra, sizeof extra, "allow_anonymous false\npassword_file %s/accounts\n", broker.dir);
     struct conf_broker conf = plain_conf(5);
-    conf.username = (char *)"daemon";
-    conf.password_file = file;
+    conf.login.username = (char *)"daemon";
+    conf.login.password_file = file;
     broker_start(&broker, extra);
     struct bench *b = open_with(&conf);
     run_until(b, b->states[MQTT_LOST] == 1, 10000);
@@ -501,8 +608,8 @@ static void test_tls(void **state)
     snprintf(key, sizeof key, "%s/daemon.key", broker.dir);
     broker_start(&broker, extra);
     struct conf_broker conf = plain_conf(5);
-    conf.certificate_file = certificate;
-    conf.key_file = key;
+    conf.login.certificate_file = certificate;
+    conf.login.key_file = key;
     conf.ca_file = other; /* not the one that issued the broker's */
     struct bench *b = open_with(&conf);
     run_until(b, b->states[MQTT_LOST] == 1, 10000);
@@ -575,6 +682,8 @@ int main(void)
         with_broker(test_broker_comes_later),
         with_broker(test_retained),
         with_broker(test_session_is_kept),
+        with_broker(test_two_connections_divide_the_topics),
+        cmocka_unit_test(test_each_connection_knows_its_socket),
         with_broker(test_broker_forgets_us),
         with_broker(test_broker_stands_still),
         with_broker(test_stops_though_the_broker_stands_still),

@@ -28,15 +28,20 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
       <ul class="troubles">
         {troubles.map((trouble) => (
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
-            <b>⚠ {wordIn(desk.language, 'trouble', trouble.code)}</b> <bdi>{partOf(desk, trouble)}</bdi>{' '}
+            <b>⚠ {wordIn(desk.language, 'trouble', wordOf(trouble))}</b> <bdi>{partOf(desk, trouble)}</bdi>{' '}
             <time dateTime={trouble.at}>{moment(trouble.at, desk.language, desk.homeZone())}</time>
-            <br />{wordIn(desk.language, 'means', trouble.code)}
+            <br />{wordIn(desk.language, 'means', wordOf(trouble))}
             <br /><small>{desk.say('trouble.detail')} <bdi lang="en">{trouble.text}</bdi></small>
           </li>
         ))}
       </ul>
     </section>
   );
+}
+
+/** The connection of heartbeats has its own words: no press depends on it. */
+function wordOf({ code, part }: Trouble): string {
+  return part === 'supervision' ? part : code;
 }
 
 /** Which one, by the names that people know; of what there is one only, nothing. */
