@@ -147,9 +147,8 @@ class Installation:
             main["daemon"].pop(name, None)
         main["daemon"] |= {"state_dir": str(self.state_dir), "http_listen": "127.0.0.1:0", "journal_key_file": str(key),
                            "http_desk_folder": str(PAGE)}
-        main["broker"] = {"address": "127.0.0.1", "port": self.broker.port, "client_id": loopback.DAEMON_USER,
-                          "username": loopback.DAEMON_USER,
-                          "password_file": self.private("broker.password", self.broker.passwords[loopback.DAEMON_USER] + "\n")}
+        main["broker"] = {"address": "127.0.0.1", "port": self.broker.port, **self.login(loopback.DAEMON_USER),
+                          "supervision": self.login(loopback.SUPERVISION_USER)}
         for plan in main["plans"]:
             for step in plan["steps"]:
                 step["answer_timeout_s"] = ANSWER_S
@@ -161,6 +160,10 @@ class Installation:
         self.password = "-".join(secrets.token_hex(2) for _ in range(4))
         run_tool("account", "add", DESK_ACCOUNT, "--role", "duty", "--name", "Demo officer 示范值班警官", "--config",
                  self.folder / "tocsin.yaml", "--password-file", self.private("typed", self.password + "\n"))
+
+    def login(self, user):
+        return {"client_id": user, "username": user,
+                "password_file": self.private(f"{user}.password", self.broker.passwords[user] + "\n")}
 
     def write_accounts(self, main):
         """One desk account of the demo's own; the example's accounts keep their hashes, to which nobody has a token."""

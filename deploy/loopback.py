@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DAEMON_USER = "tocsin-daemon"
+SUPERVISION_USER = "tocsin-supervision"
 
 
 class PartFailed(Exception):
@@ -92,18 +93,21 @@ def access_list(daemon=DAEMON_USER, devices=()):
     lines = ["pattern write tocsin/v1/%u/press", "pattern write tocsin/v1/%u/heartbeat", "pattern write tocsin/v1/%u/offline",
              "pattern read tocsin/v1/%u/receipt", f"user {daemon}", "topic read tocsin/v1/+/+/press",
              "topic read tocsin/v1/+/+/heartbeat", "topic read tocsin/v1/+/+/offline", "topic write tocsin/v1/+/+/receipt",
-             "topic readwrite tocsin/v1/+/state", "topic readwrite tocsin/v1/daemon/+/loopback"]
+             "topic readwrite tocsin/v1/+/state", "topic readwrite tocsin/v1/daemon/+/loopback", f"user {SUPERVISION_USER}",
+             "topic read tocsin/v1/+/+/heartbeat", "topic read tocsin/v1/+/+/offline",
+             f"topic readwrite tocsin/v1/daemon/{SUPERVISION_USER}/loopback"]
     for device in devices:
         lines += [f"user {device}", f"topic read tocsin/v1/{device.split('/')[0]}/state"]
     return "\n".join(lines) + "\n"
 
 
 class Broker(Part):
-    """A private mosquitto. `passwords`: user name -> password, of the devices and of the daemon (made when not given)."""
+    """A private mosquitto. `passwords`: user name -> password, of the devices and of the daemon's two connections (made when not
+    given)."""
 
     def __init__(self, folder, passwords, extra=""):
         super().__init__("mosquitto", folder)
-        self.passwords = {DAEMON_USER: secrets.token_urlsafe(18), **passwords}
+        self.passwords = {user: secrets.token_urlsafe(18) for user in (DAEMON_USER, SUPERVISION_USER)} | passwords
         self.extra = extra
         self.port = None
 
