@@ -142,12 +142,23 @@ class Floor(Part):
 
 
 class Tocsind(Daemon):
-    def heartbeats(self):
+    def metric(self, name):
         with urllib.request.urlopen(self.url + "/metrics", timeout=5) as answer:
             for line in answer.read().decode().splitlines():
-                if line.startswith("tocsin_heartbeats_total "):
+                if line.startswith(name + " "):
                     return int(float(line.split()[1]))
-        raise RuntimeError("/metrics has no tocsin_heartbeats_total")
+        raise RuntimeError(f"/metrics has no {name}")
+
+    def heartbeats(self):
+        return self.metric("tocsin_heartbeats_total")
+
+    def wait_for_supervision(self):
+        """It is ready as soon as presses come through; heartbeats have a connection of their own."""
+        until = time.monotonic() + READY_S
+        while self.metric("tocsin_mqtt_connections") < 2:
+            if time.monotonic() > until:
+                self.fail("has no connection for heartbeats")
+            time.sleep(0.01)
 
 
 def write_configuration(tools, folder, broker_port, urls, sites, devices, bad_urls=()):
@@ -156,7 +167,8 @@ def write_configuration(tools, folder, broker_port, urls, sites, devices, bad_ur
     endpoints += [(f"bad-{i}", "guard", url, None) for i, url in enumerate(bad_urls)]
     lines = [f"daemon: {{name: tocsin.bench, state_dir: ., journal_key_file: {tools.folder}/journal.key,",
              "  http_listen: '127.0.0.1:0', log_level: warning, disk_free_mb: 1}",
-             f"broker: {{address: 127.0.0.1, port: {broker_port}, client_id: tocsin}}",
+             f"broker: {{address: 127.0.0.1, port: {broker_port}, client_id: tocsin,",
+             "  supervision: {client_id: tocsin-supervision}}",
              "endpoints:"]
     for name, role, url, secret in endpoints:
         signed = f", secret_file: {tools.folder}/{secret}" if secret else ""
@@ -250,6 +262,7 @@ class Rig:
             self.prepare(file)
         self.subject = Tocsind(self.folder, file, self.folder, self.tools.build)
         self.subject.start(within_s=READY_S)
+        self.subject.wait_for_supervision()
 
     def generate(self, mode, receipts=False, **numbers):
         """Runs the generator to its end; what it printed."""
