@@ -309,7 +309,8 @@ class House:
             "daemon": {"name": "tocsin.test", "state_dir": str(self.state_dir), "journal_key_file": "journal.key",
                        "http_listen": "127.0.0.1:0", "log_level": "debug"},
             "broker": {"address": "127.0.0.1", "port": self.broker.port, "client_id": loopback.DAEMON_USER,
-                       "username": loopback.DAEMON_USER, "password_file": "broker.password", "loopback_s": 1},
+                       "username": loopback.DAEMON_USER, "password_file": f"{loopback.DAEMON_USER}.password",
+                       "loopback_s": 1},
             "endpoints": [{"id": endpoint.name, "name": f"The {endpoint.name} desk", "role": endpoint.name,
                            "urls": [endpoint.url], "secret_file": f"{endpoint.name}.secret", "probe_s": 1}
                           for endpoint in self.endpoints],
@@ -351,7 +352,8 @@ class House:
         (self.folder / "tocsin.yaml").write_text(yaml.safe_dump(main, allow_unicode=True, sort_keys=False))
         for endpoint in self.endpoints:
             self.private(f"{endpoint.name}.secret", endpoint.secret + "\n")
-        self.private("broker.password", self.broker.passwords[loopback.DAEMON_USER] + "\n")
+        for user in (loopback.DAEMON_USER, loopback.SUPERVISION_USER):
+            self.private(f"{user}.password", self.broker.passwords[user] + "\n")
         for site in self.sites:
             self.private(f"{site}.keys", "".join(f"{name.split('/')[1]} {base64.b64encode(key).decode()}\n"
                                                  for name, key in self.keys.items() if name.startswith(site + "/")))

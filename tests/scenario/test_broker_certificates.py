@@ -175,6 +175,36 @@ def test_a_device_speaks_for_itself_only(authority, connect):
     assert not [heard for heard in listeners["other"].heard if heard in (receipt, state)]
 
 
+def test_the_supervision_connection_hears_heartbeats_only(authority, connect):
+    supervision, button = connect(authority.folder / "supervision"), connect(authority.device("school-1/room-204"))
+    daemon = connect(authority.folder / "daemon")
+    assert supervision.is_let_in() and button.is_let_in() and daemon.is_let_in(), "two certificates, two client ids"
+    supervision.subscribe("#")
+    daemon.subscribe("tocsin/v1/#")
+    supervision.publish("tocsin/v1/school-1/room-204/receipt", b"forged")
+    supervision.publish("tocsin/v1/school-1/room-204/press", b"forged")
+    supervision.publish("tocsin/v1/daemon/tocsin-daemon/loopback", b"forged")
+    supervision.publish("tocsin/v1/daemon/tocsin-supervision/loopback", b"own")
+    button.publish("tocsin/v1/school-1/room-204/press", b"press")
+    button.publish("tocsin/v1/school-1/room-204/heartbeat", b"beat")
+    button.publish("tocsin/v1/school-1/room-204/offline", b"gone")
+    for word, payload in (("heartbeat", b"beat"), ("offline", b"gone")):  # in order: the press would have come before
+        supervision.wait((f"tocsin/v1/school-1/room-204/{word}", payload))
+        daemon.wait((f"tocsin/v1/school-1/room-204/{word}", payload))
+    supervision.wait(("tocsin/v1/daemon/tocsin-supervision/loopback", b"own"))
+    assert ("tocsin/v1/school-1/room-204/press", b"press") not in supervision.heard
+    assert not [heard for client in (daemon, supervision, button) for heard in client.heard if heard[1:] == (b"forged",)]
+
+
+def test_the_supervision_certificate_can_be_issued_later_and_withdrawn(authority, connect):
+    assert connect(authority.folder / "supervision").is_let_in()
+    authority.run("revoke", "supervision")
+    connect.broker.renew()
+    assert not connect(authority.folder / "supervision").is_let_in()
+    authority.run("renew", "supervision")
+    assert connect(authority.folder / "supervision").is_let_in() and connect(authority.folder / "daemon").is_let_in()
+
+
 def test_strangers_are_refused(authority, connect, tmp_path):
     stranger = Authority(tmp_path / "stranger")
     assert connect(authority.device("school-1/gate")).is_let_in()
