@@ -421,9 +421,8 @@ static bool start_engine(struct house *h, struct store *store, char error[LIMIT_
         atomic_store(&h->expecting, h->journal);
         return true;
     }
+    journal_destroy(h->journal);
     engine_destroy(h->engine);
-    if (h->journal)
-        journal_destroy(h->journal);
     store_destroy(h->store);
     return false;
 }

@@ -32,8 +32,8 @@ void daemon_perhaps_die(struct world *w, enum mark m)
 void daemon_bury(struct world *w)
 {
     w->disk.dead = true;
+    journal_destroy(w->journal); /* it still looks at the engine's lines */
     engine_destroy(w->engine);
-    journal_destroy(w->journal);
     w->engine = NULL;
     w->journal = NULL;
     w->up = w->starting = w->stopping = w->commit_planned = false;

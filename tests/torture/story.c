@@ -102,8 +102,8 @@ static bool start(struct house *h, const char *database, char error[LIMIT_TEXT])
 
 static void end(struct house *h)
 {
-    engine_destroy(h->engine);
     journal_destroy(h->journal);
+    engine_destroy(h->engine);
     store_destroy(h->store);
     h->engine = NULL;
     h->journal = NULL;

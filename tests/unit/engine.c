@@ -180,8 +180,8 @@ static int set_up(void **state)
 
 static void kill_daemon(struct lab *l) /* nothing is said, nothing is stopped */
 {
-    engine_destroy(l->engine);
     journal_destroy(l->journal);
+    engine_destroy(l->engine);
 }
 
 static int tear_down(void **state)
