@@ -17,10 +17,8 @@ static const char *copy_part(char *to, size_t capacity, const char *from)
 {
     size_t size = 0;
     for (; *from && *from != '/'; from++)
-        if (size + 1 < capacity) {
-            char one[2] = {*from, '\0'};
-            to[size++] = id_valid(one) ? *from : '?';
-        }
+        if (size + 1 < capacity)
+            to[size++] = id_valid_char(*from) ? *from : '?';
     to[size] = '\0';
     return *from == '/' ? from + 1 : NULL;
 }

@@ -3,17 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
+bool id_valid_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+}
+
 bool id_valid(const char *text)
 {
     size_t n = strlen(text);
     if (n == 0 || n >= LIMIT_ID)
         return false;
-    for (size_t i = 0; i < n; i++) {
-        char c = text[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-              c == '-'))
+    for (size_t i = 0; i < n; i++)
+        if (!id_valid_char(text[i]))
             return false;
-    }
     return true;
 }
 

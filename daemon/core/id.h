@@ -12,6 +12,7 @@
 
 /* True for [A-Za-z0-9_.-]{1,47}; everything that names a thing in topics, URLs and events. */
 bool id_valid(const char *text);
+bool id_valid_char(char c);
 
 /* "a" + 20 characters of lower-case base32 (RFC 4648 alphabet) of SHA-256("site/device/epoch/n"). */
 void alarm_id_of(char out[LIMIT_ALARM_ID], const char *site, const char *device, const char *epoch, uint64_t n);

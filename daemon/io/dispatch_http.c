@@ -12,7 +12,7 @@
 #define RETRY_AFTER_ALARM_S 5 /* no endpoint makes a real alarm wait longer */
 #define RETRY_AFTER_OTHER_S 300
 #define PACE_AFTER 8      /* failures in a row after which an endpoint is tried at a measured pace … */
-#define PACE_MS 20        /* … so that a dead one does not take the loop from the living */
+#define PACE_MS 100       /* … so that a dead one does not take loop and disk from the living: each try is a line of the record */
 #define ROTATION_MS 60000 /* how often certificate files are looked at */
 #define STOP_MS 2000
 #define NO_MEMORY_MS 500

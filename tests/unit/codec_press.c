@@ -349,6 +349,11 @@ static void test_heartbeat(void **state)
     assert_int_equal(heartbeat_battery(JSON("{\"battery\":87}")), 87);
     assert_int_equal(heartbeat_battery(JSON("{\"battery\":0,\"rssi\":-70}")), 0);
     assert_int_equal(heartbeat_battery(JSON("{\"battery\":\"87\"}")), -1);
+    assert_int_equal(heartbeat_battery(JSON("{\"battery\":7}")), 7);
+    assert_int_equal(heartbeat_battery(JSON("{\"battery\":07}")), -1);
+    assert_int_equal(heartbeat_battery(JSON("{\"battery\":}")), -1);
+    assert_int_equal(heartbeat_battery(JSON("{\"battery\":8x}")), -1);
+    assert_int_equal(heartbeat_battery(JSON("{\"battery\":100}")), 100);
     assert_int_equal(heartbeat_battery(JSON("{\"battery\":870}")), -1);
     assert_int_equal(heartbeat_battery(JSON("alive")), -1);
     static char big[LIMIT_PAYLOAD * 4];
