@@ -115,6 +115,7 @@ static void on_abandon(uv_timer_t *timer)
         return;
     }
     pthread_detach(m->thread);
+    link_turn_give(m); /* the daemon may be started anew in this process */
     close_handles(m);
 }
 

@@ -141,6 +141,7 @@ void paho_disconnect(struct mqtt *);
 void link_thread(void *mqtt);
 void link_failed(struct mqtt *,
                  const char *reason); /* with lock held: the connection is gone or did not come about */
+void link_turn_give(struct mqtt *);   /* it is not coming about, or nobody waits for it any more; always allowed */
 
 /* mqtt_socket.c; all with `lock` held */
 void mqtt_socket_take(struct mqtt *);   /* keeps a duplicate of the socket that Paho has just connected */

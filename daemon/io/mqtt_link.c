@@ -76,7 +76,7 @@ static bool turn_take(struct mqtt *m)
     return atomic_compare_exchange_strong(&connecting, &nobody, m);
 }
 
-static void turn_give(struct mqtt *m)
+void link_turn_give(struct mqtt *m)
 {
     struct mqtt *self = m;
     atomic_compare_exchange_strong(&connecting, &self, NULL);
@@ -196,7 +196,7 @@ static uint64_t step(struct mqtt *m)
         return now_ms;
     }
     if (m->link != LINK_CONNECTING)
-        turn_give(m);
+        link_turn_give(m);
     switch (m->link) {
     case LINK_DOWN:
         if (now_ms < m->connect_at_ms)
@@ -251,6 +251,7 @@ static void leave(struct mqtt *m)
         mqtt_socket_take(m);
     mqtt_socket_shut(m);
     mqtt_socket_forget(m);
+    link_turn_give(m); /* before Paho, which may hang */
     if (m->spoiled) {
         m->owners++; /* for ever: the client may still call */
         return;
@@ -274,7 +275,6 @@ void link_thread(void *argument)
     }
     if (made)
         leave(m);
-    turn_give(m);
     m->finished = true;
     if (!m->deaf)
         uv_async_send(&m->wake);
