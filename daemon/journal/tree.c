@@ -4,26 +4,27 @@
 #include <nettle/sha2.h>
 #include <string.h>
 
-void tree_leaf(unsigned char out[TREE_HASH], const void *data, size_t size)
+/* SHA-256 of the prefix and both parts, one behind the other. */
+static void digest(unsigned char out[TREE_HASH], unsigned char prefix, const void *one, size_t one_size,
+                   const void *other, size_t other_size)
 {
-    static const unsigned char prefix = 0x00;
     struct sha256_ctx state;
     sha256_init(&state);
     sha256_update(&state, 1, &prefix);
-    sha256_update(&state, size, data);
+    sha256_update(&state, one_size, one);
+    sha256_update(&state, other_size, other);
     sha256_digest(&state, TREE_HASH, out);
+}
+
+void tree_leaf(unsigned char out[TREE_HASH], const void *data, size_t size)
+{
+    digest(out, 0x00, data, size, "", 0);
 }
 
 void tree_node(unsigned char out[TREE_HASH], const unsigned char left[TREE_HASH],
                const unsigned char right[TREE_HASH])
 {
-    static const unsigned char prefix = 0x01;
-    struct sha256_ctx state;
-    sha256_init(&state);
-    sha256_update(&state, 1, &prefix);
-    sha256_update(&state, TREE_HASH, left);
-    sha256_update(&state, TREE_HASH, right);
-    sha256_digest(&state, TREE_HASH, out);
+    digest(out, 0x01, left, TREE_HASH, right, TREE_HASH);
 }
 
 void tree_add(struct tree_frontier *f, const unsigned char leaf[TREE_HASH], tree_complete_fn *complete,
