@@ -12,7 +12,10 @@
 
 /* A larger file is not walked at start: a press may be waiting. Its tail is checked by replay, its whole by
  * `tocsin journal verify`. */
-#define WALK_PAGES 8192 /* 32 MB */
+#define WALK_BYTES (32 * 1024 * 1024)
+
+/* Of a new journal. A commit writes each page that it touched, so they are small; an older journal keeps its 4096. */
+#define PAGE_BYTES "2048"
 
 #define SCAN_ROWS 1000 /* of one read transaction: a few milliseconds */
 
@@ -104,6 +107,14 @@ static bool query_integer(sqlite3 *db, const char *sql, int64_t *out, char error
     return code == SQLITE_ROW;
 }
 
+bool sqlite_file_page(sqlite3 *db, int *bytes, char error[LIMIT_TEXT])
+{
+    int64_t number = 0;
+    bool good = query_integer(db, "PRAGMA page_size", &number, error);
+    *bytes = (int)number;
+    return good;
+}
+
 /* One text of one row must be this one, otherwise `error` gets `complaint` with the text found. */
 static bool require_text(sqlite3 *db, const char *sql, const char *wanted, const char *complaint,
                          char error[LIMIT_TEXT])
@@ -162,12 +173,14 @@ static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIM
 static bool walk(sqlite3 *db, char error[LIMIT_TEXT])
 {
     int64_t pages;
-    if (!query_integer(db, "PRAGMA page_count", &pages, error))
+    int page_bytes;
+    if (!query_integer(db, "PRAGMA page_count", &pages, error) || !sqlite_file_page(db, &page_bytes, error))
         return false;
-    static const char *const small[] = {"PRAGMA quick_check(head)", "PRAGMA quick_check(note)"};
+    bool is_small = pages * page_bytes <= WALK_BYTES;
+    static const char *const parts[] = {"PRAGMA quick_check(head)", "PRAGMA quick_check(note)"};
     static const char *const whole[] = {"PRAGMA quick_check"};
-    const char *const *checks = pages <= WALK_PAGES ? whole : small;
-    size_t count = pages <= WALK_PAGES ? 1 : 2;
+    const char *const *checks = is_small ? whole : parts;
+    size_t count = is_small ? 1 : 2;
     for (size_t i = 0; i < count; i++)
         if (!require_text(db, checks[i], "ok",
                           "is damaged, move it away with its -wal file and restore a backup", error))
@@ -215,7 +228,7 @@ static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEX
         return execute(db, "PRAGMA query_only=ON", error) && check_format(db, mode, error);
     int keep = 1; /* see store_sqlite.c on the warm write-ahead log */
     sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-    return execute(db, "PRAGMA synchronous=FULL", error) &&
+    return execute(db, "PRAGMA page_size=" PAGE_BYTES "; PRAGMA synchronous=FULL", error) &&
            require_text(db, "PRAGMA synchronous", "2", "does not take synchronous=FULL, it says", error) &&
            require_text(db, "PRAGMA journal_mode=WAL", "wal", "does not take a write-ahead log, its mode is",
                         error) &&

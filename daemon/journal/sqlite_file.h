@@ -34,6 +34,8 @@ bool sqlite_file_refresh(const char *file, char error[LIMIT_TEXT]);
 
 /* NULL: `error` says why and what would be right. One thread at a time. */
 sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode, char error[LIMIT_TEXT]);
+/* How long its pages are. */
+bool sqlite_file_page(sqlite3 *, int *bytes, char error[LIMIT_TEXT]);
 /* Writes the sentence for a result code of SQLite. */
 void sqlite_file_error(sqlite3 *, int code, char error[LIMIT_TEXT]);
 bool sqlite_file_head(sqlite3 *, struct store_head *out, char error[LIMIT_TEXT]);

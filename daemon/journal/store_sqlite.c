@@ -17,16 +17,15 @@
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
-#define PAGE 4096
 #define LOG_HEADER 32        /* bytes; sqlite.org/fileformat2.html, section 4.1 */
 #define LOG_SALT 16          /* where in it: a log that is begun anew has another */
 #define FRAME_HEADER 24      /* bytes before each page */
 #define LOG_BYTES (16 * MIB) /* the warm log */
-#define LOG_FRAMES (LOG_BYTES / (PAGE + FRAME_HEADER) - 64)
+#define LOG_FULL_BYTES (LOG_BYTES - MIB / 4) /* the next commit may be a large one */
 #define LOG_LIMIT_BYTES (48 * MIB) /* a burst needs more than the warm part; the rest is cut off */
-#define LOG_IDLE_FRAMES 256        /* in quiet it is emptied from here on */
-#define LOG_STEP_FRAMES 1024       /* a reader held it: try again after so many more */
-#define LOG_WORRY_FRAMES (64 * MIB / PAGE)
+#define LOG_IDLE_BYTES MIB         /* in quiet it is emptied from here on */
+#define LOG_STEP_BYTES (4 * MIB)   /* a reader held it: try again after so many more */
+#define LOG_WORRY_BYTES (64 * MIB)
 #define LOOKUP_IDLE_EVENTS 256   /* in quiet the lookup is brought up to date from here on … */
 #define LOOKUP_BUSY_EVENTS 4096  /* … and in traffic from here on: so many a reader looks through at most */
 #define RESERVE_BYTES (16 * MIB) /* the ballast */
@@ -78,10 +77,11 @@ struct sqlite {
     sqlite3_stmt *statements[STATEMENTS];
     struct sqlite_hashes hashes;
     uint64_t committed_seq, looked_up_seq; /* the last event; the last one that stands in the lookup */
+    int frame_bytes;                       /* of the write-ahead log: a page and what stands before it */
     int log_frames;                        /* in the write-ahead log after the last commit */
     int log_synced;            /* frames that are certain, in the database or not; -1 = not known */
     unsigned char log_salt[8]; /* of the log that has them */
-    int checkpoint_at;         /* frames from which even a busy writer empties it */
+    int64_t checkpoint_at_bytes; /* of the log, from where on even a busy writer empties it */
     bool failed;               /* a write's outcome is unknown: nothing more on this connection */
     bool reserve_missing;
     bool scrub; /* an erased note may still be in the log */
@@ -157,7 +157,7 @@ static void disown_commit(struct sqlite *k)
         return;
     bool same = memcmp(header + LOG_SALT, k->log_salt, sizeof k->log_salt) == 0; /* or it was begun anew */
     sqlite3_int64 frames = same ? k->log_synced : 0;
-    log->pMethods->xWrite(log, nothing, sizeof nothing, LOG_HEADER + frames * (FRAME_HEADER + PAGE));
+    log->pMethods->xWrite(log, nothing, sizeof nothing, LOG_HEADER + frames * k->frame_bytes);
 }
 
 /* After a write that did not work: what to say, and room for the next one if that was it. */
@@ -185,6 +185,11 @@ static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
+static int64_t log_bytes(const struct sqlite *k)
+{
+    return (int64_t)k->log_frames * k->frame_bytes;
+}
+
 /* True when all of the log has gone back into the database. */
 static bool checkpoint(struct sqlite *k, int mode, int *code)
 {
@@ -194,7 +199,7 @@ static bool checkpoint(struct sqlite *k, int mode, int *code)
     if (whole || *code == SQLITE_BUSY)
         remember_log(k, frames);
     k->log_frames = whole ? 0 : frames;
-    k->checkpoint_at = whole ? LOG_FRAMES : frames + LOG_STEP_FRAMES;
+    k->checkpoint_at_bytes = whole ? LOG_FULL_BYTES : log_bytes(k) + LOG_STEP_BYTES;
     return whole;
 }
 
@@ -279,6 +284,14 @@ static bool read_looked_up(struct sqlite *k, char error[LIMIT_TEXT])
     return code == SQLITE_ROW;
 }
 
+static bool read_frame_bytes(struct sqlite *k, char error[LIMIT_TEXT])
+{
+    int page_bytes;
+    bool good = sqlite_file_page(k->db, &page_bytes, error);
+    k->frame_bytes = FRAME_HEADER + page_bytes;
+    return good;
+}
+
 static bool sqlite_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
 {
     struct sqlite *k = (struct sqlite *)s;
@@ -293,8 +306,8 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     char limit[60];
     snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", LOG_LIMIT_BYTES);
     sqlite3_exec(k->db, limit, NULL, NULL, NULL);
-    if (!prepare(k, error) || !sqlite_file_head(k->db, head, error) || !read_looked_up(k, error) ||
-        !settle_log(k, error)) {
+    if (!read_frame_bytes(k, error) || !prepare(k, error) || !sqlite_file_head(k->db, head, error) ||
+        !read_looked_up(k, error) || !settle_log(k, error)) {
         k->failed = true;
         sqlite_close(s);
         return false;
@@ -508,7 +521,7 @@ static void sqlite_tidy(struct store *s, bool idle)
     int code = SQLITE_OK;
     if (k->committed_seq - k->looked_up_seq >= (idle ? LOOKUP_IDLE_EVENTS : LOOKUP_BUSY_EVENTS))
         code = put_lookup(k);
-    if (succeeded(code) && (k->log_frames >= k->checkpoint_at || (idle && k->log_frames >= LOG_IDLE_FRAMES)))
+    if (succeeded(code) && (log_bytes(k) >= k->checkpoint_at_bytes || (idle && log_bytes(k) >= LOG_IDLE_BYTES)))
         checkpoint(k, SQLITE_CHECKPOINT_PASSIVE, &code);
     if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY)
         fail(k, code, k->failure);
@@ -524,11 +537,11 @@ static const char *sqlite_concern(struct store *s)
                  "the disk of %.120s is full; what is recorded now uses the last reserve: free at "
                  "least %d MB at once",
                  k->file, 2 * RESERVE_BYTES / MIB);
-    else if (k->log_frames > LOG_WORRY_FRAMES)
+    else if (log_bytes(k) > LOG_WORRY_BYTES)
         snprintf(k->concern, sizeof k->concern,
                  "a program has been reading %.120s for long, its write-ahead log has grown to %d "
                  "MB: end that program",
-                 k->file, k->log_frames / (MIB / PAGE));
+                 k->file, (int)(log_bytes(k) / MIB));
     else
         return NULL;
     return k->concern;
@@ -562,7 +575,6 @@ struct store *store_sqlite_create(const char *file)
         .destroy = sqlite_destroy,
     };
     k->file = strdup(file);
-    k->checkpoint_at = LOG_FRAMES;
     assert(k->file && asprintf(&k->log, "%s-wal", file) > 0 && asprintf(&k->reserve, "%s.ballast", file) > 0);
     return &k->store;
 }

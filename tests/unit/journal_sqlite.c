@@ -202,15 +202,18 @@ static void test_of_a_large_one_the_head_and_the_notes_are_checked(void **state)
     sqlite3_stmt *page = NULL;
     assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
     assert_int_equal(
-        sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'note'", -1, &page, NULL),
+        sqlite3_prepare_v2(db, "SELECT (rootpage - 1) * page_size, page_size FROM sqlite_schema, pragma_page_size "
+                           "WHERE name = 'note'", -1, &page, NULL),
         SQLITE_OK);
     assert_int_equal(sqlite3_step(page), SQLITE_ROW);
-    off_t at = (sqlite3_column_int(page, 0) - 1) * 4096;
+    off_t at = sqlite3_column_int(page, 0);
+    size_t bytes = (size_t)sqlite3_column_int(page, 1);
     sqlite3_finalize(page);
     sqlite3_close(db);
     char garbage[4096];
+    assert_true(bytes <= sizeof garbage);
     memset(garbage, 0x5a, sizeof garbage);
-    write_bytes(f->file, garbage, sizeof garbage, at);
+    write_bytes(f->file, garbage, bytes, at);
     assert_refused(f, "damaged");
 }
 
@@ -231,6 +234,27 @@ static void test_lines_and_leaves_of_another_size(void **state)
     snprintf(checkpoint, sizeof checkpoint, "UPDATE head SET checkpoint = '%02000d'", 1);
     tamper(f, checkpoint);
     assert_refused(f, "its head cannot be read");
+}
+
+static void test_an_older_journal_keeps_its_pages(void **state)
+{
+    struct fixture *f = *state;
+    tamper(f, "PRAGMA page_size=4096; CREATE TABLE t(a); DROP TABLE t");
+    static const char *const names[] = {"older.db", "journal.db"};
+    rename(f->file, test_path(&f->folder, "older.db"));
+    for (int i = 0; i < 2; i++) {
+        snprintf(f->file, sizeof f->file, "%s", test_path(&f->folder, names[i]));
+        make_journal(f, 300);
+        make_journal(f, 300);
+        struct store *s = open_store(f);
+        assert_int_equal(f->head.frontier.size, 600);
+        sqlite3 *db = sqlite_file_open(f->file, SQLITE_FILE_READ, f->error);
+        int bytes;
+        assert_true(sqlite_file_page(db, &bytes, f->error));
+        assert_int_equal(bytes, i == 0 ? 4096 : 2048);
+        sqlite3_close(db);
+        close_store(s);
+    }
 }
 
 static void test_a_damaged_head_is_found(void **state)
@@ -451,6 +475,7 @@ int main(void)
         SQLITE_TEST(test_each_failure_has_its_sentence),
         SQLITE_TEST(test_of_a_large_one_the_head_and_the_notes_are_checked),
         SQLITE_TEST(test_lines_and_leaves_of_another_size),
+        SQLITE_TEST(test_an_older_journal_keeps_its_pages),
         SQLITE_TEST(test_a_damaged_head_is_found),
         SQLITE_TEST(test_a_locked_database_is_said),
         SQLITE_TEST(test_a_full_disk_costs_the_reserve_and_no_event),
