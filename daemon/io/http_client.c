@@ -20,6 +20,7 @@ struct http_request {
     struct http_client *client;
     struct http_post post;
     CURL *easy;
+    CURLU *parts; /* of its URL: taken apart once, and not for each telling */
     bool under_way;
     enum http_excess excess;
     size_t head_size, body_size, body_capacity;
@@ -313,6 +314,7 @@ static void request_destroy(struct http_request *request)
 {
     LIST_REMOVE(request, entry);
     curl_easy_cleanup(request->easy);
+    curl_url_cleanup(request->parts);
     curl_slist_free_all(request->resolve);
     free(request->body);
     free(request);
@@ -330,7 +332,11 @@ static struct http_request *request_take(struct http_client *client, const char 
         return NULL;
     http_client_place(url, request->place, sizeof request->place);
     request->door.stands_in_url = http_address_is_written(request->place);
-    curl_easy_setopt(request->easy, CURLOPT_URL, url);
+    request->parts = curl_url();
+    if (request->parts && curl_url_set(request->parts, CURLUPART_URL, url, 0) == CURLUE_OK)
+        curl_easy_setopt(request->easy, CURLOPT_CURLU, request->parts);
+    else
+        curl_easy_setopt(request->easy, CURLOPT_URL, url); /* the library says what is wrong with it */
     request->url_set = url;
     return request;
 }
