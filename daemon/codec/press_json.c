@@ -1,5 +1,6 @@
 #include "codec/press_json.h"
 #include "codec/json_in.h"
+#include "codec/json_plain.h"
 #include "codec/text.h"
 #include "codec/time_text.h"
 #include <math.h>
@@ -10,20 +11,19 @@
 #define NUMBER_MAX 9007199254740991.0 /* 2^53-1: the largest whole number every JSON reader keeps */
 
 /* A text that can be one line of what is signed: it fits, and has no control characters. */
-static bool take_line(const json_t *value, char *out, size_t capacity)
+static bool take_line(const struct json_value *value, char *out, size_t capacity)
 {
-    size_t size;
-    const char *text = json_in_text(value, &size);
-    if (!text || size >= capacity)
+    if (value->type != JSON_VALUE_TEXT || value->size >= capacity)
         return false;
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+    for (size_t i = 0; i < value->size; i++)
+        if ((unsigned char)value->text[i] < 0x20 || value->text[i] == 0x7F)
             return false;
-    memcpy(out, text, size + 1);
+    memcpy(out, value->text, value->size);
+    out[value->size] = '\0';
     return true;
 }
 
-static bool take_epoch(const json_t *value, struct press_fields *f)
+static bool take_epoch(const struct json_value *value, struct press_fields *f)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     char epoch[LIMIT_EPOCH];
@@ -31,21 +31,21 @@ static bool take_epoch(const json_t *value, struct press_fields *f)
         return false;
     if (strcmp(epoch, "-") == 0) /* stands for "no identity given" */
         return false;
-    memcpy(f->epoch, epoch, sizeof epoch);
+    memcpy(f->epoch, epoch, strlen(epoch) + 1);
     return true;
 }
 
-static bool take_n(const json_t *value, struct press_fields *f)
+static bool take_n(const struct json_value *value, struct press_fields *f)
 {
-    double n = json_number_value(value);
-    if (!json_is_number(value) || !(n >= 0 && n <= NUMBER_MAX) || n != floor(n))
+    double n = value->number;
+    if (value->type != JSON_VALUE_NUMBER || !(n >= 0 && n <= NUMBER_MAX) || n != floor(n))
         return false;
     f->n = (uint64_t)n;
     f->has_identity = true; /* half of it: finished when all fields are read */
     return true;
 }
 
-static bool take_kind(const json_t *value, struct press_fields *f)
+static bool take_kind(const struct json_value *value, struct press_fields *f)
 {
     f->has_kind = true; /* also when it is no text: something was meant, and generic alarms like a panic */
     f->kind = KIND_GENERIC;
@@ -56,68 +56,104 @@ static bool take_kind(const json_t *value, struct press_fields *f)
     return true;
 }
 
-static bool take_at(const json_t *value, struct press_fields *f)
+static bool take_at(const struct json_value *value, struct press_fields *f)
 {
     return take_line(value, f->at_text, sizeof f->at_text) &&
            time_of_text(f->at_text, strlen(f->at_text), &f->claimed_ms);
 }
 
-static bool take_battery(const json_t *value, struct press_fields *f)
+static bool take_battery(const struct json_value *value, struct press_fields *f)
 {
-    double percent = json_number_value(value);
-    if (!json_is_number(value) || !(percent >= 0 && percent <= 100))
+    double percent = value->number;
+    if (value->type != JSON_VALUE_NUMBER || !(percent >= 0 && percent <= 100))
         return false;
     f->battery = (int)percent;
     return true;
 }
 
 /* Anything but true and false is no clear word that this is not real: it stays real. */
-static bool take_test(const json_t *value, struct press_fields *f)
+static bool take_test(const struct json_value *value, struct press_fields *f)
 {
-    if (json_is_true(value))
+    if (value->type == JSON_VALUE_TRUTH && value->truth)
         f->mode = MODE_TEST;
-    return json_is_boolean(value);
+    return value->type == JSON_VALUE_TRUTH;
 }
 
-static bool take_drill(const json_t *value, struct press_fields *f)
+static bool take_drill(const struct json_value *value, struct press_fields *f)
 {
-    if (json_is_true(value) && f->mode != MODE_TEST)
+    if (value->type == JSON_VALUE_TRUTH && value->truth && f->mode != MODE_TEST)
         f->mode = MODE_DRILL;
-    return json_is_boolean(value);
+    return value->type == JSON_VALUE_TRUTH;
 }
 
-static bool take_sig(const json_t *value, struct press_fields *f)
+static bool take_sig(const struct json_value *value, struct press_fields *f)
 {
-    size_t size, decoded = 0;
-    const char *text = json_in_text(value, &size);
-    f->has_signature = text &&
-                       sodium_base642bin(f->signature, sizeof f->signature, text, size, NULL, &decoded, NULL,
-                                         sodium_base64_VARIANT_ORIGINAL) == 0 &&
+    size_t decoded = 0;
+    f->has_signature = value->type == JSON_VALUE_TEXT &&
+                       sodium_base642bin(f->signature, sizeof f->signature, value->text, value->size, NULL, &decoded,
+                                         NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
                        decoded == sizeof f->signature;
     return f->has_signature;
 }
 
 static const struct {
     const char *name;
-    bool (*take)(const json_t *value, struct press_fields *); /* false: of a wrong type or range */
+    bool (*take)(const struct json_value *, struct press_fields *); /* false: of a wrong type or range */
 } fields[] = {
     {"epoch", take_epoch},     {"n", take_n},       {"kind", take_kind},   {"at", take_at},
     {"battery", take_battery}, {"test", take_test}, {"drill", take_drill}, {"sig", take_sig},
 };
+#define FIELDS (sizeof fields / sizeof fields[0])
+
+/* FIELDS when there is no such field. */
+static size_t field_named(const char *name, size_t size)
+{
+    size_t i = 0;
+    while (i < FIELDS && (strncmp(name, fields[i].name, size) != 0 || fields[i].name[size] != '\0'))
+        i++;
+    return i;
+}
+
+static void take_field(size_t i, const struct json_value *value, struct press_fields *f)
+{
+    if (i == FIELDS)
+        f->oddities |= ODD_EXTRA_FIELD;
+    else if (!fields[i].take(value, f))
+        f->oddities |= ODD_BAD_FIELD;
+}
 
 static void take_fields(json_t *object, struct press_fields *f)
 {
     const char *name;
-    json_t *value;
-    json_object_foreach(object, name, value) {
-        size_t i = 0;
-        while (i < sizeof fields / sizeof fields[0] && strcmp(name, fields[i].name) != 0)
-            i++;
-        if (i == sizeof fields / sizeof fields[0])
-            f->oddities |= ODD_EXTRA_FIELD;
-        else if (!fields[i].take(value, f))
-            f->oddities |= ODD_BAD_FIELD;
+    json_t *member;
+    json_object_foreach(object, name, member) {
+        struct json_value value = {.type = JSON_VALUE_OTHER, .number = json_number_value(member)};
+        if ((value.text = json_in_text(member, &value.size)))
+            value.type = JSON_VALUE_TEXT;
+        else if (json_is_number(member))
+            value.type = JSON_VALUE_NUMBER;
+        else if (json_is_boolean(member))
+            value.type = JSON_VALUE_TRUTH;
+        value.truth = json_is_true(member);
+        take_field(field_named(name, strlen(name)), &value, f);
     }
+}
+
+struct plain_press {
+    struct press_fields *fields;
+    unsigned seen; /* a bit for each field */
+};
+
+/* A name that is not ours may be there twice, and one of ours as well: that is for the parser to say. */
+static bool take_plain(void *ctx, const char *name, size_t size, const struct json_value *value)
+{
+    struct plain_press *press = ctx;
+    size_t i = field_named(name, size);
+    if (i == FIELDS || press->seen & 1u << i)
+        return false;
+    press->seen |= 1u << i;
+    take_field(i, value, press->fields);
+    return true;
 }
 
 /* Reads as strictly as it can and as tolerantly as it must; each step down leaves its mark in `oddities`.
@@ -148,35 +184,59 @@ static json_t *read_payload(const char *payload, size_t size, uint32_t *oddities
     return object;
 }
 
-static void read_fields(const void *payload, size_t size, struct press_fields *out)
+static void begin(struct press_fields *f)
 {
-    memset(out, 0, sizeof *out);
-    out->kind = KIND_GENERIC;
-    out->mode = MODE_REAL;
-    out->battery = -1;
+    memset(f, 0, sizeof *f);
+    f->kind = KIND_GENERIC;
+    f->mode = MODE_REAL;
+    f->battery = -1;
+}
+
+static void read_any(const char *payload, size_t size, struct press_fields *f)
+{
+    begin(f);
     if (size == 0)
-        out->oddities |= ODD_EMPTY;
+        f->oddities |= ODD_EMPTY;
     else if (size > LIMIT_PAYLOAD)
-        out->oddities |= ODD_TOO_LONG;
+        f->oddities |= ODD_TOO_LONG;
     else {
-        json_t *object = read_payload(payload, size, &out->oddities);
+        json_t *object = read_payload(payload, size, &f->oddities);
         if (object)
-            take_fields(object, out);
+            take_fields(object, f);
         json_decref(object);
     }
+}
+
+static void read_fields(const char *payload, size_t size, struct press_fields *f)
+{
+    begin(f);
+    if (size > LIMIT_PAYLOAD || !json_plain_object(payload, size, take_plain, &(struct plain_press){.fields = f}))
+        read_any(payload, size, f);
+}
+
+/* What can be said of a press when all of its fields are read. */
+static void end(const char *payload, size_t size, struct press_fields *f)
+{
+    f->has_identity = f->has_identity && f->epoch[0] != '\0';
+    if (!f->has_identity) {
+        f->epoch[0] = '\0';
+        f->n = 0;
+        f->oddities |= ODD_NO_IDENTITY;
+    }
+    if (f->oddities)
+        text_clean(f->raw, sizeof f->raw, payload, size < 4 * LIMIT_RAW ? size : 4 * LIMIT_RAW);
 }
 
 void press_decode(const void *payload, size_t size, struct press_fields *out)
 {
     read_fields(payload, size, out);
-    out->has_identity = out->has_identity && out->epoch[0] != '\0';
-    if (!out->has_identity) {
-        out->epoch[0] = '\0';
-        out->n = 0;
-        out->oddities |= ODD_NO_IDENTITY;
-    }
-    if (out->oddities)
-        text_clean(out->raw, sizeof out->raw, payload, size < 4 * LIMIT_RAW ? size : 4 * LIMIT_RAW);
+    end(payload, size, out);
+}
+
+void press_decode_any(const void *payload, size_t size, struct press_fields *out)
+{
+    read_any(payload, size, out);
+    end(payload, size, out);
 }
 
 void press_identity_of_payload(const void *payload, size_t size, int64_t window_start_ms,
@@ -223,28 +283,9 @@ bool press_signature_ok(const unsigned char key[32], const char *site, const cha
     return sodium_memcmp(expected, f->signature, sizeof expected) == 0;
 }
 
-/* As most are: {"battery":87}. There are many of them, and a parser takes more time than everything else of a heartbeat. */
-static bool plain_battery(const char *payload, size_t size, int *percent)
-{
-    static const char before[] = "{\"battery\":";
-    const size_t from = sizeof before - 1;
-    if (size < from + 2 || size > from + 3 || memcmp(payload, before, from) != 0 || payload[size - 1] != '}')
-        return false;
-    *percent = 0;
-    for (size_t i = from; i < size - 1; i++) {
-        if (payload[i] < '0' || payload[i] > '9')
-            return false;
-        *percent = *percent * 10 + (payload[i] - '0');
-    }
-    return size == from + 2 || payload[from] != '0'; /* 07 is no number */
-}
-
 int heartbeat_battery(const void *payload, size_t size)
 {
     struct press_fields f;
-    int percent;
-    if (plain_battery(payload, size, &percent))
-        return percent;
     read_fields(payload, size, &f);
     return f.battery;
 }

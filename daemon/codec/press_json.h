@@ -29,6 +29,8 @@ struct press_fields {
 };
 
 void press_decode(const void *payload, size_t size, struct press_fields *out);
+/* The same, always with a parser: press_decode() reads a plain press without one (json_plain.h). */
+void press_decode_any(const void *payload, size_t size, struct press_fields *out);
 
 /* Identity of a press without one: epoch "-", n = the first 53 bits of SHA-256(window_start_ms as 8 bytes,
  * big-endian ‖ payload). 53 bits, so that every JSON reader keeps the number. has_identity stays false. */

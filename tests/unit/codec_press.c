@@ -1,5 +1,6 @@
 /* press_json: any bytes give a usable press, what was odd is named, and a signature covers all that is
  * trusted. */
+#include "codec/json_plain.h"
 #include "codec/press_json.h"
 #include "codec/text.h"
 #include <setjmp.h>
@@ -166,6 +167,15 @@ static const struct odd_case {
      -1},
 };
 
+/* What is read without a parser is read the same with one. */
+static void assert_same_with_a_parser(const char *payload, size_t size, const struct press_fields *f)
+{
+    struct press_fields any;
+    press_decode_any(payload, size, &any);
+    if (memcmp(&any, f, sizeof any) != 0)
+        fail_msg("a parser reads %.*s in another way", (int)size, payload);
+}
+
 static void check(const struct odd_case *c)
 {
     struct press_fields f;
@@ -174,6 +184,7 @@ static void check(const struct odd_case *c)
     assert_non_null(exact);
     memcpy(exact, c->payload, c->size);
     press_decode(exact, c->size, &f);
+    assert_same_with_a_parser(exact, c->size, &f);
     free(exact);
     if (f.oddities != c->oddities || f.has_identity != c->identity || f.mode != c->mode ||
         f.battery != c->battery || f.has_kind != (c->kind >= 0) || (f.has_kind && (int)f.kind != c->kind) ||
@@ -192,6 +203,39 @@ static void test_odd(void **state)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         check(&table[i]);
+}
+
+static bool count_member(void *ctx, const char *name, size_t name_size, const struct json_value *value)
+{
+    ++*(unsigned *)ctx;
+    return name_size != 4 || memcmp(name, "deny", 4) != 0;
+}
+
+static void test_what_is_plain(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned members;
+    } plain[] = {{"{}", 0},
+                 {"{\"battery\":87}", 1},
+                 {" { \"n\" : 0 ,\t\"test\"\r:\nfalse } ", 2},
+                 {"{\"a\":\"\",\"b\":999999999999999,\"c\":true,\"c\":\"x\"}", 4}};
+    static const char *const other[] = {"", " ", "{", "}", "{}x", "{,}", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
+                                        "{\"a\":1 \"b\":2}", "{\"a\":01}", "{\"a\":-1}", "{\"a\":1.5}", "{\"a\":1e3}",
+                                        "{\"a\":1000000000000000}", "{\"a\":truefalse}", "{\"a\":tru", "{\"a\":null}",
+                                        "{\"a\":\"\\n\"}", "{\"a\":\"\xc3\xa4\"}", "{\"a\":\"\x7f\"}", "{\"a\":\"\t\"}",
+                                        "{\"a\":{}}", "{\"a\":[]}", "{\"a\":\"b}", "{\"a\":1", "{\"deny\":1}"};
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        unsigned count = 0;
+        if (!json_plain_object(plain[i].text, strlen(plain[i].text), count_member, &count))
+            fail_msg("%s is not taken", plain[i].text);
+        assert_int_equal(count, plain[i].members);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        unsigned count = 0;
+        if (json_plain_object(other[i], strlen(other[i]), count_member, &count))
+            fail_msg("%s is taken", other[i]);
+    }
 }
 
 static void test_sizes(void **state)
@@ -249,6 +293,7 @@ static void test_damaged(void **state)
         for (unsigned i = 0; c->size && i < 1 + round % 4; i++)
             bytes[(size_t)rand_r(&seed) % c->size] = (char)(rand_r(&seed) >> 5);
         press_decode(bytes, c->size, &f);
+        assert_same_with_a_parser(bytes, c->size, &f);
         assert_true(f.n <= 9007199254740991);
         assert_in_range(f.battery + 1, 0, 101);
         assert_true(f.kind < KIND_COUNT && f.mode < MODE_COUNT && f.oddities < 1u << ODD_COUNT);
@@ -381,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_odd),
+        cmocka_unit_test(test_what_is_plain),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_raw_is_printable),
         cmocka_unit_test(test_damaged),
