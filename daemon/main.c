@@ -109,20 +109,27 @@ static void port_random(void *ctx, void *out, size_t size)
 
 /* What the parts report. */
 
-static void on_committed(uv_async_t *async)
+static void go_on(struct house *h)
 {
-    struct house *h = async->data;
     engine_progress(h->engine);
     if (!engine_awaits_commit(h->engine))
         vigil_end(&h->vigil);
 }
 
-/* The commit first: its signature is waited for. Then what can be made ready for the moment after it. */
+static void on_committed(uv_async_t *async)
+{
+    go_on(async->data);
+}
+
+/* The commit first: its signature is waited for. Then what can be made ready for the moment after it. Who is awake sees
+ * that moment earlier than he is told of it. */
 static bool while_committing(void *ctx)
 {
     struct house *h = ctx;
     bool helped = journal_help(h->journal);
-    if (helped)
+    if (journal_committed_seq(h->journal) > engine_journal(h->engine).committed_seq)
+        go_on(h);
+    else if (helped)
         engine_read_ahead(h->engine);
     return helped;
 }

@@ -14,6 +14,7 @@
 
 #define RING_FIRST 1024        /* entries; doubled up to LIMIT_BACKLOG when needed */
 #define EXPECT_US 200          /* an expected entry that is not there by then is not waited for awake */
+#define EARLY_ENTRIES 4        /* as many have their signature asked for before the writer takes them */
 #define RETRY_MS 1000          /* between tries of a store that does not work */
 #define QUIET_MS 50            /* without work: time for housekeeping */
 #define HOUSEKEEPING_MS 10000  /* and again, as long as it stays quiet */
@@ -32,6 +33,7 @@ struct journal {
 
     /* The writer's own; without a thread the caller's. */
     struct store_head head; /* what the store holds for certain */
+    unsigned char root[TREE_HASH]; /* of it */
     bool store_works;       /* open, and its head is ours */
     struct store_event *events;
     struct store_subtree subtrees[SUBTREES];
@@ -40,6 +42,8 @@ struct journal {
     struct store_batch batch; /* count 0 = none; kept until its outcome is known */
     uint64_t gathered_us;
     struct wakeful wakeful;
+
+    _Atomic uint64_t committed_seq; /* as in `progress`, for a look without the mutex */
 
     uv_thread_t thread;
     uv_mutex_t mutex;
@@ -56,7 +60,8 @@ struct journal {
     uint64_t *erase; /* seqs whose note is to go */
     size_t erase_count;
     bool started, stopping, ended;
-    bool idle, expecting; /* the writer waits for work; it is waited for awake */
+    struct tree_frontier early; /* where the entries lead whose signature was asked for before the writer took them */
+    bool idle, expecting;       /* the writer waits for work; it is waited for awake */
 };
 
 static uint64_t now_us(void)
@@ -91,13 +96,14 @@ static void report_works(struct journal *j, uint32_t commit_us)
     uv_mutex_lock(&j->mutex);
     struct journal_progress *p = &j->progress;
     p->committed_seq = p->size = j->head.frontier.size;
-    tree_root(&j->head.frontier, p->root);
+    memcpy(p->root, j->root, sizeof p->root);
     p->state = JOURNAL_OK;
     p->concern = concern != NULL;
     snprintf(p->text, sizeof p->text, "%s", concern ? concern : "");
     if (commit_us)
         p->last_commit_us = commit_us;
     uv_mutex_unlock(&j->mutex);
+    atomic_store(&j->committed_seq, j->head.frontier.size);
     if (j->wake)
         j->wake(j->ctx);
 }
@@ -116,8 +122,11 @@ static void give_up_store(struct journal *j, const char *error)
         j->wake(j->ctx);
 }
 
-static void forget_batch(struct journal *j)
+/* The store has the batch. */
+static void batch_over(struct journal *j)
 {
+    j->head = j->after;
+    memcpy(j->root, j->seal.checkpoint.root, sizeof j->root);
     j->batch.count = 0;
     seal_over(&j->seal);
 }
@@ -134,10 +143,9 @@ static bool recover_store(struct journal *j)
     bool waits = entries_wait(j);
     uv_mutex_unlock(&j->mutex);
     bool took_effect = open && j->batch.count && tree_frontier_equal(&found.frontier, &j->after.frontier);
-    if (took_effect) {
-        j->head = j->after;
-        forget_batch(j);
-    } else if (open && !tree_frontier_equal(&found.frontier, &j->head.frontier)) {
+    if (took_effect)
+        batch_over(j);
+    else if (open && !tree_frontier_equal(&found.frontier, &j->head.frontier)) {
         snprintf(error, sizeof error,
                  "the journal was changed by somebody else: it ends at entry %" PRIu64
                  ", the daemon wrote up to %" PRIu64 "; stop whatever writes there and restart the daemon",
@@ -202,7 +210,9 @@ static void hash_batch(struct journal *j)
         tree_add(&j->after.frontier, j->events[i].leaf, keep_subtree, j);
     }
     tree_root(&j->after.frontier, root);
-    seal_ask(&j->seal, j->after.frontier.size, root);
+    if (!seal_asked(&j->seal))
+        seal_ask(&j->seal, j->after.frontier.size, root);
+    assert(j->seal.checkpoint.size == j->after.frontier.size && memcmp(j->seal.checkpoint.root, root, sizeof root) == 0);
 }
 
 static void take_seal(void *ctx)
@@ -227,8 +237,7 @@ static bool commit_once(struct journal *j)
     leave_store(j);
     switch (answer) {
     case STORE_OK:
-        j->head = j->after;
-        forget_batch(j);
+        batch_over(j);
         report_works(j, (uint32_t)(now_us() - j->gathered_us));
         return true;
     case STORE_MOVED:
@@ -407,10 +416,11 @@ struct journal *journal_create(const struct journal_options *o, char error[LIMIT
     j->seal.secret_key = j->secret_key;
     j->batch = (struct store_batch){
         .events = j->events, .subtrees = j->subtrees, .head = &j->after, .seal = take_seal, .ctx = j};
-    j->taken_seq = j->head.frontier.size;
+    j->taken_seq = j->committed_seq = j->head.frontier.size;
     j->next_seq = j->taken_seq + 1;
     j->progress.committed_seq = j->progress.size = j->taken_seq;
-    tree_root(&j->head.frontier, j->progress.root);
+    tree_root(&j->head.frontier, j->root);
+    memcpy(j->progress.root, j->root, sizeof j->root);
     int code = uv_mutex_init(&j->mutex) | uv_cond_init(&j->work) | uv_cond_init(&j->stopped);
     assert(code == 0);
     return j;
@@ -474,14 +484,37 @@ static bool grow_ring(struct journal *j)
     return true;
 }
 
+/* Nothing of a commit takes as long as its signature. So when the writer waits for work, the signature of the first
+ * entries is asked for before it has woken up: it will take just these. Under the mutex. */
+static void ask_early(struct journal *j, const struct journal_entry *e)
+{
+    uint64_t waiting = j->next_seq - 1 - j->taken_seq;
+    bool first = waiting == 1 && (j->idle || j->expecting), next = waiting > 1 && j->early.size + 1 == e->seq;
+    if (first)
+        j->early = j->head.frontier;
+    if (next)
+        seal_over(&j->seal); /* not taken, and so not under way: asked for anew, with this one */
+    if ((!first && !next) || waiting > EARLY_ENTRIES) {
+        j->early.size = 0;
+        return;
+    }
+    unsigned char leaf[TREE_HASH], root[TREE_HASH];
+    tree_leaf(leaf, e->line, e->size);
+    tree_add(&j->early, leaf, NULL, NULL);
+    tree_root(&j->early, root);
+    seal_ask(&j->seal, j->early.size, root);
+}
+
 bool journal_append(struct journal *j, const struct journal_entry *e)
 {
     assert(e->seq == j->next_seq && e->alarm && e->size <= LIMIT_LINE);
     uv_mutex_lock(&j->mutex);
     bool room = j->next_seq - 1 - j->progress.committed_seq < LIMIT_BACKLOG &&
                 (j->next_seq - 1 - j->taken_seq < j->capacity || grow_ring(j));
-    if (room)
+    if (room) {
         j->ring[j->next_seq++ & (j->capacity - 1)] = *e;
+        ask_early(j, e);
+    }
     uv_mutex_unlock(&j->mutex);
     return room;
 }
@@ -522,6 +555,11 @@ void journal_expect(struct journal *j)
 bool journal_help(struct journal *j)
 {
     return seal_help(&j->seal);
+}
+
+uint64_t journal_committed_seq(const struct journal *j)
+{
+    return atomic_load(&j->committed_seq);
 }
 
 void journal_commit_now(struct journal *j)

@@ -77,9 +77,11 @@ void journal_kick(struct journal *);
 /* An entry will probably be appended in a moment: the writer wakes up now and waits for it, EXPECT_US at
  * most. From any thread. */
 void journal_expect(struct journal *);
-/* For a thread that waits awake for the commit: makes the batch's signature when that is wanted. True: nothing is left to
- * be done for the batch under way. */
+/* For the thread that appends, when it waits awake for the commit: makes the batch's signature when that is wanted. True:
+ * nothing is left to be done for the batch under way. */
 bool journal_help(struct journal *);
+/* What journal_poll() will say: for the same thread, which looks again and again. */
+uint64_t journal_committed_seq(const struct journal *);
 void journal_commit_now(struct journal *); /* not threaded: one group commit, in the caller's thread */
 struct journal_progress journal_poll(struct journal *);
 /* A rebuildable cache of everything up to `seq`; copied. Stored by the writer in the next quiet moment once

@@ -1,7 +1,10 @@
 #include "journal/seal.h"
+#include "wakeful.h"
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+
+#define RESTS 50 /* about as long as a signature takes: he who makes it has a processor, most of the time */
 
 void seal_ask(struct seal *s, uint64_t size, const unsigned char root[32])
 {
@@ -9,6 +12,11 @@ void seal_ask(struct seal *s, uint64_t size, const unsigned char root[32])
     memcpy(s->checkpoint.root, root, sizeof s->checkpoint.root);
     snprintf(s->checkpoint.origin, sizeof s->checkpoint.origin, "%s", s->origin);
     atomic_store(&s->state, SEAL_ASKED);
+}
+
+bool seal_asked(struct seal *s)
+{
+    return atomic_load(&s->state) != SEAL_NONE;
 }
 
 /* Whoever finds it asked for makes it; only one does. */
@@ -24,14 +32,17 @@ static void make(struct seal *s)
 bool seal_help(struct seal *s)
 {
     make(s);
-    return atomic_load(&s->state) != SEAL_NONE;
+    return seal_asked(s);
 }
 
 const char *seal_take(struct seal *s)
 {
     make(s);
-    while (atomic_load(&s->state) != SEAL_MADE)
-        sched_yield(); /* somebody is at it */
+    for (int i = 0; atomic_load(&s->state) != SEAL_MADE; i++) /* somebody is at it */
+        if (i < RESTS)
+            wakeful_rest();
+        else
+            sched_yield();
     return s->note;
 }
 

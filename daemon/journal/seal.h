@@ -4,7 +4,7 @@
  * the root, and puts the lines into the store meanwhile; the loop, which is awake while a press is being committed, makes
  * it. When nobody does, the writer makes it itself at the moment when it needs it.
  *
- *     seal_ask(&s, size, root);               // the writer
+ *     seal_ask(&s, size, root);               // the writer, or for it while it sleeps
  *     seal_help(&s);                          // another thread, at any time
  *     const char *note = seal_take(&s);       // the writer; the same again, until it asks anew
  *     seal_over(&s);                          // the batch is committed
@@ -26,6 +26,7 @@ struct seal { /* zeroed, with these two set, before the first call */
 };
 
 void seal_ask(struct seal *, uint64_t size, const unsigned char root[32]);
+bool seal_asked(struct seal *);
 /* True: of the batch under way nothing is left to be done. */
 bool seal_help(struct seal *);
 const char *seal_take(struct seal *);

@@ -232,6 +232,32 @@ static void test_expected_entries_come_through(void **state)
     end(f);
 }
 
+/* While the writer sleeps: one entry, some, more than are asked for early, and some that it takes in between. */
+static void test_the_signature_is_asked_for_early(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, 60000);
+    bool early = false;
+    while (!early) { /* as soon as the writer, once begun, waits for work */
+        append(f, 1);
+        early = journal_help(f->journal);
+        journal_kick(f->journal);
+        await_committed(f, f->count);
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        for (unsigned k = 0; k < 1 + i % 7; k++) {
+            append(f, 1);
+            if (k == i % 3)
+                journal_help(f->journal);
+            if (k == i % 5)
+                journal_kick(f->journal);
+        }
+        journal_kick(f->journal);
+        await_committed(f, f->count);
+    }
+    end(f);
+}
+
 static void test_destroy_commits_what_is_gathered(void **state)
 {
     struct fixture *f = *state;
@@ -571,6 +597,7 @@ int main(void)
             COMMIT_TEST(test_group_commit_while_the_last_one_syncs),
             COMMIT_TEST(test_many_small_commits),
             COMMIT_TEST(test_expected_entries_come_through),
+            COMMIT_TEST(test_the_signature_is_asked_for_early),
             COMMIT_TEST(test_destroy_commits_what_is_gathered),
             COMMIT_TEST(test_never_kicked_is_committed_too),
             COMMIT_TEST(test_failed_before_it_took_effect),
