@@ -1,5 +1,5 @@
-/* house - the daemon's parts, as main.c builds them; house_reload.c exchanges their configuration, house_record.c
- * gets back the record. */
+/* house - the daemon's parts, as main.c builds them; house_broker.c connects them with the broker, house_reload.c
+ * exchanges their configuration, house_record.c gets back the record. */
 #ifndef TOCSIN_HOUSE_H
 #define TOCSIN_HOUSE_H
 
@@ -62,6 +62,9 @@ void house_await_record(struct house *h);
 /* Reads the configuration again, beside the loop, and exchanges it on the loop; a bad one is refused, and the desk is
  * told why. Called while one is being read: it is read once more afterwards. */
 void house_reload(struct house *h);
+
+/* Presses over one connection, heartbeats over another; over one when no other is configured. False: no memory. */
+bool house_open_broker(struct house *h);
 
 /* Tells the broker's client which devices have their PUBACK only after the commit. */
 void house_late_devices(struct house *h);

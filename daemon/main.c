@@ -1,7 +1,6 @@
 /* main.c - builds the parts, starts them in order, stops them in reverse; knows everyone, decides nothing. */
 #include "house.h"
 #include "io/clock.h"
-#include "io/http_address.h"
 #include "io/libraries.h"
 #include "io/log.h"
 #include "journal/lock.h"
@@ -17,7 +16,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define SESSION_TROUBLE_MS 60000 /* a lost broker session is shown this long */
 #define DRAIN_MS 2000            /* at stop, the journal has this long for what is under way */
 
 /* The engine's ports. */
@@ -138,83 +136,6 @@ static void wake_loop(void *ctx)
 {
     struct house *h = ctx;
     uv_async_send(&h->committed);
-}
-
-static void on_message(void *ctx, const struct mqtt_message *m)
-{
-    struct house *h = ctx;
-    engine_message(h->engine, &(struct engine_message){.topic = m->topic,
-                                                       .payload = m->payload,
-                                                       .size = m->size,
-                                                       .qos = m->qos,
-                                                       .retained = m->retained,
-                                                       .hold = m->hold});
-}
-
-static void on_near(void *ctx)
-{
-    struct house *h = ctx;
-    struct journal *journal = atomic_load(&h->expecting);
-    if (journal)
-        journal_expect(journal);
-}
-
-static void on_batch_end(void *ctx)
-{
-    struct house *h = ctx;
-    engine_batch_end(h->engine);
-    if (engine_awaits_commit(h->engine))
-        vigil_begin(&h->vigil);
-}
-
-static void on_session_told(uv_timer_t *timer)
-{
-    struct house *h = timer->data;
-    engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "broker", false, "the broker keeps our session again");
-    engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "supervision", false, "the broker keeps our session again");
-}
-
-static void tell_connection(struct house *h, const char *part, enum mqtt_state state, const char *text)
-{
-    switch (state) {
-    case MQTT_CONNECTED:
-        engine_trouble(h->engine, TROUBLE_BROKER, part, false, text);
-        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, false, text);
-        break;
-    case MQTT_LOST:
-    case MQTT_LOOPBACK_LOST:
-        engine_trouble(h->engine, TROUBLE_BROKER, part, true, text);
-        break;
-    case MQTT_SESSION_LOST:
-        engine_trouble(h->engine, TROUBLE_BROKER_SESSION, part, true, text);
-        uv_timer_start(&h->session_trouble, on_session_told, SESSION_TROUBLE_MS, 0);
-        break;
-    case MQTT_SUBSCRIBE_FAILED:
-        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, true, text);
-        break;
-    }
-}
-
-static void on_broker(void *ctx, enum mqtt_state state, const char *text)
-{
-    struct house *h = ctx;
-    if (h->stopping)
-        return;
-    tell_connection(h, "broker", state, text);
-    if (state == MQTT_CONNECTED)
-        engine_broker_back(h->engine);
-}
-
-static void on_supervision(void *ctx, enum mqtt_state state, const char *text)
-{
-    struct house *h = ctx;
-    char sentence[LIMIT_TEXT];
-    bool deaf = state != MQTT_CONNECTED && state != MQTT_SESSION_LOST;
-    if (h->stopping)
-        return;
-    snprintf(sentence, sizeof sentence, "%s%s",
-             deaf ? "Heartbeats do not come through; presses have a connection of their own. " : "", text);
-    tell_connection(h, "supervision", state, sentence);
 }
 
 static void on_result(void *ctx, const struct dispatch_result *r)
@@ -351,45 +272,11 @@ static void open_handles(struct house *h)
     h->committed.data = h;
 }
 
-/* An IPv6 address stands there without brackets. */
-static void warn_of_name(const char *broker)
-{
-    if (!strchr(broker, ':') && !http_address_is_written(broker))
-        log_format(LOG_LEVEL_WARNING,
-                   "broker.address is the name %s: while its name server fails, a connection that was lost cannot be made again; "
-                   "a numeric address cannot fail so",
-                   broker);
-}
-
-/* Presses over one connection, heartbeats over another; over one when no other is configured. */
-static bool open_broker(struct house *h)
-{
-    const struct conf_broker *broker = &h->conf->broker;
-    bool apart = broker->supervision.client_id != NULL;
-    struct mqtt_options options = {.broker = broker,
-                                   .login = &broker->login,
-                                   .topics = apart ? MQTT_PRESSES : MQTT_PRESSES | MQTT_SUPERVISION,
-                                   .on_message = on_message,
-                                   .on_batch_end = on_batch_end,
-                                   .on_near = on_near,
-                                   .on_state = on_broker,
-                                   .ctx = h};
-    warn_of_name(broker->address);
-    h->mqtt = mqtt_create(&h->loop, &options);
-    if (!apart)
-        return h->mqtt;
-    options.login = &broker->supervision;
-    options.topics = MQTT_SUPERVISION;
-    options.on_state = on_supervision;
-    h->supervision = mqtt_create(&h->loop, &options);
-    return h->mqtt && h->supervision;
-}
-
 static bool open_connections(struct house *h)
 {
     h->dispatch = dispatch_create(
         &h->loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint, .ctx = h});
-    if (!h->dispatch || !open_broker(h))
+    if (!h->dispatch || !house_open_broker(h))
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);
     house_late_devices(h);
