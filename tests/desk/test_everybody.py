@@ -4,6 +4,7 @@ import re
 
 from conftest import PASSWORD
 from house import ROOT
+from supervised import USER, apart, let
 from test_alarm import PLAN
 
 KEYS = set(json.loads((ROOT / "clients" / "desk" / "src" / "texts" / "en.json").read_text()))
@@ -113,6 +114,18 @@ def test_troubles_are_said_in_the_readers_language(house, officer, screen):
     for name in names:
         text = text.replace(name, "")
     assert not re.findall(r"[A-Za-z]{4,}", text), text
+
+
+def test_a_disturbed_connection_of_heartbeats_is_no_disturbed_broker(make_desk, officer):
+    """It has the same code as the broker's trouble, and another meaning: presses come through."""
+    house = make_desk(adjust=apart)
+    let(house, USER, "another")
+    house.trouble("broker", "supervision")
+    officer.open(house.daemon.url)
+    officer.sign_in("chief", PASSWORD)
+    officer.sees("[data-trouble=broker]", "The connection of heartbeats is disturbed", "Presses do not need it")
+    officer.script("const s = document.querySelector('header select'); s.value = 'zh-CN'; s.dispatchEvent(new Event('change', {bubbles: true}))")
+    officer.sees("[data-trouble=broker]", "心跳连接异常", "按压走另一条连接")
 
 
 def test_nothing_but_the_daemon_is_asked(make_desk, officer, tmp_path):

@@ -6,14 +6,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from house import loopback
-
-USER = loopback.SUPERVISION_USER
-
-
-def apart(configuration):
-    configuration["broker"]["supervision"] = {"client_id": USER, "username": USER, "password_file": f"{USER}.password"}
-    for device in configuration["sites"][0]["devices"]:
-        device["silent_after_s"] = 2 if device["id"] == "gate" else 0
+from supervised import USER, apart, let
 
 
 def metric(house, name):
@@ -38,13 +31,6 @@ def configure(house, adjust):
     house.adjust = adjust
     house.write_configuration()
     house.restart()
-
-
-def let(house, user, password):
-    """The broker lets this user in with this password only, from now on."""
-    house.broker.passwords[user] = password
-    house.broker._write_files()
-    house.broker.signal(signal.SIGHUP)
 
 
 def test_heartbeats_go_to_the_supervision_connection_only(make_house):
