@@ -14,7 +14,8 @@
  * `tocsin journal verify`. */
 #define WALK_BYTES (32 * 1024 * 1024)
 
-/* Of a new journal. A commit writes each page that it touched, so they are small; an older journal keeps its 4096. */
+/* Of a new journal. A commit writes each page that it touched, so they are small; an older journal keeps its 4096. That a
+ * write spoils nothing beside it when the power fails (sqlite.org/psow.html) is what the log's frames rely on as well. */
 #define PAGE_BYTES "2048"
 
 #define SCAN_ROWS 1000 /* of one read transaction: a few milliseconds */
