@@ -14,7 +14,6 @@
 
 #define RING_FIRST 1024        /* entries; doubled up to LIMIT_BACKLOG when needed */
 #define EXPECT_US 200          /* an expected entry that is not there by then is not waited for awake */
-#define EARLY_ENTRIES 4        /* as many have their signature asked for before the writer takes them */
 #define RETRY_MS 1000          /* between tries of a store that does not work */
 #define QUIET_MS 50            /* without work: time for housekeeping */
 #define HOUSEKEEPING_MS 10000  /* and again, as long as it stays quiet */
@@ -32,9 +31,9 @@ struct journal {
     void *ctx;
 
     /* The writer's own; without a thread the caller's. */
-    struct store_head head; /* what the store holds for certain */
+    struct store_head head;        /* what the store holds for certain */
     unsigned char root[TREE_HASH]; /* of it */
-    bool store_works;       /* open, and its head is ours */
+    bool store_works;              /* open, and its head is ours */
     struct store_event *events;
     struct store_subtree subtrees[SUBTREES];
     struct store_head after;  /* where the batch leads */
@@ -60,8 +59,8 @@ struct journal {
     uint64_t *erase; /* seqs whose note is to go */
     size_t erase_count;
     bool started, stopping, ended;
-    struct tree_frontier early; /* where the entries lead whose signature was asked for before the writer took them */
-    bool idle, expecting;       /* the writer waits for work; it is waited for awake */
+    uint64_t early_seq;   /* the entry for which ask_early() asked; 0 = none */
+    bool idle, expecting; /* the writer waits for work; it is waited for awake */
 };
 
 static uint64_t now_us(void)
@@ -484,25 +483,24 @@ static bool grow_ring(struct journal *j)
     return true;
 }
 
-/* Nothing of a commit takes as long as its signature. So when the writer waits for work, the signature of the first
- * entries is asked for before it has woken up: it will take just these. Under the mutex. */
+/* Nothing of a commit takes as long as its signature. So when the writer waits for work, it is asked for before the
+ * writer has woken up: it will take just this entry. When another one comes before that, it takes both, and asks itself.
+ * Under the mutex. */
 static void ask_early(struct journal *j, const struct journal_entry *e)
 {
     uint64_t waiting = j->next_seq - 1 - j->taken_seq;
-    bool first = waiting == 1 && (j->idle || j->expecting), next = waiting > 1 && j->early.size + 1 == e->seq;
-    if (first)
-        j->early = j->head.frontier;
-    if (next)
-        seal_over(&j->seal); /* not taken, and so not under way: asked for anew, with this one */
-    if ((!first && !next) || waiting > EARLY_ENTRIES) {
-        j->early.size = 0;
+    if (waiting == 2 && j->early_seq == e->seq - 1)
+        seal_over(&j->seal);
+    bool early = waiting == 1 && (j->idle || j->expecting);
+    j->early_seq = early ? e->seq : 0;
+    if (!early)
         return;
-    }
+    struct tree_frontier after = j->head.frontier;
     unsigned char leaf[TREE_HASH], root[TREE_HASH];
     tree_leaf(leaf, e->line, e->size);
-    tree_add(&j->early, leaf, NULL, NULL);
-    tree_root(&j->early, root);
-    seal_ask(&j->seal, j->early.size, root);
+    tree_add(&after, leaf, NULL, NULL);
+    tree_root(&after, root);
+    seal_ask(&j->seal, after.size, root);
 }
 
 bool journal_append(struct journal *j, const struct journal_entry *e)

@@ -22,9 +22,9 @@
 #define FRAME_HEADER 24      /* bytes before each page */
 #define LOG_BYTES (16 * MIB) /* the warm log */
 #define LOG_FULL_BYTES (LOG_BYTES - MIB / 4) /* the next commit may be a large one */
-#define LOG_LIMIT_BYTES (48 * MIB) /* a burst needs more than the warm part; the rest is cut off */
-#define LOG_IDLE_BYTES MIB         /* in quiet it is emptied from here on */
-#define LOG_STEP_BYTES (4 * MIB)   /* a reader held it: try again after so many more */
+#define LOG_LIMIT_BYTES (48 * MIB)           /* a burst needs more than the warm part; the rest is cut off */
+#define LOG_IDLE_BYTES MIB                   /* in quiet it is emptied from here on */
+#define LOG_STEP_BYTES (4 * MIB)             /* a reader held it: try again after so many more */
 #define LOG_WORRY_BYTES (64 * MIB)
 #define LOOKUP_IDLE_EVENTS 256   /* in quiet the lookup is brought up to date from here on … */
 #define LOOKUP_BUSY_EVENTS 4096  /* … and in traffic from here on: so many a reader looks through at most */
@@ -79,10 +79,10 @@ struct sqlite {
     uint64_t committed_seq, looked_up_seq; /* the last event; the last one that stands in the lookup */
     int frame_bytes;                       /* of the write-ahead log: a page and what stands before it */
     int log_frames;                        /* in the write-ahead log after the last commit */
-    int log_synced;            /* frames that are certain, in the database or not; -1 = not known */
-    unsigned char log_salt[8]; /* of the log that has them */
+    int log_synced;              /* frames that are certain, in the database or not; -1 = not known */
+    unsigned char log_salt[8];   /* of the log that has them */
     int64_t checkpoint_at_bytes; /* of the log, from where on even a busy writer empties it */
-    bool failed;               /* a write's outcome is unknown: nothing more on this connection */
+    bool failed;                 /* a write's outcome is unknown: nothing more on this connection */
     bool reserve_missing;
     bool scrub; /* an erased note may still be in the log */
     char failure[LIMIT_TEXT], concern[LIMIT_TEXT];

@@ -232,7 +232,7 @@ static void test_expected_entries_come_through(void **state)
     end(f);
 }
 
-/* While the writer sleeps: one entry, some, more than are asked for early, and some that it takes in between. */
+/* While the writer sleeps: one entry, several, and some that it takes in between. */
 static void test_the_signature_is_asked_for_early(void **state)
 {
     struct fixture *f = *state;
