@@ -1,8 +1,10 @@
 """The broker as an administrator sets it up: deploy/mosquitto/tocsin.conf, with certificates of deploy/certificates. A
 device speaks for itself and for nobody else; strangers, ended and revoked certificates are refused."""
+import concurrent.futures
 import contextlib
 import os
 import pwd
+import queue
 import signal
 import ssl
 import subprocess
@@ -77,15 +79,22 @@ class Client:
         except (ssl.SSLError, OSError) as error:
             self.refused = error
             return
-        self.closing = False
+        self.closing, self.asked = False, queue.SimpleQueue()
         self.thread = threading.Thread(target=self._loop)
         self.thread.start()
 
     def _loop(self):  # paho's own loop would end with an exception when TLS 1.3 refuses us late
         with contextlib.suppress(OSError):
             while not self.closing and self.client.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
-                pass
+                while not self.asked.empty():
+                    self.asked.get()()
         self._note("disconnected")
+
+    def _do(self, call):
+        """On the client's own thread: two that use one TLS connection at once can break it."""
+        done = concurrent.futures.Future()
+        self.asked.put(lambda: done.set_result(call()))
+        return done.result(WAIT_S)
 
     def _note(self, what):
         with self.changed:
@@ -103,11 +112,11 @@ class Client:
         return ("connected", 0) in self.heard
 
     def subscribe(self, topic):
-        self.client.subscribe(topic, 1)
+        self._do(lambda: self.client.subscribe(topic, 1))
         self.wait("subscribed")
 
     def publish(self, topic, payload):
-        self.client.publish(topic, payload, 1).wait_for_publish(WAIT_S)
+        self._do(lambda: self.client.publish(topic, payload, 1)).wait_for_publish(WAIT_S)
 
     def close(self):
         if not self.refused:
