@@ -14,6 +14,8 @@
 
 #define RING_FIRST 1024        /* entries; doubled up to LIMIT_BACKLOG when needed */
 #define EXPECT_US 200          /* an expected entry that is not there by then is not waited for awake */
+#define CROWD 8                /* entries of one batch: they come faster than one commit after the other takes them */
+#define CROWD_US 3000          /* from the beginning of such a commit to the next one's */
 #define RETRY_MS 1000          /* between tries of a store that does not work */
 #define QUIET_MS 50            /* without work: time for housekeeping */
 #define HOUSEKEEPING_MS 10000  /* and again, as long as it stays quiet */
@@ -39,7 +41,8 @@ struct journal {
     struct store_head after;  /* where the batch leads */
     struct seal seal;         /* its signature */
     struct store_batch batch; /* count 0 = none; kept until its outcome is known */
-    uint64_t gathered_us;
+    size_t last_count;        /* entries of the last batch */
+    uint64_t gathered_us;     /* when it was taken */
     struct wakeful wakeful;
 
     _Atomic uint64_t committed_seq; /* as in `progress`, for a look without the mutex */
@@ -202,6 +205,7 @@ static void hash_batch(struct journal *j)
 {
     unsigned char root[TREE_HASH];
     j->gathered_us = now_us();
+    j->last_count = j->batch.count;
     j->batch.subtree_count = 0;
     j->after.frontier = j->head.frontier;
     for (size_t i = 0; i < j->batch.count; i++) {
@@ -340,6 +344,15 @@ static bool await_work(struct journal *j, uint64_t wait_ms, bool despite_entries
     return entries_wait(j);
 }
 
+/* In a crowd fewer and larger commits leave more of the processors to everything else, so that its last press is recorded
+ * and told sooner. A commit that takes as long anyway, on a slow disk, is followed by the next at once. Under the mutex. */
+static void gather_crowd(struct journal *j)
+{
+    uint64_t until = j->gathered_us + CROWD_US, now;
+    while (j->last_count >= CROWD && !j->stopping && (now = now_us()) < until)
+        uv_cond_timedwait(&j->work, &j->mutex, (until - now) * 1000);
+}
+
 /* The last commits, as far as the store and the time allow. */
 static void finish_writing(struct journal *j)
 {
@@ -363,6 +376,8 @@ static void writer(void *arg)
     uv_mutex_lock(&j->mutex);
     while (!j->stopping) {
         bool work = await_work(j, works ? wait_ms : 0, false), worked = j->store_works;
+        if (work)
+            gather_crowd(j);
         if (j->stopping)
             break;
         uv_mutex_unlock(&j->mutex);
@@ -534,7 +549,7 @@ void journal_kick(struct journal *j)
         return;
     start(j);
     uv_mutex_lock(&j->mutex);
-    bool wait = entries_wait(j) && !j->expecting;
+    bool wait = entries_wait(j) && j->idle && !j->expecting;
     uv_mutex_unlock(&j->mutex);
     if (wait) /* without the mutex, which the writer wants first of all */
         uv_cond_signal(&j->work);

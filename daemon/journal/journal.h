@@ -2,7 +2,8 @@
  * checkpoints.
  *
  * Promises: a line reported by journal_poll() as committed is synced to disk, is a leaf of the RFC 6962 tree
- * and is covered by a signed checkpoint in the same commit. While one batch syncs, the next gathers. A failed
+ * and is covered by a signed checkpoint in the same commit. While one batch syncs, the next gathers; when many lines come
+ * together, commits begin at most every 3 ms, so that there are fewer and larger ones. A failed
  * write or sync is never retried on the same connection: the store is closed and reopened, the head re-read
  * and compared, and only then what is missing is written again; until that works the journal is degraded, and
  * says so. Does not: know what a line means (alarm and found_as are only index columns), decide anything.
