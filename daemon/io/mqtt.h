@@ -76,7 +76,7 @@ mqtt_create(uv_loop_t *,
 /* Devices ("site/device") whose presses wait for mqtt_release(). Copied; replaces the earlier set. */
 void mqtt_set_late_devices(struct mqtt *, const char *const *names, size_t count);
 void mqtt_publish(struct mqtt *, const char *topic, const void *payload, size_t size, int qos,
-                  bool retain); /* copies */
+                  bool retain); /* copies; a retained one replaces the same topic's that has not gone out yet */
 void mqtt_release(struct mqtt *, struct mqtt_hold *);
 bool mqtt_hears(const struct mqtt *); /* connected and subscribed, as on_state said last */
 struct mqtt_counts mqtt_counts(struct mqtt *);

@@ -36,6 +36,7 @@ struct mqtt_hold {
 
 struct outbox_item {
     TAILQ_ENTRY(outbox_item) link;
+    LIST_ENTRY(outbox_item) bucket; /* of a retained one that waits */
     struct mqtt *owner;
     uint64_t order;
     char *payload; /* in data, behind the topic */
@@ -46,6 +47,8 @@ struct outbox_item {
 };
 
 TAILQ_HEAD(outbox_list, outbox_item);
+LIST_HEAD(outbox_bucket, outbox_item);
+#define OUTBOX_BUCKETS 256
 
 enum outbox_result { OUTBOX_PUBLISHED, OUTBOX_REFUSED, OUTBOX_AGAIN };
 
@@ -83,6 +86,7 @@ struct mqtt {
     size_t late_count;
 
     struct outbox_list waiting, given;
+    struct outbox_bucket retained[OUTBOX_BUCKETS]; /* of `waiting`, by topic: one of each */
     size_t waiting_count, given_qos0, given_qos1;
     unsigned window; /* QoS 1 publishes the broker takes unacknowledged */
     uint64_t order;

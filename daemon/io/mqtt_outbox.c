@@ -1,3 +1,4 @@
+#include "core/table.h"
 #include "io/mqtt_internal.h"
 #include "memory.h"
 #include <stdlib.h>
@@ -25,33 +26,80 @@ void mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t
     uv_mutex_unlock(&m->lock);
 }
 
+static size_t *given_of(struct mqtt *m, const struct outbox_item *item)
+{
+    return item->qos == 0 ? &m->given_qos0 : &m->given_qos1;
+}
+
+static size_t room_for(const struct mqtt *m, const struct outbox_item *item)
+{
+    return item->qos == 0 ? OUTBOX_GIVEN_QOS0 : m->window;
+}
+
+static bool has_room(struct mqtt *m, const struct outbox_item *item)
+{
+    return *given_of(m, item) < room_for(m, item);
+}
+
+static struct outbox_bucket *bucket_of(struct mqtt *m, const char *topic)
+{
+    return &m->retained[table_hash(topic, NULL) % OUTBOX_BUCKETS];
+}
+
+/* The retained message that waits for this topic. */
+static struct outbox_item *retained_of(struct mqtt *m, const char *topic)
+{
+    struct outbox_item *item;
+    LIST_FOREACH(item, bucket_of(m, topic), bucket)
+    if (strcmp(item->topic, topic) == 0)
+        break;
+    return item;
+}
+
+/* Before the other, or at the end. */
+static void enter(struct mqtt *m, struct outbox_item *item, struct outbox_item *before)
+{
+    if (before)
+        TAILQ_INSERT_BEFORE(before, item, link);
+    else
+        TAILQ_INSERT_TAIL(&m->waiting, item, link);
+    if (item->retain)
+        LIST_INSERT_HEAD(bucket_of(m, item->topic), item, bucket);
+    m->waiting_count++;
+}
+
+static void leave(struct mqtt *m, struct outbox_item *item)
+{
+    TAILQ_REMOVE(&m->waiting, item, link);
+    if (item->retain)
+        LIST_REMOVE(item, bucket);
+    m->waiting_count--;
+}
+
+/* Of a retained topic only the last message counts: it takes the place of the one that still waits. */
 void outbox_push(struct mqtt *m, struct outbox_item *item)
 {
+    struct outbox_item *older = item->retain ? retained_of(m, item->topic) : NULL;
     item->owner = m;
-    item->order = m->order++;
-    TAILQ_INSERT_TAIL(&m->waiting, item, link);
-    if (++m->waiting_count > OUTBOX_WAITING) {
-        struct outbox_item *oldest = TAILQ_FIRST(&m->waiting);
-        TAILQ_REMOVE(&m->waiting, oldest, link);
-        m->waiting_count--;
-        m->counts.publish_failed++;
-        free(oldest);
+    item->order = older ? older->order : m->order++;
+    enter(m, item, older);
+    struct outbox_item *goes = older ? older : m->waiting_count > OUTBOX_WAITING ? TAILQ_FIRST(&m->waiting) : NULL;
+    m->counts.publish_failed += goes && !older;
+    if (goes) {
+        leave(m, goes);
+        free(goes);
     }
-    if (m->link == LINK_UP)
+    if (m->link == LINK_UP && has_room(m, TAILQ_FIRST(&m->waiting)))
         uv_cond_signal(&m->changed);
 }
 
 struct outbox_item *outbox_next(struct mqtt *m)
 {
     struct outbox_item *item = TAILQ_FIRST(&m->waiting);
-    if (!item)
+    if (!item || !has_room(m, item))
         return NULL;
-    size_t *given = item->qos == 0 ? &m->given_qos0 : &m->given_qos1;
-    if (*given >= (item->qos == 0 ? OUTBOX_GIVEN_QOS0 : m->window))
-        return NULL;
-    ++*given;
-    TAILQ_REMOVE(&m->waiting, item, link);
-    m->waiting_count--;
+    ++*given_of(m, item);
+    leave(m, item);
     TAILQ_INSERT_TAIL(&m->given, item, link);
     return item;
 }
@@ -59,23 +107,21 @@ struct outbox_item *outbox_next(struct mqtt *m)
 /* Back where it was: behind the ones that are older. Few are, so this is short. */
 static void put_back(struct mqtt *m, struct outbox_item *item)
 {
+    if (item->retain && retained_of(m, item->topic)) { /* the newer one is enough */
+        free(item);
+        return;
+    }
     struct outbox_item *next;
     TAILQ_FOREACH(next, &m->waiting, link)
     if (next->order > item->order)
         break;
-    if (next)
-        TAILQ_INSERT_BEFORE(next, item, link);
-    else
-        TAILQ_INSERT_TAIL(&m->waiting, item, link);
-    m->waiting_count++;
+    enter(m, item, next);
 }
 
 void outbox_done(struct outbox_item *item, enum outbox_result result)
 {
     struct mqtt *m = item->owner;
-    size_t *given = item->qos == 0 ? &m->given_qos0 : &m->given_qos1;
-    bool was_full = *given >= (item->qos == 0 ? OUTBOX_GIVEN_QOS0 : m->window);
-    --*given;
+    bool half = --*given_of(m, item) == room_for(m, item) / 2; /* one wake-up for many */
     TAILQ_REMOVE(&m->given, item, link);
     switch (result) {
     case OUTBOX_PUBLISHED:
@@ -91,7 +137,7 @@ void outbox_done(struct outbox_item *item, enum outbox_result result)
         break;
     }
     m->nudge_ms = 0; /* it moves */
-    if (was_full || m->stopping)
+    if (half || m->stopping)
         uv_cond_signal(&m->changed);
 }
 

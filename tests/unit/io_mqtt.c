@@ -505,6 +505,40 @@ static void test_publishes_in_order(void **state)
     close_bench(b);
 }
 
+/* A lamp need not flash through everything that happened while the broker was away. */
+static void test_the_last_retained_replaces_what_waits(void **state)
+{
+    char topic[256], payload[1024];
+    const unsigned sites = 10, times = 100;
+    broker_end(&broker, SIGTERM);
+    struct bench *b = open_bench(5);
+    run_until(b, b->states[MQTT_LOST] == 1, 10000);
+    for (unsigned i = 0; i < sites * times; i++) {
+        int size = snprintf(payload, sizeof payload, "%u", i / sites);
+        snprintf(topic, sizeof topic, "tocsin/v1/s%u/state", i % sites);
+        mqtt_publish(b->mqtt, topic, payload, (size_t)size, 1, true);
+        mqtt_publish(b->mqtt, "tocsin/v1/s/d/receipt", "x", 1, 1, false); /* not retained: all of them go out */
+    }
+    broker_start(&broker, "");
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 15000);
+    int peer = peer_connect(&broker, "lamp");
+    peer_subscribe(peer, "tocsin/v1/+/state");
+    for (unsigned i = 0; i < sites; i++) {
+        assert_true(peer_read(peer, topic, payload, 5000));
+        assert_int_equal(strtoul(payload, NULL, 10), times - 1);
+    }
+    mqtt_publish(b->mqtt, "tocsin/v1/s0/state", "the end", 7, 1, true);
+    assert_true(peer_read(peer, topic, payload, 5000));
+    assert_string_equal(payload, "the end");
+    const unsigned published = sites * times + sites + 1;
+    for (int i = 0; i < 5000 && mqtt_counts(b->mqtt).published < published; i++)
+        uv_sleep(1); /* until the last one's acknowledgement */
+    assert_int_equal(mqtt_counts(b->mqtt).published, published);
+    assert_int_equal(mqtt_counts(b->mqtt).publish_failed, 0);
+    close(peer);
+    close_bench(b);
+}
+
 /* What was published before mqtt_stop() still goes out. */
 static void test_stop_publishes_the_rest(void **state)
 {
@@ -692,6 +726,7 @@ int main(void)
         with_broker(test_late_and_killed),
         with_broker(test_burst_in_order),
         with_broker(test_publishes_in_order),
+        with_broker(test_the_last_retained_replaces_what_waits),
         with_broker(test_stop_publishes_the_rest),
         with_broker(test_subscription_refused),
         with_broker(test_account_refused_then_right),
