@@ -118,6 +118,9 @@ struct board *engine_board(struct engine *);
 const struct conf *engine_conf(const struct engine *);
 struct engine_counts engine_counts(const struct engine *);
 bool engine_ready(const struct engine *); /* replayed, journal answers */
+/* This telling has stood in a queue and leaves now, for the first time: what has happened since goes along. True: `out` takes
+ * its place, with another id; false: nothing has. */
+bool engine_renew_telling(struct engine *, const char *id, const char *endpoint, struct engine_telling *out);
 bool engine_awaits_commit(const struct engine *); /* something is on its way into the journal and not yet applied */
 struct journal_progress engine_journal(const struct engine *);
 

@@ -28,19 +28,22 @@ static void telling_id(char *out, size_t capacity, const struct alarm *a, const 
             *c = '~'; /* Standard Webhooks: no full stop in an id */
 }
 
-static void hand_over(struct engine *g, struct engine_telling *t, size_t size)
+static void keep_body(struct engine *g, struct engine_telling *t, size_t size)
 {
     t->take_body = malloc(size);
     assert(t->take_body); /* a daemon without memory restarts and resumes */
     memcpy(t->take_body, g->body, size);
     t->body_size = size;
+}
+
+static void hand_over(struct engine *g, struct engine_telling *t)
+{
     g->counts.tellings++;
     g->ports.tell(g->ports.ctx, t);
 }
 
-static void tell(void *ctx, const struct effect *effect)
+static struct engine_telling make_telling(struct engine *g, const struct effect *effect)
 {
-    struct engine *g = ctx;
     const struct alarm *a = effect->alarm;
     struct journal_head head = head_of(g);
     bool recorded = engine_recorded(g, a->last_seq);
@@ -53,7 +56,42 @@ static void tell(void *ctx, const struct effect *effect)
                                .first = effect->delivery->told_version == 0,
                                .test = a->mode == MODE_TEST};
     telling_id(t.id, sizeof t.id, a, effect->delivery);
-    hand_over(g, &t, size);
+    keep_body(g, &t, size);
+    return t;
+}
+
+static void tell(void *ctx, const struct effect *effect)
+{
+    struct engine *g = ctx;
+    struct engine_telling t = make_telling(g, effect);
+    hand_over(g, &t);
+}
+
+struct renewal {
+    struct engine *engine;
+    struct engine_telling *telling;
+};
+
+static void renew(void *ctx, const struct effect *effect)
+{
+    struct renewal *r = ctx;
+    *r->telling = make_telling(r->engine, effect);
+}
+
+bool engine_renew_telling(struct engine *g, const char *id, const char *endpoint, struct engine_telling *out)
+{
+    char alarm[LIMIT_ALARM_ID], current[sizeof out->id];
+    if (sscanf(id, "%23[a-z0-9]_", alarm) != 1)
+        return false;
+    struct alarm *a = board_alarm(g->board, alarm);
+    struct delivery *d = a ? alarm_delivery(a, endpoint) : NULL;
+    if (!d || d->sending_version == 0 || (d->sending_version == a->version && d->sending_presses == a->press_count))
+        return false;
+    telling_id(current, sizeof current, a, d);
+    if (strcmp(current, id) != 0)
+        return false;
+    board_send(a, d, engine_clock(g), renew, &(struct renewal){g, out});
+    return true;
 }
 
 void engine_effects(struct engine *g)
@@ -125,8 +163,10 @@ void engine_tell_trouble(struct engine *g, const struct event *e)
         for (char *c = t.id; *c; c++)
             if (*c == '.')
                 *c = '~';
-        if (size > 0)
-            hand_over(g, &t, size);
+        if (size == 0)
+            continue;
+        keep_body(g, &t, size);
+        hand_over(g, &t);
     }
 }
 

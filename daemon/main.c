@@ -152,6 +152,18 @@ static void on_result(void *ctx, const struct dispatch_result *r)
                                                      .acknowledged_by = r->acknowledged_by});
 }
 
+static void on_leaving(void *ctx, struct dispatch_telling *telling)
+{
+    struct house *h = ctx;
+    struct engine_telling t;
+    if (!engine_renew_telling(h->engine, telling->id, telling->endpoint, &t))
+        return;
+    free(telling->take_body);
+    snprintf(telling->id, sizeof telling->id, "%s", t.id);
+    telling->take_body = t.take_body;
+    telling->body_size = t.body_size;
+}
+
 static void on_endpoint(void *ctx, const char *endpoint, bool up, const char *text)
 {
     struct house *h = ctx;
@@ -275,7 +287,8 @@ static void open_handles(struct house *h)
 static bool open_connections(struct house *h)
 {
     h->dispatch = dispatch_create(
-        &h->loop, &(struct dispatch_options){.on_result = on_result, .on_endpoint = on_endpoint, .ctx = h});
+        &h->loop, &(struct dispatch_options){
+                      .on_result = on_result, .on_endpoint = on_endpoint, .on_leaving = on_leaving, .ctx = h});
     if (!h->dispatch || !house_open_broker(h))
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);

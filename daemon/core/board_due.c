@@ -100,7 +100,7 @@ static int64_t send_moment(const struct alarm *a, const struct delivery *d, int6
     return company ? d->sent_clock_ms + gather_ms : 0;
 }
 
-static void send(struct alarm *a, struct delivery *d, int64_t clock_ms, board_effect_fn *emit, void *ctx)
+void board_send(struct alarm *a, struct delivery *d, int64_t clock_ms, board_effect_fn *emit, void *ctx)
 {
     uint32_t news = a->press_count - d->told_presses;
     if (news > LIMIT_BODY_PRESSES)
@@ -125,7 +125,7 @@ static void take(struct board *b, struct alarm *a, int64_t clock_ms, int64_t gat
             continue;
         int64_t moment = send_moment(a, d, gather_ms);
         if (moment <= clock_ms)
-            send(a, d, clock_ms, emit, ctx);
+            board_send(a, d, clock_ms, emit, ctx);
         else if (a->gather_due_clock_ms == 0 || moment < a->gather_due_clock_ms)
             a->gather_due_clock_ms = moment;
     }

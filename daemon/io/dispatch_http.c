@@ -103,12 +103,24 @@ static void wait_for_again(struct telling *telling, uint64_t wait)
     due_set(&endpoint->dispatch->dues, &telling->due, due_now_ms() + wait);
 }
 
+static void leaving(struct telling *telling)
+{
+    struct dispatch *dispatch = telling->endpoint->dispatch;
+    if (!telling->waited || !dispatch->options.on_leaving)
+        return;
+    telling->waited = false;
+    LIST_REMOVE(telling, by_id);
+    dispatch->options.on_leaving(dispatch->options.ctx, &telling->told);
+    LIST_INSERT_HEAD(&dispatch->by_id[bucket_of(telling->told.id)], telling, by_id);
+}
+
 void endpoint_start(struct endpoint *endpoint)
 {
     struct telling *telling;
     while (!endpoint->dispatch->stopping && endpoint->under_way < endpoint->target->settings.connections &&
            (telling = queue_first(endpoint)) && !paced(endpoint)) {
         leave_queue(telling);
+        leaving(telling);
         telling->state = TELLING_UNDER_WAY;
         telling->attempts++;
         endpoint->started_ms = due_now_ms();
@@ -378,6 +390,7 @@ bool dispatch_tell(struct dispatch *dispatch, struct dispatch_telling *told)
     LIST_INSERT_HEAD(&dispatch->by_id[bucket_of(telling->told.id)], telling, by_id);
     enqueue(telling);
     endpoint_start(endpoint);
+    telling->waited = telling->attempts == 0;
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define AGAIN_MS 30000
+#define WAITS_MS 400 /* for one of the endpoint's connections */
 #define RESULT_MS 200 /* a last result reaches the board within record_wait_ms and a turn of the loop */
 
 enum mood {
@@ -124,6 +125,21 @@ static void ended(struct world *w, const struct happening *h)
                                                      .acknowledged_by = o->answer.acknowledged_by});
 }
 
+/* It waited for a connection: what has happened since goes along. */
+static bool renew(struct world *w, struct telling *t)
+{
+    struct engine_telling fresh;
+    if (!engine_renew_telling(w->engine, t->id, endpoint_names[t->endpoint], &fresh))
+        return false;
+    mark(w, MARK_telling_renewed);
+    say(w, "daemon    tells %s: %s in the place of %s", endpoint_names[t->endpoint], fresh.id, t->id);
+    snprintf(t->id, sizeof t->id, "%s", fresh.id);
+    t->body = world_copy(w, fresh.take_body, fresh.body_size);
+    t->size = fresh.body_size;
+    free(fresh.take_body);
+    return true;
+}
+
 static void attempt(struct world *w, const struct happening *h)
 {
     struct telling *t = h->thing;
@@ -131,11 +147,12 @@ static void attempt(struct world *w, const struct happening *h)
         t->done = true;
         return;
     }
+    bool waited = h->a != 0, just_made = t->attempts == 0 && (!waited || renew(w, t));
     struct outcome *o = world_take(w, sizeof *o);
     *o = (struct outcome){.telling = t, .answer = answer_of(w, t->endpoint)};
     t->attempts++;
     if (t->alarm[0])
-        model_told(w, t->endpoint, t->id, t->body, t->size, t->attempts == 1, o->answer.arrives);
+        model_told(w, t->endpoint, t->id, t->body, t->size, just_made, o->answer.arrives);
     plan_in(w, o->answer.in_ms, ended, w->life, 0, o);
 }
 
@@ -169,7 +186,8 @@ void endpoints_tell(struct world *w, struct engine_telling *e)
     say(w, "daemon    tells %s: %s", endpoint_names[number], t->id);
     t->next = w->tellings;
     w->tellings = t;
-    plan_in(w, 0, attempt, w->life, 0, t);
+    bool waits = dice_chance(&w->dice, 3000);
+    plan_in(w, waits ? dice_between(&w->dice, 1, WAITS_MS) : 0, attempt, w->life, waits, t);
 }
 
 void endpoints_cancel(struct world *w, const char *id, const char *endpoint)

@@ -297,7 +297,7 @@ static void check_step_moment(struct world *w, struct worry *y, int endpoint)
         y->told_ms[step] = w->now_ms;
 }
 
-void model_told(struct world *w, int endpoint, const char *id, const char *body, size_t size, bool first,
+void model_told(struct world *w, int endpoint, const char *id, const char *body, size_t size, bool just_made,
                 bool arrives)
 {
     json_error_t error;
@@ -320,7 +320,7 @@ void model_told(struct world *w, int endpoint, const char *id, const char *body,
                       json_is_true(json_object_get(data, "recorded")), arrives, &news);
     if (arrives)
         check_same(w, id, type, presses, news);
-    if (first)
+    if (just_made)
         check_head(w, json_object_get(root, "journal"));
     struct worry *y = worry_of(w, id_of_alarm);
     if (y) {

@@ -280,7 +280,7 @@ void check_board(struct world *, const char *when);
 void check_settled(struct world *, bool after_closing);
 void model_nameless(struct world *, const char *site, enum alarm_class);
 void model_taken(struct world *, int truth);
-void model_told(struct world *, int endpoint, const char *id, const char *body, size_t size, bool first,
+void model_told(struct world *, int endpoint, const char *id, const char *body, size_t size, bool just_made,
                 bool arrives);
 void model_deed(struct world *, const char *alarm, enum event_type, bool done);
 void model_refused(struct world *, const char *alarm);

@@ -36,6 +36,7 @@ struct bench {
     unsigned ups, downs;
     char said[LIMIT_TEXT];                                             /* last of on_endpoint */
     void (*on_result)(struct bench *, const struct dispatch_result *); /* NULL = only kept */
+    void (*on_leaving)(struct bench *, struct dispatch_telling *);
     unsigned told, files;
 };
 
@@ -87,6 +88,13 @@ static inline void bench_on_endpoint(void *ctx, const char *endpoint, bool up, c
         fprintf(stderr, "%s: %s\n", up ? "up" : "down", text);
 }
 
+static inline void bench_on_leaving(void *ctx, struct dispatch_telling *t)
+{
+    struct bench *b = ctx;
+    if (b->on_leaving)
+        b->on_leaving(b, t);
+}
+
 static inline void bench_open(struct bench *b)
 {
     memset(b, 0, sizeof *b);
@@ -97,8 +105,10 @@ static inline void bench_open(struct bench *b)
     uv_loop_init(&b->loop);
     uv_timer_init(&b->loop, &b->limit);
     b->limit.data = b;
-    b->dispatch =
-        dispatch_create(&b->loop, &(struct dispatch_options){bench_on_result, bench_on_endpoint, b});
+    b->dispatch = dispatch_create(&b->loop, &(struct dispatch_options){.on_result = bench_on_result,
+                                                                       .on_endpoint = bench_on_endpoint,
+                                                                       .on_leaving = bench_on_leaving,
+                                                                       .ctx = b});
     assert_non_null(b->dispatch);
 }
 

@@ -407,6 +407,55 @@ static void test_two_presses_at_one_moment_are_one_case(void **state)
     assert_int_equal(a->kind, KIND_ATTACK);
 }
 
+static const char *last_telling(const struct lab *l, const char *endpoint)
+{
+    const char *id = NULL;
+    for (unsigned i = 0; i < l->said_count; i++)
+        if (l->said[i].kind == 't' && strstr(l->said[i].to, endpoint))
+            id = l->said[i].to;
+    assert_non_null(id);
+    return id;
+}
+
+/* A storm: the endpoint's connections are taken, and before the first telling leaves more presses have joined. */
+static void test_a_telling_that_waited_takes_the_news_along(void **state)
+{
+    struct lab *l = *state;
+    struct engine_telling t;
+    press(l, "d1", "{\"epoch\":\"first\",\"n\":1}");
+    commit(l);
+    const char *id = last_telling(l, "police");
+    assert_false(engine_renew_telling(l->engine, id, "police", &t)); /* no news */
+    press(l, "d2", "{\"epoch\":\"second\",\"n\":1}");
+    assert_false(engine_renew_telling(l->engine, id, "police", &t)); /* not recorded yet */
+    commit(l);
+    assert_false(engine_renew_telling(l->engine, id, "guard", &t));
+    assert_false(engine_renew_telling(l->engine, "trouble-1-a-police", "police", &t));
+    assert_false(engine_renew_telling(l->engine, "a1234567890123456789_1_1_police", "police", &t));
+    assert_true(engine_renew_telling(l->engine, id, "police", &t));
+    assert_string_not_equal(t.id, id);
+    assert_true(memmem(t.take_body, t.body_size, "\"first\"", 7) != NULL);
+    assert_true(memmem(t.take_body, t.body_size, "\"second\"", 8) != NULL);
+    assert_true(memmem(t.take_body, t.body_size, "alarm.opened", 12) != NULL);
+    free(t.take_body);
+    struct engine_telling again;
+    assert_false(engine_renew_telling(l->engine, id, "police", &again)); /* that one is not on its way any more */
+    assert_false(engine_renew_telling(l->engine, t.id, "police", &again));
+    forget_said(l);
+    engine_result(l->engine, &(struct engine_result){.id = t.id,
+                                                     .endpoint = "police",
+                                                     .attempt = 1,
+                                                     .outcome = OUTCOME_RECEIVED,
+                                                     .final = true,
+                                                     .http_status = 200,
+                                                     .text = "test"});
+    commit(l);
+    pass(l, 20000);
+    commit(l);
+    assert_int_equal(count(l, 't', "police", ""), 0); /* nothing is owed any more */
+    assert_false(alarm_owes(the_alarm(l), alarm_delivery(the_alarm(l), "police")));
+}
+
 static void test_nobody_is_falsely_alarmed(void **state)
 {
     struct lab *l = *state;
@@ -599,6 +648,7 @@ int main(void)
         TEST(test_the_alarm_does_not_wait_for_the_disk),
         TEST(test_one_press_once),
         TEST(test_two_presses_at_one_moment_are_one_case),
+        TEST(test_a_telling_that_waited_takes_the_news_along),
         TEST(test_nobody_is_falsely_alarmed),
         TEST(test_tests_and_drills_stay_apart),
         TEST(test_one_wins_the_other_is_told_who),

@@ -184,6 +184,52 @@ static void test_bad_endpoints_delay_no_good_one(void **state)
     bench_close(&b);
 }
 
+/* ---- what waited for a connection is asked for its news when it leaves ---- */
+
+static void renew(struct bench *b, struct dispatch_telling *t)
+{
+    char id[sizeof t->id];
+    if (strcmp(t->id, "as-it-was") == 0)
+        return;
+    snprintf(id, sizeof id, "%.*s-renewed", (int)sizeof id - 16, t->id);
+    memcpy(t->id, id, sizeof t->id);
+    free(t->take_body);
+    t->take_body = strdup("{\"renewed\":true}");
+    t->body_size = strlen(t->take_body);
+}
+
+static void test_what_waited_is_renewed_when_it_leaves(void **state)
+{
+    static const char *const expected[] = {"at-once", "waited-renewed", "as-it-was", "fails-first-renewed"};
+    struct bench b;
+    bench_open(&b);
+    b.on_leaving = renew;
+    bench_add(&b, &hell, "police", "late/renew?s=0.05")->connections = 1;
+    bench_add(&b, &hell, "bad", "status/renew?code=500")->connections = 1;
+    bench_configure(&b);
+    bench_tell(&b, "at-once", "police");
+    bench_tell(&b, "waited", "police");
+    bench_tell(&b, "as-it-was", "police");
+    bench_tell(&b, "cancelled", "police");
+    dispatch_cancel(b.dispatch, "cancelled", "police");
+    bench_tell(&b, "occupies", "bad");
+    bench_tell(&b, "fails-first", "bad");
+    BENCH_UNTIL(&b, 4000, bench_result(&b, "as-it-was", 0) && bench_result(&b, "fails-first-renewed", 1));
+    json_t *seen = hell_requests(&hell, "/late/renew");
+    assert_int_equal(json_array_size(seen), 3);
+    for (size_t i = 0; i < 3; i++) {
+        json_t *request = json_array_get(seen, i);
+        assert_string_equal(json_string_value(json_object_get(request, "id")), expected[i]);
+        assert_true((strstr(json_string_value(json_object_get(request, "body")), "renewed\":true") != NULL) == (i == 1));
+        assert_non_null(bench_result(&b, expected[i], 0));
+    }
+    json_decref(seen);
+    assert_null(bench_result(&b, "fails-first-renewed-renewed", 0)); /* once: a repetition carries the same id and body */
+    dispatch_cancel(b.dispatch, "fails-first-renewed", "bad");
+    dispatch_cancel(b.dispatch, "occupies", "bad");
+    bench_close(&b);
+}
+
 /* ---- cancelling ---- */
 
 static void cancel_from_result(struct bench *b, const struct dispatch_result *r)
@@ -501,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_alternates_are_tried_in_time),
         cmocka_unit_test(test_the_gravest_goes_first),
         cmocka_unit_test(test_bad_endpoints_delay_no_good_one),
+        cmocka_unit_test(test_what_waited_is_renewed_when_it_leaves),
         cmocka_unit_test(test_cancelled_in_every_state),
         cmocka_unit_test(test_probes_see_an_endpoint_go_and_come),
         cmocka_unit_test(test_each_address_is_supervised),
