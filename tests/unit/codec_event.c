@@ -200,7 +200,6 @@ static void make_plain(struct event *e)
         e->press.n %= 1000;
         e->press.oddities = 0;
         e->press.raw[0] = '\0';
-        memset(&e->press.plan, 0, sizeof e->press.plan);
         break;
     case EVENT_DELIVERY_RESULT:
         strcpy(e->delivery.text, "police: answered 204 No Content");
