@@ -430,7 +430,8 @@ struct journal *journal_create(const struct journal_options *o, char error[LIMIT
     j->seal.secret_key = j->secret_key;
     j->batch = (struct store_batch){
         .events = j->events, .subtrees = j->subtrees, .head = &j->after, .seal = take_seal, .ctx = j};
-    j->taken_seq = j->committed_seq = j->head.frontier.size;
+    j->taken_seq = j->head.frontier.size;
+    j->committed_seq = j->taken_seq;
     j->next_seq = j->taken_seq + 1;
     j->progress.committed_seq = j->progress.size = j->taken_seq;
     tree_root(&j->head.frontier, j->root);
