@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,15 +83,15 @@ static void press_seen(unsigned number, uint32_t row, uint64_t id, uint64_t now_
 
 static void look_for_presses(unsigned number, const char *body, size_t size, uint64_t id, uint64_t now_ns)
 {
-    static const char mark[] = "\"device\":\"d";
+    static const char mark[] = "\"device\":\"d", between[] = "\",\"epoch\":\"" TABLE_EPOCH "\",\"n\":";
     const char *end = body + size, *at = body;
     while ((at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1))) {
-        char text[64] = "";
-        uint32_t device, n;
+        char *n_at;
         at += sizeof mark - 1;
-        memcpy(text, at, (size_t)(end - at) < sizeof text - 1 ? (size_t)(end - at) : sizeof text - 1);
-        if (sscanf(text, "%" SCNu32 "\",\"epoch\":\"" TABLE_EPOCH "\",\"n\":%" SCNu32, &device, &n) != 2)
+        uint64_t device = strtoul(at, &n_at, 10); /* a whole body ends with a bracket */
+        if (end - n_at < (ptrdiff_t)sizeof between || memcmp(n_at, between, sizeof between - 1) != 0)
             continue;
+        uint64_t n = strtoul(n_at + sizeof between - 1, NULL, 10);
         uint64_t row = (uint64_t)n * table->devices + device;
         if (device < table->devices && row < table->rows)
             press_seen(number, (uint32_t)row, id, now_ns);
