@@ -81,6 +81,7 @@ struct sqlite {
     int log_frames;                        /* in the write-ahead log after the last commit */
     int log_synced;              /* frames that are certain, in the database or not; -1 = not known */
     unsigned char log_salt[8];   /* of the log that has them */
+    bool salt_known;             /* false: the next commit may begin the log anew */
     int64_t checkpoint_at_bytes; /* of the log, from where on even a busy writer empties it */
     bool failed;                 /* a write's outcome is unknown: nothing more on this connection */
     bool reserve_missing;
@@ -140,8 +141,9 @@ static sqlite3_file *log_file(const struct sqlite *k)
 static void remember_log(struct sqlite *k, int frames)
 {
     sqlite3_file *log = log_file(k);
-    bool known = log && log->pMethods->xRead(log, k->log_salt, sizeof k->log_salt, LOG_SALT) == SQLITE_OK;
-    k->log_synced = known || frames == 0 ? frames : -1;
+    if (!k->salt_known)
+        k->salt_known = log && log->pMethods->xRead(log, k->log_salt, sizeof k->log_salt, LOG_SALT) == SQLITE_OK;
+    k->log_synced = k->salt_known || frames == 0 ? frames : -1;
 }
 
 /* After a sync that failed the kernel calls the commit's frames clean: whoever opens the log sees them, but
@@ -198,6 +200,7 @@ static bool checkpoint(struct sqlite *k, int mode, int *code)
     bool whole = *code == SQLITE_OK && frames == done;
     if (whole || *code == SQLITE_BUSY)
         remember_log(k, frames);
+    k->salt_known = k->salt_known && !whole;
     k->log_frames = whole ? 0 : frames;
     k->checkpoint_at_bytes = whole ? LOG_FULL_BYTES : log_bytes(k) + LOG_STEP_BYTES;
     return whole;
@@ -302,6 +305,7 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     if (!k->db)
         return false;
     k->log_synced = -1;
+    k->salt_known = false;
     sqlite3_wal_hook(k->db, on_commit, k);
     char limit[60];
     snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", LOG_LIMIT_BYTES);
