@@ -90,7 +90,8 @@ bool board_load(struct board *, const void *bytes, size_t size); /* false: not u
  * which must not change the board. */
 typedef void board_effect_fn(void *ctx, const struct effect *);
 void board_take_effects(struct board *, int64_t clock_ms, int64_t gather_ms, board_effect_fn *, void *ctx);
-/* The telling of this delivery is made now, of all that it is owed; also in the place of one that has not left yet. */
+/* The telling of this delivery is made now, of all that it is owed; also in the place of one that has not left yet.
+ * Allowed within an effect, for another delivery. */
 void board_send(struct alarm *, struct delivery *, int64_t clock_ms, board_effect_fn *, void *ctx);
 
 /* Nothing is on its way to this endpoint any more: what it is owed is handed out anew. */

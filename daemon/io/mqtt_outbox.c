@@ -76,6 +76,12 @@ static void leave(struct mqtt *m, struct outbox_item *item)
     m->waiting_count--;
 }
 
+static void drop(struct mqtt *m, struct outbox_item *item)
+{
+    leave(m, item);
+    free(item);
+}
+
 /* Of a retained topic only the last message counts: it takes the place of the one that still waits. */
 void outbox_push(struct mqtt *m, struct outbox_item *item)
 {
@@ -83,11 +89,11 @@ void outbox_push(struct mqtt *m, struct outbox_item *item)
     item->owner = m;
     item->order = older ? older->order : m->order++;
     enter(m, item, older);
-    struct outbox_item *goes = older ? older : m->waiting_count > OUTBOX_WAITING ? TAILQ_FIRST(&m->waiting) : NULL;
-    m->counts.publish_failed += goes && !older;
-    if (goes) {
-        leave(m, goes);
-        free(goes);
+    if (older) {
+        drop(m, older);
+    } else if (m->waiting_count > OUTBOX_WAITING) {
+        drop(m, TAILQ_FIRST(&m->waiting));
+        m->counts.publish_failed++;
     }
     if (m->link == LINK_UP && has_room(m, TAILQ_FIRST(&m->waiting)))
         uv_cond_signal(&m->changed);
