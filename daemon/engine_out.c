@@ -42,15 +42,30 @@ static void hand_over(struct engine *g, struct engine_telling *t)
     g->ports.tell(g->ports.ctx, t);
 }
 
+/* Police and bureau are told the same words at the same moment: they are made once. */
+static size_t words(struct engine *g, const struct effect *effect, bool recorded)
+{
+    const struct engine_words w = {.alarm = effect->alarm,
+                                   .first_press = effect->first_press,
+                                   .press_count = effect->press_count,
+                                   .first = effect->delivery->told_version == 0,
+                                   .at_ms = g->ports.wall_ms(g->ports.ctx)};
+    if (g->words_size && w.alarm == g->words.alarm && w.first_press == g->words.first_press &&
+        w.press_count == g->words.press_count && w.first == g->words.first && w.at_ms == g->words.at_ms)
+        return g->words_size;
+    struct journal_head head = head_of(g);
+    g->words = w;
+    g->words_size = webhook_body(g->body, sizeof g->body, g->conf, g->board, effect, &head, recorded, w.at_ms);
+    assert(g->words_size > 0); /* all of its parts are bounded */
+    return g->words_size;
+}
+
 static struct engine_telling make_telling(struct engine *g, const struct effect *effect)
 {
     const struct alarm *a = effect->alarm;
-    struct journal_head head = head_of(g);
     bool recorded = engine_recorded(g, a->last_seq);
     effect->delivery->sending_unrecorded = !recorded;
-    size_t size = webhook_body(g->body, sizeof g->body, g->conf, g->board, effect, &head, recorded,
-                               g->ports.wall_ms(g->ports.ctx));
-    assert(size > 0); /* all of its parts are bounded */
+    size_t size = words(g, effect, recorded);
     struct engine_telling t = {.endpoint = effect->delivery->endpoint,
                                .alarm = a->id,
                                .first = effect->delivery->told_version == 0,
@@ -90,6 +105,7 @@ bool engine_renew_telling(struct engine *g, const char *id, const char *endpoint
     telling_id(current, sizeof current, a, d);
     if (strcmp(current, id) != 0)
         return false;
+    g->words_size = 0;
     board_send(a, d, engine_clock(g), renew, &(struct renewal){g, out});
     return true;
 }
@@ -99,6 +115,7 @@ void engine_effects(struct engine *g)
     if (g->in_effects || !g->started)
         return;
     g->in_effects = true;
+    g->words_size = 0;
     board_take_effects(g->board, engine_clock(g), g->conf->daemon.gather_ms, tell, g);
     for (struct alarm *a; (a = board_take_changed(g->board));)
         engine_stage(g, a);

@@ -77,6 +77,13 @@ struct engine {
     bool started, in_effects, settling;
     bool conf_is_new; /* troubles of what is not configured any more are still to be cleared */
     char body[LIMIT_BODY];
+    struct engine_words {
+        const struct alarm *alarm;
+        uint32_t first_press, press_count;
+        bool first;
+        int64_t at_ms;
+    } words; /* of the telling in `body`, while effects are handed out */
+    size_t words_size; /* 0 = none */
 };
 
 /* What submit() shall do besides recording the event. All optional. */

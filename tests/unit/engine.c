@@ -456,6 +456,35 @@ static void test_a_telling_that_waited_takes_the_news_along(void **state)
     assert_false(alarm_owes(the_alarm(l), alarm_delivery(the_alarm(l), "police")));
 }
 
+/* Two that are told at one moment are told the same only when they know the same. */
+static void test_each_is_told_what_it_lacks(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"first\",\"n\":1}");
+    commit(l);
+    assert_string_equal(l->said[0].kind == 't' ? l->said[0].text : "", l->said[1].kind == 't' ? l->said[1].text : "?");
+    char bureau[128];
+    snprintf(bureau, sizeof bureau, "%s", last_telling(l, "bureau"));
+    result_of(l, "police", OUTCOME_RECEIVED);
+    commit(l);
+    pass(l, 20000);
+    forget_said(l);
+    press(l, "d2", "{\"epoch\":\"second\",\"n\":1}");
+    engine_result(l->engine, &(struct engine_result){.id = bureau,
+                                                     .endpoint = "bureau",
+                                                     .attempt = 1,
+                                                     .outcome = OUTCOME_FAILED,
+                                                     .final = true,
+                                                     .text = "given up"});
+    commit(l);
+    assert_int_equal(count(l, 't', "police", "\"type\":\"alarm.joined\""), 1);
+    assert_int_equal(count(l, 't', "police", "\"epoch\":\"second\""), 1);
+    assert_int_equal(count(l, 't', "police", "\"epoch\":\"first\""), 0);
+    assert_int_equal(count(l, 't', "bureau", "\"type\":\"alarm.opened\""), 1);
+    assert_int_equal(count(l, 't', "bureau", "\"epoch\":\"first\""), 1);
+    assert_int_equal(count(l, 't', "bureau", "\"epoch\":\"second\""), 1);
+}
+
 static void test_nobody_is_falsely_alarmed(void **state)
 {
     struct lab *l = *state;
@@ -649,6 +678,7 @@ int main(void)
         TEST(test_one_press_once),
         TEST(test_two_presses_at_one_moment_are_one_case),
         TEST(test_a_telling_that_waited_takes_the_news_along),
+        TEST(test_each_is_told_what_it_lacks),
         TEST(test_nobody_is_falsely_alarmed),
         TEST(test_tests_and_drills_stay_apart),
         TEST(test_one_wins_the_other_is_told_who),
