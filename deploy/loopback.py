@@ -29,9 +29,16 @@ class PartFailed(Exception):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not one that outgoing connections take (ip_local_port_range): while a part is away, nobody gets its port."""
+    for _ in range(1000):
+        port = 10000 + secrets.randbelow(20000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise PartFailed("no port of 127.0.0.1 between 10000 and 29999 is free")
 
 
 def _end_with_parent():
