@@ -221,7 +221,7 @@ static void make_plain(struct event *e)
 /* What is read without a parser is what the parser reads; and what is plain is read so. */
 static void test_both_ways_of_reading_agree(void **state)
 {
-    unsigned taken = 0, all = 0;
+    unsigned taken = 0, all = 0, plans = 0;
     for (unsigned round = 0; round < 2000; round++)
         for (enum event_type type = 0; type < EVENT_TYPE_COUNT; type++) {
             static struct event e, near, parsed;
@@ -237,13 +237,15 @@ static void test_both_ways_of_reading_agree(void **state)
             if (!event_line_read(line, size, &near))
                 continue;
             taken++;
+            plans += type == EVENT_PRESS_RECEIVED && near.press.plan.step_count > 0;
             if (!event_decode_any(line, size, &parsed, why))
                 fail_msg("%s: %s", why, line);
             if (memcmp(&near, &parsed, sizeof parsed) != 0)
                 fail_msg("it is read as another event: %s", line);
         }
-    print_message("%u of %u lines were read without a parser\n", taken, all);
+    print_message("%u of %u lines were read without a parser, %u with a plan\n", taken, all, plans);
     assert_true(taken > all / 3);
+    assert_true(plans > 500);
 }
 
 static void any_bytes(char *out, size_t capacity)

@@ -253,20 +253,32 @@ static struct alarm *the_alarm(struct lab *l)
     return board_next_alarm(engine_board(l->engine), NULL);
 }
 
-static void result_of(struct lab *l, const char *endpoint, enum delivery_outcome outcome)
+static void result(struct lab *l, const char *id, const char *endpoint, enum delivery_outcome outcome, bool final)
 {
-    char id[128] = "";
-    for (unsigned i = 0; i < l->said_count; i++) /* the last telling for it */
-        if (l->said[i].kind == 't' && strstr(l->said[i].to, endpoint) && l->said[i].to[0] == 'a')
-            snprintf(id, sizeof id, "%s", l->said[i].to);
-    assert_true(id[0] != '\0');
     engine_result(l->engine, &(struct engine_result){.id = id,
                                                      .endpoint = endpoint,
                                                      .attempt = 1,
                                                      .outcome = outcome,
-                                                     .final = outcome == OUTCOME_RECEIVED,
+                                                     .final = final,
                                                      .http_status = 200,
                                                      .text = "test"});
+}
+
+static const char *last_telling(const struct lab *l, const char *endpoint)
+{
+    const char *id = NULL;
+    for (unsigned i = 0; i < l->said_count; i++)
+        if (l->said[i].kind == 't' && strstr(l->said[i].to, endpoint) && l->said[i].to[0] == 'a')
+            id = l->said[i].to;
+    assert_non_null(id);
+    return id;
+}
+
+static void result_of(struct lab *l, const char *endpoint, enum delivery_outcome outcome)
+{
+    char id[128]; /* what is said moves on */
+    snprintf(id, sizeof id, "%s", last_telling(l, endpoint));
+    result(l, id, endpoint, outcome, outcome == OUTCOME_RECEIVED);
 }
 
 static void answered(void *ctx, enum engine_answer answer, const char *who, uint64_t seq)
@@ -407,16 +419,6 @@ static void test_two_presses_at_one_moment_are_one_case(void **state)
     assert_int_equal(a->kind, KIND_ATTACK);
 }
 
-static const char *last_telling(const struct lab *l, const char *endpoint)
-{
-    const char *id = NULL;
-    for (unsigned i = 0; i < l->said_count; i++)
-        if (l->said[i].kind == 't' && strstr(l->said[i].to, endpoint))
-            id = l->said[i].to;
-    assert_non_null(id);
-    return id;
-}
-
 /* A storm: the endpoint's connections are taken, and before the first telling leaves more presses have joined. */
 static void test_a_telling_that_waited_takes_the_news_along(void **state)
 {
@@ -442,13 +444,7 @@ static void test_a_telling_that_waited_takes_the_news_along(void **state)
     assert_false(engine_renew_telling(l->engine, id, "police", &again)); /* that one is not on its way any more */
     assert_false(engine_renew_telling(l->engine, t.id, "police", &again));
     forget_said(l);
-    engine_result(l->engine, &(struct engine_result){.id = t.id,
-                                                     .endpoint = "police",
-                                                     .attempt = 1,
-                                                     .outcome = OUTCOME_RECEIVED,
-                                                     .final = true,
-                                                     .http_status = 200,
-                                                     .text = "test"});
+    result(l, t.id, "police", OUTCOME_RECEIVED, true);
     commit(l);
     pass(l, 20000);
     commit(l);
@@ -470,12 +466,7 @@ static void test_each_is_told_what_it_lacks(void **state)
     pass(l, 20000);
     forget_said(l);
     press(l, "d2", "{\"epoch\":\"second\",\"n\":1}");
-    engine_result(l->engine, &(struct engine_result){.id = bureau,
-                                                     .endpoint = "bureau",
-                                                     .attempt = 1,
-                                                     .outcome = OUTCOME_FAILED,
-                                                     .final = true,
-                                                     .text = "given up"});
+    result(l, bureau, "bureau", OUTCOME_FAILED, true);
     commit(l);
     assert_int_equal(count(l, 't', "police", "\"type\":\"alarm.joined\""), 1);
     assert_int_equal(count(l, 't', "police", "\"epoch\":\"second\""), 1);
