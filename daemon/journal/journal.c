@@ -1,3 +1,4 @@
+#include "journal/chores.h"
 #include "journal/journal.h"
 #include "journal/replay.h"
 #include "journal/seal.h"
@@ -19,7 +20,6 @@
 #define RETRY_MS 1000          /* between tries of a store that does not work */
 #define QUIET_MS 50            /* without work: time for housekeeping */
 #define HOUSEKEEPING_MS 10000  /* and again, as long as it stays quiet */
-#define SNAPSHOT_WAIT_MS 10000 /* a snapshot waits for quiet this long */
 #define STOP_MS 3000           /* what is gathered is committed within this when stopping */
 #define SUBTREES (LIMIT_BATCH / 128 + TREE_LEVELS) /* of level 8 and up that one batch can complete */
 
@@ -44,6 +44,7 @@ struct journal {
     size_t last_count;        /* entries of the last batch */
     uint64_t gathered_us;     /* when it was taken */
     struct wakeful wakeful;
+    struct chores chores; /* with a mutex of its own */
 
     _Atomic uint64_t committed_seq; /* as in `progress`, for a look without the mutex */
 
@@ -57,10 +58,6 @@ struct journal {
     uint64_t taken_seq, next_seq;
     struct journal_progress progress;
     uint64_t store_call_us;         /* when the writer went into the store; 0 = it is not there */
-    struct store_snapshot snapshot; /* waiting; bytes NULL = none */
-    uint64_t snapshot_since_us;
-    uint64_t *erase; /* seqs whose note is to go */
-    size_t erase_count;
     bool started, stopping, ended;
     uint64_t early_seq;   /* the entry for which ask_early() asked; 0 = none */
     bool idle, expecting; /* the writer waits for work; it is waited for awake */
@@ -254,49 +251,6 @@ static bool commit_once(struct journal *j)
     return false;
 }
 
-/* Stores the waiting snapshot when its moment has come. */
-static bool store_snapshot(struct journal *j, bool idle, char error[LIMIT_TEXT])
-{
-    uv_mutex_lock(&j->mutex);
-    struct store_snapshot s = {0};
-    bool due = idle || now_us() - j->snapshot_since_us > SNAPSHOT_WAIT_MS * 1000;
-    if (j->snapshot.bytes && j->snapshot.seq <= j->head.frontier.size && due) {
-        s = j->snapshot;
-        j->snapshot.bytes = NULL;
-    }
-    uv_mutex_unlock(&j->mutex);
-    if (!s.bytes)
-        return true;
-    enter_store(j);
-    bool good = tree_frontier_at(&s.frontier, s.seq, j->store->subtree, j->store) &&
-                j->store->put_snapshot(j->store, &s, error);
-    leave_store(j);
-    free(s.bytes);
-    return good;
-}
-
-static bool erase_notes(struct journal *j, char error[LIMIT_TEXT])
-{
-    bool good = true;
-    while (good) {
-        uv_mutex_lock(&j->mutex);
-        bool due = j->erase_count && j->erase[j->erase_count - 1] <= j->head.frontier.size;
-        uint64_t seq = due ? j->erase[j->erase_count - 1] : 0;
-        uv_mutex_unlock(&j->mutex);
-        if (!due)
-            return true;
-        enter_store(j);
-        good = j->store->erase_note(j->store, seq, error);
-        leave_store(j);
-        uv_mutex_lock(&j->mutex);
-        for (size_t i = 0; good && i < j->erase_count; i++) /* others may have come behind it */
-            if (j->erase[i] == seq)
-                j->erase[i--] = j->erase[--j->erase_count];
-        uv_mutex_unlock(&j->mutex);
-    }
-    return false;
-}
-
 /* What may wait: emptying the log, snapshots, erasing. `idle`: nothing wants to be committed. */
 static void keep_house(struct journal *j, bool idle)
 {
@@ -305,8 +259,14 @@ static void keep_house(struct journal *j, bool idle)
     enter_store(j);
     j->store->tidy(j->store, idle);
     leave_store(j);
-    char error[LIMIT_TEXT] = "the store did not keep a snapshot";
-    if (!store_snapshot(j, idle, error) || (idle && !erase_notes(j, error))) {
+    char error[LIMIT_TEXT];
+    enum chore chore = CHORE_DONE;
+    while (chore == CHORE_DONE && chores_wait(&j->chores)) {
+        enter_store(j);
+        chore = chores_do(&j->chores, j->store, j->head.frontier.size, idle, error);
+        leave_store(j);
+    }
+    if (chore == CHORE_FAILED) {
         give_up_store(j, error);
         return;
     }
@@ -386,7 +346,7 @@ static void writer(void *arg)
             keep_house(j, !work);
         works = j->store_works;
         uv_mutex_lock(&j->mutex);
-        wait_ms = work || j->snapshot.bytes || j->erase_count ? QUIET_MS : HOUSEKEEPING_MS;
+        wait_ms = work || chores_wait(&j->chores) ? QUIET_MS : HOUSEKEEPING_MS;
         if (!works && !worked) /* the first time it is tried again at once */
             await_work(j, RETRY_MS, true);
     }
@@ -436,6 +396,7 @@ struct journal *journal_create(const struct journal_options *o, char error[LIMIT
     j->progress.committed_seq = j->progress.size = j->taken_seq;
     tree_root(&j->head.frontier, j->root);
     memcpy(j->progress.root, j->root, sizeof j->root);
+    chores_init(&j->chores);
     int code = uv_mutex_init(&j->mutex) | uv_cond_init(&j->work) | uv_cond_init(&j->stopped);
     assert(code == 0);
     return j;
@@ -447,8 +408,7 @@ static void release(struct journal *j)
     uv_cond_destroy(&j->work);
     uv_cond_destroy(&j->stopped);
     sodium_free(j->secret_key);
-    free(j->snapshot.bytes);
-    free(j->erase);
+    chores_finish(&j->chores);
     free(j->origin);
     free(j->events);
     free(j->ring);
@@ -601,30 +561,15 @@ struct journal_progress journal_poll(struct journal *j)
 void journal_put_snapshot(struct journal *j, uint64_t seq, const void *bytes, size_t size)
 {
     assert(seq > 0 && seq < j->next_seq);
-    unsigned char *copy = malloc(size ? size : 1);
-    if (!copy)
-        return; /* a cache: the next one will do */
-    memcpy(copy, bytes, size);
-    start(j);
-    uv_mutex_lock(&j->mutex);
-    free(j->snapshot.bytes);
-    j->snapshot = (struct store_snapshot){.seq = seq, .bytes = copy, .size = size};
-    j->snapshot_since_us = now_us();
-    uv_cond_signal(&j->work);
-    uv_mutex_unlock(&j->mutex);
+    chores_snapshot(&j->chores, seq, bytes, size);
+    start(j); /* it looks in quiet */
 }
 
 void journal_erase_note(struct journal *j, uint64_t seq)
 {
     assert(seq > 0 && seq < j->next_seq);
-    start(j);
-    uv_mutex_lock(&j->mutex);
-    uint64_t *erase = realloc(j->erase, (j->erase_count + 1) * sizeof *erase);
-    assert(erase);
-    j->erase = erase;
-    j->erase[j->erase_count++] = seq;
-    uv_cond_signal(&j->work);
-    uv_mutex_unlock(&j->mutex);
+    chores_erase(&j->chores, seq);
+    start(j); /* it looks in quiet */
 }
 
 bool journal_replay(struct journal *j, journal_snapshot_fn *snapshot, journal_line_fn *line, void *ctx,
