@@ -199,6 +199,28 @@ static void test_group_commit_while_the_last_one_syncs(void **state)
     end(f);
 }
 
+/* Entries that come faster than one commit after the other takes them: no commit begins sooner than 3 ms after the last one. */
+static void test_a_crowd_is_committed_together(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, 60000);
+    append(f, 20);
+    journal_kick(f->journal);
+    await_committed(f, 20);
+    uint64_t from_ns = uv_hrtime();
+    for (int i = 0; i < 100; i++) {
+        append(f, 10);
+        journal_kick(f->journal);
+        usleep(200); /* a commit to memory is over long before */
+    }
+    uint64_t most = (uv_hrtime() - from_ns) / 3000000 + 1;
+    uv_mutex_lock(&f->store.mutex);
+    unsigned commits = f->store.appends;
+    uv_mutex_unlock(&f->store.mutex);
+    assert_in_range(commits, 2, 2 * most); /* twice: a batch taken early is small, and no crowd */
+    end(f);
+}
+
 static void test_many_small_commits(void **state)
 {
     struct fixture *f = *state;
@@ -595,6 +617,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             COMMIT_TEST(test_inline_commits_only_when_told),
             COMMIT_TEST(test_group_commit_while_the_last_one_syncs),
+            COMMIT_TEST(test_a_crowd_is_committed_together),
             COMMIT_TEST(test_many_small_commits),
             COMMIT_TEST(test_expected_entries_come_through),
             COMMIT_TEST(test_the_signature_is_asked_for_early),
