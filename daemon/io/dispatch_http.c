@@ -1,5 +1,6 @@
 #include "io/dispatch_http.h"
 #include "codec/text.h"
+#include "core/table.h"
 #include "io/dispatch_parts.h"
 #include "memory.h"
 #include <assert.h>
@@ -25,10 +26,7 @@ static const unsigned schedule_s[] = {0, 1, 2, 5, 10, 20, 30};
 
 static size_t bucket_of(const char *id)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a; ids are our own, nobody outside chooses them */
-    for (const char *c = id; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    return (size_t)(hash ^ hash >> 32) % DISPATCH_BUCKETS;
+    return table_hash(id, NULL) % DISPATCH_BUCKETS; /* ids are our own, nobody outside chooses them */
 }
 
 static void telling_free(struct telling *telling)

@@ -320,6 +320,29 @@ static void request_destroy(struct http_request *request)
     free(request);
 }
 
+/* NULL: it is no URL, or no memory. */
+static CURLU *parts_of(const char *url)
+{
+    CURLU *parts = curl_url();
+    if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK)
+        return parts;
+    curl_url_cleanup(parts);
+    return NULL;
+}
+
+static void place_of(CURLU *parts, char *out, size_t capacity)
+{
+    char *host = NULL, *port = NULL;
+    curl_url_get(parts, CURLUPART_HOST, &host, 0);
+    curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    if (host && port)
+        snprintf(out, capacity, "%s:%s", host, port);
+    else
+        snprintf(out, capacity, "?");
+    curl_free(host);
+    curl_free(port);
+}
+
 /* A pooled request that had the same URL before, so that little is to be set. */
 static struct http_request *request_take(struct http_client *client, const char *url)
 {
@@ -330,10 +353,10 @@ static struct http_request *request_take(struct http_client *client, const char 
     request = request_create(client);
     if (!request)
         return NULL;
-    http_client_place(url, request->place, sizeof request->place);
+    request->parts = parts_of(url);
+    place_of(request->parts, request->place, sizeof request->place);
     request->door.stands_in_url = http_address_is_written(request->place);
-    request->parts = curl_url();
-    if (request->parts && curl_url_set(request->parts, CURLUPART_URL, url, 0) == CURLUE_OK)
+    if (request->parts)
         curl_easy_setopt(request->easy, CURLOPT_CURLU, request->parts);
     else
         curl_easy_setopt(request->easy, CURLOPT_URL, url); /* the library says what is wrong with it */
@@ -476,17 +499,7 @@ void http_client_retire(struct http_client *client)
 
 void http_client_place(const char *url, char *out, size_t capacity)
 {
-    CURLU *parts = curl_url();
-    char *host = NULL, *port = NULL;
-    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        curl_url_get(parts, CURLUPART_HOST, &host, 0);
-        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-    }
-    if (host && port)
-        snprintf(out, capacity, "%s:%s", host, port);
-    else
-        snprintf(out, capacity, "?");
-    curl_free(host);
-    curl_free(port);
+    CURLU *parts = parts_of(url);
+    place_of(parts, out, capacity);
     curl_url_cleanup(parts);
 }
