@@ -119,6 +119,7 @@ bool engine_start(struct engine *g, const char *boot_id, const char *version, ch
     engine_trouble(g, TROUBLE_CONF, "configuration", false, "the configuration was read at the start");
     engine_trouble(g, TROUBLE_BROKER_SESSION, "broker", false, "the daemon was started anew");
     engine_trouble(g, TROUBLE_BROKER_SESSION, "supervision", false, "the daemon was started anew");
+    engine_trouble(g, TROUBLE_BROKER_DROPS, "broker", false, "the daemon was started anew");
     engine_effects(g);
     engine_batch_end(g);
     return true;

@@ -90,6 +90,7 @@ static bool has_part(struct engine *g, const struct trouble *t)
         return board_alarm(g->board, t->part) && board_alarm(g->board, t->part)->exhausted;
     case TROUBLE_BROKER:
     case TROUBLE_BROKER_SESSION:
+    case TROUBLE_BROKER_DROPS:
     case TROUBLE_SUBSCRIPTION:
     case TROUBLE_DISK:
     case TROUBLE_JOURNAL:

@@ -31,7 +31,7 @@ struct house {
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_async_t committed;
-    uv_timer_t wake, drain, session_trouble;
+    uv_timer_t wake, drain, session_trouble, drops_trouble;
     struct vigil vigil;
     struct record_look look;
     int64_t wake_boottime_ms;

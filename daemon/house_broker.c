@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SESSION_TROUBLE_MS 60000 /* a lost broker session is shown this long */
+#define HAPPENED_MS 60000 /* what happened at the broker, and is over, is shown this long */
 
 static void on_message(void *ctx, const struct mqtt_message *m)
 {
@@ -34,6 +34,12 @@ static void on_batch_end(void *ctx)
         vigil_begin(&h->vigil);
 }
 
+static void on_drops_told(uv_timer_t *timer)
+{
+    struct house *h = timer->data;
+    engine_trouble(h->engine, TROUBLE_BROKER_DROPS, "broker", false, "the broker has thrown away nothing more");
+}
+
 static void on_session_told(uv_timer_t *timer)
 {
     struct house *h = timer->data;
@@ -54,7 +60,11 @@ static void tell_connection(struct house *h, const char *part, enum mqtt_state s
         break;
     case MQTT_SESSION_LOST:
         engine_trouble(h->engine, TROUBLE_BROKER_SESSION, part, true, text);
-        uv_timer_start(&h->session_trouble, on_session_told, SESSION_TROUBLE_MS, 0);
+        uv_timer_start(&h->session_trouble, on_session_told, HAPPENED_MS, 0);
+        break;
+    case MQTT_BROKER_DROPS:
+        engine_trouble(h->engine, TROUBLE_BROKER_DROPS, part, true, text);
+        uv_timer_start(&h->drops_trouble, on_drops_told, HAPPENED_MS, 0);
         break;
     case MQTT_SUBSCRIBE_FAILED:
         engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, true, text);

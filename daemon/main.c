@@ -199,7 +199,8 @@ static void part_stopped(void *ctx)
     health_destroy(h->health);
     service_destroy(h->service);
     uv_handle_t *own[] = {(uv_handle_t *)&h->committed, (uv_handle_t *)&h->wake, (uv_handle_t *)&h->drain,
-                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle,
+                          (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->drops_trouble,
+                          (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle,
                           (uv_handle_t *)&h->signals[0], (uv_handle_t *)&h->signals[1], (uv_handle_t *)&h->signals[2]};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         close_handle(own[i], NULL);
@@ -271,7 +272,7 @@ static void open_handles(struct house *h)
     uv_loop_init(&h->loop);
     uv_async_init(&h->loop, &h->committed, on_committed);
     vigil_init(&h->vigil, &h->loop, while_committing, h);
-    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->look.timer};
+    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->drops_trouble, &h->look.timer};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&h->loop, timers[i]);
         timers[i]->data = h;

@@ -100,7 +100,8 @@ def access_list(daemon=DAEMON_USER, devices=()):
     lines = ["pattern write tocsin/v1/%u/press", "pattern write tocsin/v1/%u/heartbeat", "pattern write tocsin/v1/%u/offline",
              "pattern read tocsin/v1/%u/receipt", f"user {daemon}", "topic read tocsin/v1/+/+/press",
              "topic read tocsin/v1/+/+/heartbeat", "topic read tocsin/v1/+/+/offline", "topic write tocsin/v1/+/+/receipt",
-             "topic readwrite tocsin/v1/+/state", "topic readwrite tocsin/v1/daemon/+/loopback", f"user {SUPERVISION_USER}",
+             "topic readwrite tocsin/v1/+/state", "topic readwrite tocsin/v1/daemon/+/loopback", "topic read $SYS/broker/#",
+             f"user {SUPERVISION_USER}",
              "topic read tocsin/v1/+/+/heartbeat", "topic read tocsin/v1/+/+/offline",
              f"topic readwrite tocsin/v1/daemon/{SUPERVISION_USER}/loopback"]
     for device in devices:

@@ -46,6 +46,7 @@ static const char *const access_names[] = {
 static const char *const trouble_names[] = {
     [TROUBLE_BROKER] = "broker",
     [TROUBLE_BROKER_SESSION] = "broker_session",
+    [TROUBLE_BROKER_DROPS] = "broker_drops",
     [TROUBLE_SUBSCRIPTION] = "subscription",
     [TROUBLE_ENDPOINT] = "endpoint",
     [TROUBLE_ENDPOINT_ANSWER] = "endpoint_answer",

@@ -71,6 +71,7 @@ static bool trouble_site(struct api *api, const struct event_trouble *t, char si
         return alarm_site(api, t->part, site);
     case TROUBLE_BROKER:
     case TROUBLE_BROKER_SESSION:
+    case TROUBLE_BROKER_DROPS:
     case TROUBLE_SUBSCRIPTION:
     case TROUBLE_ENDPOINT:
     case TROUBLE_ENDPOINT_ANSWER:

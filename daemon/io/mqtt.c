@@ -19,7 +19,8 @@ uint64_t mqtt_now_ms(void)
 static void hand_over(struct mqtt *m, struct inbox_item *item)
 {
     if (item->is_state) {
-        m->hears = item->state == MQTT_CONNECTED;
+        if (item->state != MQTT_BROKER_DROPS)
+            m->hears = item->state == MQTT_CONNECTED;
         m->options.on_state(m->options.ctx, item->state, item->data);
     } else {
         m->options.on_message(m->options.ctx, &item->message);

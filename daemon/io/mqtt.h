@@ -47,7 +47,9 @@ enum mqtt_state {
     MQTT_SESSION_LOST,     /* connected, but the broker had no session of ours where one was expected;
                               MQTT_CONNECTED follows when we are subscribed anew */
     MQTT_SUBSCRIBE_FAILED, /* connected, but deaf */
-    MQTT_LOOPBACK_LOST     /* connected, but nothing comes through; being rebuilt */
+    MQTT_LOOPBACK_LOST,    /* connected, but nothing comes through; being rebuilt */
+    MQTT_BROKER_DROPS      /* beside the others: the broker has thrown away more messages, of whomsoever, since the last
+                              time. mosquitto counts them; only said over the connection of the presses */
 };
 
 struct mqtt_counts {

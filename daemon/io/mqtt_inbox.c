@@ -1,6 +1,7 @@
 #include "io/mqtt_internal.h"
 #include "memory.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,18 +61,39 @@ bool inbox_push(struct mqtt *m, struct inbox_item *item, bool urgent)
     return ring;
 }
 
+static void push_state(struct mqtt *m, enum mqtt_state state, const char *text)
+{
+    size_t size = strnlen(text, LINK_TEXT - 1);
+    struct inbox_item *item = memory_zeroed(1, sizeof *item + size + 1);
+    memcpy(item->data, text, size);
+    item->is_state = true;
+    item->state = state;
+    inbox_push(m, item, true);
+}
+
 void inbox_push_state(struct mqtt *m, enum mqtt_state state, const char *text)
 {
     if (m->said == state && strcmp(m->said_text, text) == 0)
         return;
-    size_t size = strnlen(text, LINK_TEXT - 1);
-    struct inbox_item *item = memory_zeroed(1, sizeof *item + size + 1);
-    memcpy(item->data, text, size);
-    memcpy(m->said_text, item->data, size + 1);
     m->said = state;
-    item->is_state = true;
-    item->state = state;
-    inbox_push(m, item, true);
+    snprintf(m->said_text, sizeof m->said_text, "%s", text);
+    push_state(m, state, text);
+}
+
+/* It counts from 0 again after its own start; after ours all of it is news. */
+void inbox_broker_drops(struct mqtt *m, const MQTTAsync_message *in)
+{
+    char digits[24], text[LINK_TEXT];
+    snprintf(digits, sizeof digits, "%.*s", in->payloadlen, in->payloadlen > 0 ? (const char *)in->payload : "");
+    uint64_t count = strtoull(digits, NULL, 10), before = m->broker_drops, news = count - (count < before ? 0 : before);
+    m->broker_drops = count;
+    if (news == 0)
+        return;
+    snprintf(text, sizeof text,
+             "The broker at %s has thrown away %llu messages because a queue was full; presses may be among them. Find out "
+             "who does not take what he subscribed to, or raise its limits.",
+             m->where, (unsigned long long)news);
+    push_state(m, MQTT_BROKER_DROPS, text);
 }
 
 struct inbox_item *inbox_take(struct mqtt *m)

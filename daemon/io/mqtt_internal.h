@@ -102,6 +102,7 @@ struct mqtt {
     bool socket_shut; /* nothing more goes out on this connection */
     uint64_t connect_at_ms, deadline_ms, stop_at_ms, subscribe_at_ms, tick_at_ms, nudge_at_ms, up_since_ms;
     uint64_t looped_back_ms; /* when the last loop-back message came back */
+    uint64_t broker_drops;   /* as the broker counted them last */
     unsigned retry_ms, nudge_ms;
     bool hears; /* the loop's own */
     enum mqtt_state said;
@@ -118,6 +119,7 @@ void mqtt_drop(struct mqtt *); /* one of the two owners lets go */
 struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQTTAsync_message *);
 bool inbox_push(struct mqtt *, struct inbox_item *take, bool urgent);    /* true: the loop was rung for it */
 void inbox_push_state(struct mqtt *, enum mqtt_state, const char *text); /* once as long as nothing changes */
+void inbox_broker_drops(struct mqtt *, const MQTTAsync_message *); /* the broker's count: what is new is pushed */
 struct inbox_item *inbox_take(struct mqtt *);
 void inbox_free_late(struct mqtt *);
 bool inbox_is_late(const struct mqtt *, const char *topic);

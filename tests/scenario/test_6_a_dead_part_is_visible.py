@@ -3,6 +3,8 @@ import signal
 import threading
 import time
 
+import paho.mqtt.client as mqtt
+import paho.mqtt.publish as publish
 import requests
 
 from house import PATIENCE_S, loopback
@@ -53,6 +55,30 @@ def test_a_broker_that_forgot_everything(house):
     house.no_trouble("broker")
     press = house.button().press()
     press.receipt("recorded")
+
+
+def test_a_broker_that_throws_messages_away(make_house):
+    """Somebody subscribed and went: more waits for him than the broker keeps. It counts what it drops, and the daemon watches."""
+    house = make_house(start=False)
+    house.broker.extra = "max_queued_messages 10\nsys_interval 1"
+    house.start()
+    somebody = mqtt.Client("somebody", clean_session=False)
+    somebody.username_pw_set(loopback.DAEMON_USER, house.broker.passwords[loopback.DAEMON_USER])
+    somebody.on_connect = lambda *_: somebody.subscribe("tocsin/v1/nowhere/state", qos=1)
+    somebody.on_subscribe = lambda *_: somebody.disconnect()
+    somebody.connect("127.0.0.1", house.broker.port)
+    somebody.loop_forever()
+    room = house.button()
+    assert not house.troubles("broker_drops")
+    publish.multiple([("tocsin/v1/nowhere/state", b"", 1, False)] * 500, port=house.broker.port, client_id="flood",
+                     auth={"username": loopback.DAEMON_USER, "password": house.broker.passwords[loopback.DAEMON_USER]})
+    assert "messages because a queue was full" in house.trouble("broker_drops", "broker")["text"]
+    press = room.press()
+    press.receipt("recorded")
+    house.stop()
+    house.restart()  # it does not know what came before it
+    house.trouble("broker_drops", "broker")
+    house.police.told("alarm.opened", press)
 
 
 def test_an_endpoint_that_is_down(house):

@@ -26,7 +26,7 @@ struct bench {
     struct mqtt *mqtt;
     struct kept kept[MAX_KEPT];
     atomic_uint near;
-    size_t count, batches, states[MQTT_LOOPBACK_LOST + 1];
+    size_t count, batches, states[MQTT_BROKER_DROPS + 1];
     char text[512];
 };
 
@@ -554,23 +554,29 @@ static void test_stop_publishes_the_rest(void **state)
     close(peer);
 }
 
-/* mosquitto's access lists let everybody subscribe; its dynamic security does not. */
-static void test_subscription_refused(void **state)
+/* mosquitto's access lists let everybody subscribe; its dynamic security does not. `rules`: its groups and roles. */
+static void forbid_to_subscribe(char file[64], const char *rules)
 {
-    static const char rules[] =
-        "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
-        "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],\"groups\":[],\"roles\":[]}";
-    char file[64], extra[256];
+    char extra[256];
     broker_end(&broker, SIGTERM);
-    snprintf(file, sizeof file, "%s/rules", broker.dir);
+    snprintf(file, 64, "%s/rules", broker.dir);
     snprintf(extra, sizeof extra,
              "plugin /usr/lib/%s-linux-gnu/mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
              broker_machine(), file);
     FILE *f = fopen(file, "w");
     assert_non_null(f);
-    fputs(rules, f);
+    fprintf(f,
+            "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
+            "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],%s}",
+            rules);
     fclose(f);
     broker_start(&broker, extra);
+}
+
+static void test_subscription_refused(void **state)
+{
+    char file[64];
+    forbid_to_subscribe(file, "\"groups\":[],\"roles\":[]");
     struct bench *b = open_bench(5);
     run_until(b, b->states[MQTT_SUBSCRIBE_FAILED] == 1, 10000);
     assert_non_null(strstr(b->text, "tocsin/v1/+/+/press"));
@@ -580,6 +586,22 @@ static void test_subscription_refused(void **state)
     broker_start(&broker, "");
     run_until(b, b->states[MQTT_CONNECTED] == 1, 15000);
     close_bench(b);
+}
+
+/* What the broker says of itself is welcome, and not needed. */
+static void test_a_broker_that_keeps_its_counts_to_itself(void **state)
+{
+    char file[64];
+    forbid_to_subscribe(file, "\"anonymousGroup\":\"all\",\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":\"tocsin\"}]}],"
+                              "\"roles\":[{\"rolename\":\"tocsin\",\"acls\":[{\"acltype\":\"subscribePattern\","
+                              "\"topic\":\"tocsin/#\",\"allow\":true}]}]");
+    struct bench *b = open_bench(5);
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 10000);
+    assert_int_equal(b->states[MQTT_SUBSCRIBE_FAILED], 0);
+    close_bench(b);
+    broker_end(&broker, SIGTERM);
+    unlink(file);
+    broker_start(&broker, "");
 }
 
 static void test_account_refused_then_right(void **state)
@@ -729,6 +751,7 @@ int main(void)
         with_broker(test_the_last_retained_replaces_what_waits),
         with_broker(test_stop_publishes_the_rest),
         with_broker(test_subscription_refused),
+        with_broker(test_a_broker_that_keeps_its_counts_to_itself),
         with_broker(test_account_refused_then_right),
         with_broker(test_tls),
         with_broker(test_flood_drops_heartbeats_only),
