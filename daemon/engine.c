@@ -144,12 +144,18 @@ static bool is_press(const struct pending *p)
     return p->type == EVENT_PRESS_RECEIVED && p->size > 0;
 }
 
+static bool is_trouble(const struct pending *p)
+{
+    return p->type == EVENT_TROUBLE_RAISED || p->type == EVENT_TROUBLE_CLEARED;
+}
+
 static void pending_push(struct engine *g, struct pending *p)
 {
     *g->last = p;
     g->last = &p->next;
     if (!g->first_unapplied && !p->applied)
         g->first_unapplied = p;
+    g->troubles_under_way += is_trouble(p);
     if (is_press(p))
         LIST_INSERT_HEAD(engine_under_way(g, p->site, p->device, p->epoch, p->n), p, same);
     if (!g->first_unshown)
@@ -312,6 +318,19 @@ static void read_pending(struct engine *g, struct pending *p)
     read_back(g, p->line, p->size, p->event);
 }
 
+const struct event *engine_trouble_under_way(struct engine *g, enum trouble_code code, const char *part)
+{
+    const struct event *last = NULL;
+    for (struct pending *p = g->troubles_under_way ? g->first_unapplied : NULL; p; p = p->next) {
+        if (p->applied || !is_trouble(p))
+            continue;
+        read_pending(g, p);
+        if (p->event->trouble.code == code && strcmp(p->event->trouble.part, part) == 0)
+            last = p->event;
+    }
+    return last;
+}
+
 /* While the disk is busy with them, the first lines are read back: the alarm need not wait for that afterwards. */
 void engine_read_ahead(struct engine *g)
 {
@@ -337,6 +356,7 @@ static void apply_pending(struct engine *g, struct pending *p)
 {
     assert(p == g->first_unapplied);
     p->applied = true;
+    g->troubles_under_way -= is_trouble(p);
     if (is_press(p))
         LIST_REMOVE(p, same);
     do

@@ -59,12 +59,13 @@ struct engine {
     struct engine_counts counts;
     struct journal_progress progress;
     enum journal_state journal_reported;
-    enum { CONCERN_UNKNOWN, CONCERN_NONE, CONCERN_SOME } concern_reported; /* the board learns of it a commit later */
+    enum { CONCERN_UNKNOWN, CONCERN_NONE, CONCERN_SOME } concern_reported; /* once: its words change with each look */
 
     struct pending *first, **last; /* in order of seq */
     struct pending *first_unapplied, *first_unshown; /* unshown: onlookers (feeds) have not heard of it */
     struct pending_bucket under_way[UNDER_WAY]; /* presses on their way into the journal, by identity */
     uint64_t submitted_seq, applied_seq, lost;
+    unsigned troubles_under_way; /* raised or cleared, and not applied yet */
     struct intent intents[INTENTS]; /* a ring, oldest at intent_first */
     uint32_t intent_first, intent_count;
 
@@ -108,6 +109,9 @@ const char *engine_case(struct engine *, const char *site, enum alarm_class, enu
 bool engine_recorded(const struct engine *, uint64_t seq);
 void engine_say(const struct engine *, int level, const char *alarm, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The last word on this trouble that is on its way into the journal; NULL = none. Valid until it is applied. */
+const struct event *engine_trouble_under_way(struct engine *, enum trouble_code, const char *part);
 
 /* engine_trouble.c */
 void engine_resume_troubles(struct engine *); /* what was raised before the start */

@@ -6,8 +6,10 @@
 
 void engine_trouble(struct engine *g, enum trouble_code code, const char *part, bool raised, const char *text)
 {
-    const struct trouble *known = board_trouble(g->board, code, part);
-    if ((known != NULL) == raised && (!raised || strncmp(known->text, text, LIMIT_TEXT - 1) == 0))
+    const struct event *coming = engine_trouble_under_way(g, code, part);
+    const struct trouble *known = coming ? NULL : board_trouble(g->board, code, part);
+    bool stands = coming ? coming->type == EVENT_TROUBLE_RAISED : known != NULL;
+    if (stands == raised && (!raised || strncmp(coming ? coming->trouble.text : known->text, text, LIMIT_TEXT - 1) == 0))
         return;
     struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED, .trouble = {.code = code}};
     snprintf(e.trouble.part, sizeof e.trouble.part, "%s", part);

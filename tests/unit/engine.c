@@ -646,6 +646,27 @@ static void test_devices_are_supervised(void **state)
     assert_true(device.offline && device.battery == 5);
 }
 
+/* What comes back before its end is recorded is not taken for what is known already; nor is anything said twice. */
+static void test_a_trouble_that_comes_and_goes_within_a_commit(void **state)
+{
+    struct lab *l = *state;
+    const struct board *board = engine_board(l->engine);
+    commit(l);
+    engine_trouble(l->engine, TROUBLE_ENDPOINT, "police", true, "it does not answer");
+    commit(l);
+    forget_said(l);
+    engine_trouble(l->engine, TROUBLE_ENDPOINT, "police", false, "it answers");
+    engine_trouble(l->engine, TROUBLE_ENDPOINT, "police", true, "it does not answer");
+    engine_trouble(l->engine, TROUBLE_ENDPOINT, "police", true, "it does not answer");
+    engine_trouble(l->engine, TROUBLE_ENDPOINT, "guard", true, "it does not answer");
+    engine_trouble(l->engine, TROUBLE_ENDPOINT, "guard", false, "it answers");
+    commit(l);
+    assert_non_null(board_trouble(board, TROUBLE_ENDPOINT, "police"));
+    assert_null(board_trouble(board, TROUBLE_ENDPOINT, "guard"));
+    assert_int_equal(count(l, 't', "bureau", "trouble.raised"), 2);
+    assert_int_equal(count(l, 't', "bureau", "trouble.cleared"), 2);
+}
+
 static void test_unknown_topics_are_counted(void **state)
 {
     struct lab *l = *state;
@@ -677,6 +698,7 @@ int main(void)
         TEST(test_restart_is_resume),
         TEST(test_stop_and_start_from_the_snapshot),
         TEST(test_devices_are_supervised),
+        TEST(test_a_trouble_that_comes_and_goes_within_a_commit),
         TEST(test_unknown_topics_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
