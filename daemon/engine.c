@@ -163,6 +163,7 @@ static void pending_push(struct engine *g, struct pending *p)
 }
 
 static void apply_event(struct engine *g, const struct event *e, struct pending *p);
+static void show(struct engine *g, const struct event *e, const char *line, size_t size);
 
 /* Who waits for a yes is told that there will be none. */
 static void answer_no_record(struct pending *p)
@@ -231,7 +232,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     e->seq = 0;
     size = event_encode(e, line, sizeof line);
     apply_event(g, e, p);
-    g->ports.applied(g->ports.ctx, e, line, size);
+    show(g, e, line, size);
     answer_no_record(p);
     pending_free(p);
 }
@@ -284,9 +285,6 @@ static void after_apply(struct engine *g, const struct event *e)
     if (e->type == EVENT_TROUBLE_RAISED || e->type == EVENT_TROUBLE_CLEARED)
         engine_tell_trouble(g, e);
     const struct alarm *a = e->alarm[0] ? board_alarm(g->board, e->alarm) : NULL;
-    if (a && e->type == EVENT_PRESS_RECEIVED && a->opened_seq == e->seq)
-        engine_say(g, LOG_INFO, a->id, "%s %s from %s/%s opens an alarm", mode_str(a->mode), kind_str(a->kind), a->site,
-                   e->press.device);
     if (a) {
         if (a->exhausted != (board_trouble(g->board, TROUBLE_PLAN_EXHAUSTED, a->id) != NULL))
             engine_trouble(g, TROUBLE_PLAN_EXHAUSTED, a->id, a->exhausted,
@@ -367,12 +365,21 @@ static void apply_pending(struct engine *g, struct pending *p)
     apply_event(g, p->event, p);
 }
 
-/* The onlookers come last: a hundred screens do not keep the police waiting. */
+/* The onlookers come last: neither the log nor a hundred screens keep the police waiting. */
+static void show(struct engine *g, const struct event *e, const char *line, size_t size)
+{
+    const struct alarm *a = e->type == EVENT_PRESS_RECEIVED ? board_alarm(g->board, e->alarm) : NULL;
+    if (a && a->opened_seq == e->seq)
+        engine_say(g, LOG_INFO, a->id, "%s %s from %s/%s opens an alarm", mode_str(a->mode), kind_str(e->press.kind),
+                   e->press.site, e->press.device);
+    g->ports.applied(g->ports.ctx, e, line, size);
+}
+
 static void show_applied(struct engine *g)
 {
     for (struct pending *p; (p = g->first_unshown) && p->applied; g->first_unshown = p->next)
         if (p->event)
-            g->ports.applied(g->ports.ctx, p->event, p->line, p->size);
+            show(g, p->event, p->line, p->size);
 }
 
 /* The journal is late: the alarm does not wait for it (design, promise 3). */
