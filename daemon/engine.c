@@ -144,9 +144,14 @@ static bool is_press(const struct pending *p)
     return p->type == EVENT_PRESS_RECEIVED && p->size > 0;
 }
 
-static bool is_trouble(const struct pending *p)
+static bool is_trouble(enum event_type type)
 {
-    return p->type == EVENT_TROUBLE_RAISED || p->type == EVENT_TROUBLE_CLEARED;
+    return type == EVENT_TROUBLE_RAISED || type == EVENT_TROUBLE_CLEARED;
+}
+
+static uint64_t trouble_hash(enum trouble_code code, const char *part)
+{
+    return table_hash(trouble_code_str(code), part, NULL);
 }
 
 static void pending_push(struct engine *g, struct pending *p)
@@ -155,15 +160,25 @@ static void pending_push(struct engine *g, struct pending *p)
     g->last = &p->next;
     if (!g->first_unapplied && !p->applied)
         g->first_unapplied = p;
-    g->troubles_under_way += is_trouble(p);
     if (is_press(p))
         LIST_INSERT_HEAD(engine_under_way(g, p->site, p->device, p->epoch, p->n), p, same);
+    if (is_trouble(p->type))
+        LIST_INSERT_HEAD(&g->under_way[p->n % UNDER_WAY], p, same);
     if (!g->first_unshown)
         g->first_unshown = p;
 }
 
 static void apply_event(struct engine *g, const struct event *e, struct pending *p);
-static void show(struct engine *g, const struct event *e, const char *line, size_t size);
+
+/* The onlookers come last: neither the log nor a hundred screens keep the police waiting. */
+static void show(struct engine *g, const struct event *e, const char *line, size_t size)
+{
+    const struct alarm *a = e->type == EVENT_PRESS_RECEIVED ? board_alarm(g->board, e->alarm) : NULL;
+    if (a && a->opened_seq == e->seq)
+        engine_say(g, LOG_INFO, a->id, "%s %s from %s/%s opens an alarm", mode_str(a->mode), kind_str(e->press.kind),
+                   e->press.site, e->press.device);
+    g->ports.applied(g->ports.ctx, e, line, size);
+}
 
 /* Who waits for a yes is told that there will be none. */
 static void answer_no_record(struct pending *p)
@@ -211,6 +226,8 @@ void engine_submit(struct engine *g, const struct submission *s)
         memcpy(p->epoch, e->press.epoch, sizeof p->epoch);
         p->n = e->press.n;
     }
+    if (is_trouble(e->type))
+        p->n = trouble_hash(e->trouble.code, e->trouble.part);
     struct journal_entry entry = {
         .seq = p->seq, .line = p->line, .size = p->size, .alarm = p->alarm, .found_as = s->found_as, .note = p->note};
     g->counts.events++;
@@ -282,14 +299,12 @@ static void keep_answer(struct engine *g, struct pending *p, const struct event 
 
 static void after_apply(struct engine *g, const struct event *e)
 {
-    if (e->type == EVENT_TROUBLE_RAISED || e->type == EVENT_TROUBLE_CLEARED)
+    if (is_trouble(e->type))
         engine_tell_trouble(g, e);
     const struct alarm *a = e->alarm[0] ? board_alarm(g->board, e->alarm) : NULL;
-    if (a) {
-        if (a->exhausted != (board_trouble(g->board, TROUBLE_PLAN_EXHAUSTED, a->id) != NULL))
-            engine_trouble(g, TROUBLE_PLAN_EXHAUSTED, a->id, a->exhausted,
-                           "everybody of the plan was told and nobody has answered; the last step is repeated");
-    }
+    if (a && a->exhausted != (board_trouble(g->board, TROUBLE_PLAN_EXHAUSTED, a->id) != NULL))
+        engine_trouble(g, TROUBLE_PLAN_EXHAUSTED, a->id, a->exhausted,
+                       "everybody of the plan was told and nobody has answered; the last step is repeated");
     uint64_t lost = board_counts(g->board).capacity_lost;
     if (lost > g->capacity_told) {
         g->capacity_told = lost;
@@ -318,15 +333,15 @@ static void read_pending(struct engine *g, struct pending *p)
 
 const struct event *engine_trouble_under_way(struct engine *g, enum trouble_code code, const char *part)
 {
-    const struct event *last = NULL;
-    for (struct pending *p = g->troubles_under_way ? g->first_unapplied : NULL; p; p = p->next) {
-        if (p->applied || !is_trouble(p))
-            continue;
+    const uint64_t hash = trouble_hash(code, part);
+    struct pending *p;
+    LIST_FOREACH(p, &g->under_way[hash % UNDER_WAY], same)
+    if (is_trouble(p->type) && p->n == hash) { /* the latest comes first */
         read_pending(g, p);
         if (p->event->trouble.code == code && strcmp(p->event->trouble.part, part) == 0)
-            last = p->event;
+            return p->event;
     }
-    return last;
+    return NULL;
 }
 
 /* While the disk is busy with them, the first lines are read back: the alarm need not wait for that afterwards. */
@@ -354,8 +369,7 @@ static void apply_pending(struct engine *g, struct pending *p)
 {
     assert(p == g->first_unapplied);
     p->applied = true;
-    g->troubles_under_way -= is_trouble(p);
-    if (is_press(p))
+    if (is_press(p) || is_trouble(p->type))
         LIST_REMOVE(p, same);
     do
         g->first_unapplied = g->first_unapplied->next;
@@ -363,16 +377,6 @@ static void apply_pending(struct engine *g, struct pending *p)
     intents_applied(g, p->seq);
     read_pending(g, p);
     apply_event(g, p->event, p);
-}
-
-/* The onlookers come last: neither the log nor a hundred screens keep the police waiting. */
-static void show(struct engine *g, const struct event *e, const char *line, size_t size)
-{
-    const struct alarm *a = e->type == EVENT_PRESS_RECEIVED ? board_alarm(g->board, e->alarm) : NULL;
-    if (a && a->opened_seq == e->seq)
-        engine_say(g, LOG_INFO, a->id, "%s %s from %s/%s opens an alarm", mode_str(a->mode), kind_str(e->press.kind),
-                   e->press.site, e->press.device);
-    g->ports.applied(g->ports.ctx, e, line, size);
 }
 
 static void show_applied(struct engine *g)

@@ -19,7 +19,7 @@ enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* An event on its way through the journal. One without a line is a wait for everything submitted before it. */
 struct pending {
     struct pending *next;
-    LIST_ENTRY(pending) same; /* a press that is not applied yet: in its bucket of under_way */
+    LIST_ENTRY(pending) same; /* a press or a trouble that is not applied yet: in its bucket of under_way */
     uint64_t seq;
     int64_t submitted_boottime_ms;
     enum event_type type;
@@ -28,7 +28,7 @@ struct pending {
     /* what is owed once it is committed */
     bool receipt;
     char site[LIMIT_ID], device[LIMIT_ID], epoch[LIMIT_EPOCH];
-    uint64_t n;
+    uint64_t n; /* of a trouble: the hash of what it is about */
     void *hold;
     void (*answer)(void *ctx, enum engine_answer, const char *who, uint64_t seq);
     void (*press_answer)(void *ctx, const struct engine_receipt *);
@@ -63,9 +63,8 @@ struct engine {
 
     struct pending *first, **last; /* in order of seq */
     struct pending *first_unapplied, *first_unshown; /* unshown: onlookers (feeds) have not heard of it */
-    struct pending_bucket under_way[UNDER_WAY]; /* presses on their way into the journal, by identity */
+    struct pending_bucket under_way[UNDER_WAY]; /* presses and troubles on their way into the journal, by identity */
     uint64_t submitted_seq, applied_seq, lost;
-    unsigned troubles_under_way; /* raised or cleared, and not applied yet */
     struct intent intents[INTENTS]; /* a ring, oldest at intent_first */
     uint32_t intent_first, intent_count;
 

@@ -95,7 +95,7 @@ enum deadline_kind {
 enum trouble_code {
     TROUBLE_BROKER,         /* no connection, or the loop-back message is lost */
     TROUBLE_BROKER_SESSION, /* the broker lost our session: presses may have been lost with it */
-    TROUBLE_BROKER_DROPS, /* the broker throws messages away */
+    TROUBLE_BROKER_DROPS,   /* the broker throws messages away */
     TROUBLE_SUBSCRIPTION,
     TROUBLE_ENDPOINT,
     TROUBLE_ENDPOINT_ANSWER, /* it answers, but not as agreed */
