@@ -31,6 +31,7 @@ struct engine *engine_create(const struct engine_ports *ports, struct journal *j
     g->journal = journal;
     g->conf = conf;
     g->last = &g->first;
+    STAILQ_INIT(&g->late_states);
     g->board = board_create();
     if (!g->board || !supervision_init(&g->supervision, conf->device_count, ports->boottime_ms(ports->ctx))) {
         engine_destroy(g);
@@ -54,6 +55,10 @@ void engine_destroy(struct engine *g)
         struct pending *p = g->first;
         g->first = p->next;
         pending_free(p);
+    }
+    for (struct late_state *late; (late = STAILQ_FIRST(&g->late_states));) {
+        STAILQ_REMOVE_HEAD(&g->late_states, link);
+        free(late);
     }
     supervision_finish(&g->supervision);
     board_destroy(g->board);
@@ -525,6 +530,7 @@ void engine_tick(struct engine *g)
     if (now >= g->next_scan_boottime_ms) {
         g->next_scan_boottime_ms = now + SCAN_EVERY_MS;
         engine_scan_troubles(g, now);
+        engine_late_states(g, now);
     }
     engine_progress(g); /* a stuck commit shows itself only when it is asked for */
 }

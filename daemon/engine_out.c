@@ -1,11 +1,13 @@
 /* What goes out: the board's effects → tellings, receipts, site states. Nothing here changes what is known. */
 #include "engine_private.h"
+#include "memory.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TROUBLE_GIVE_UP_S 600
+#define STATE_LATE_MS 1000 /* and up to SCAN_EVERY_MS more: a lamp need not know at once that an endpoint has the alarm */
 
 static struct journal_head head_of(const struct engine *g)
 {
@@ -220,13 +222,37 @@ void engine_receipt(struct engine *g, const struct pending *p)
                             .refusal = refused && p->event ? p->event->press.refusal : REFUSAL_NONE});
 }
 
-void engine_site_state(struct engine *g, const char *site)
+static void publish_state(struct engine *g, const char *site)
 {
     char topic[LIMIT_ID + 32];
     snprintf(topic, sizeof topic, "tocsin/v1/%s/state", site);
     size_t size = site_state_body(g->body, sizeof g->body, g->conf, g->board, site, g->ports.wall_ms(g->ports.ctx));
     if (size > 0)
         g->ports.publish(g->ports.ctx, topic, g->body, size, 1, true);
+}
+
+static bool shows(const struct alarm *a, const char *stage)
+{
+    return strncmp(a->published, stage, strlen(stage)) == 0;
+}
+
+static void publish_late(struct engine *g, const struct alarm *a)
+{
+    struct late_state *late = memory_zeroed(1, sizeof *late);
+    late->due_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + STATE_LATE_MS;
+    memcpy(late->alarm, a->id, sizeof late->alarm);
+    STAILQ_INSERT_TAIL(&g->late_states, late, link);
+}
+
+void engine_late_states(struct engine *g, int64_t now_boottime_ms)
+{
+    for (struct late_state *late; (late = STAILQ_FIRST(&g->late_states)) && late->due_boottime_ms <= now_boottime_ms;) {
+        const struct alarm *a = board_alarm(g->board, late->alarm);
+        if (a && shows(a, "delivered")) /* otherwise there has been other news, and it said this, too */
+            publish_state(g, a->site);
+        STAILQ_REMOVE_HEAD(&g->late_states, link);
+        free(late);
+    }
 }
 
 void engine_stage(struct engine *g, struct alarm *a)
@@ -238,9 +264,14 @@ void engine_stage(struct engine *g, struct alarm *a)
     snprintf(now, sizeof now, "%s/%s/%s", stage, alarm_state_str(a->state), kind_str(a->kind));
     if (strcmp(now, a->published) == 0)
         return;
-    bool stage_is_news = strncmp(a->published, stage, strlen(stage)) != 0 && strcmp(stage, "recorded") != 0;
+    bool stage_is_news = !shows(a, stage) && strcmp(stage, "recorded") != 0;
+    bool can_wait = shows(a, "recorded") && strcmp(stage, "delivered") == 0 &&
+                    strcmp(strchr(a->published, '/'), strchr(now, '/')) == 0;
     memcpy(a->published, now, sizeof now);
-    engine_site_state(g, a->site);
+    if (can_wait)
+        publish_late(g, a);
+    else
+        publish_state(g, a->site);
     if (!stage_is_news)
         return;
     for (const struct press *p = board_press(g->board, a->press_first); p; p = board_press(g->board, p->next))
@@ -251,7 +282,7 @@ void engine_stage(struct engine *g, struct alarm *a)
 void engine_broker_back(struct engine *g)
 {
     for (size_t i = 0; i < g->conf->site_count; i++)
-        engine_site_state(g, g->conf->sites[i].id);
+        publish_state(g, g->conf->sites[i].id);
     for (struct alarm *a = NULL; (a = board_next_alarm(g->board, a));) {
         a->published[0] = '\0';
         engine_stage(g, a);

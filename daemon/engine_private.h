@@ -50,6 +50,13 @@ struct intent {
     char alarm[LIMIT_ALARM_ID];
 };
 
+/* News that can wait, so that presses do not: an endpoint has the alarm. The state of its site says so from then on. */
+struct late_state {
+    STAILQ_ENTRY(late_state) link;
+    int64_t due_boottime_ms;
+    char alarm[LIMIT_ALARM_ID];
+};
+
 struct engine {
     struct engine_ports ports;
     struct journal *journal;
@@ -76,6 +83,7 @@ struct engine {
     unsigned refused_in_window;
     bool started, in_effects, settling;
     bool conf_is_new; /* troubles of what is not configured any more are still to be cleared */
+    STAILQ_HEAD(, late_state) late_states; /* in order of time */
     char body[LIMIT_BODY];
     struct engine_words {
         const struct alarm *alarm;
@@ -125,7 +133,7 @@ void engine_snapshot(struct engine *);
 void engine_effects(struct engine *);
 void engine_receipt(struct engine *, const struct pending *);
 void engine_stage(struct engine *, struct alarm *); /* tells its buttons and its site, when there is news */
-void engine_site_state(struct engine *, const char *site);
+void engine_late_states(struct engine *, int64_t now_boottime_ms); /* those that are due */
 void engine_before_apply(struct engine *, const struct event *);
 void engine_tell_trouble(struct engine *, const struct event *);
 void engine_new_endpoints(struct engine *, const struct conf *); /* what they are owed is told anew */

@@ -314,7 +314,40 @@ static void test_yes_only_after_the_commit(void **state)
     assert_int_equal(count(l, 'p', "receipt", "delivered"), 0);
     commit(l);
     assert_int_equal(count(l, 'p', "s/d1/receipt", "\"stage\":\"delivered\""), 1);
-    assert_int_equal(count(l, 'p', "tocsin/v1/s/state", "\"stage\":\"delivered\""), 1);
+}
+
+/* A lamp is lit at once; that an endpoint has the alarm is said to the site when there is time, unless there was other news. */
+static void test_a_site_hears_late_of_the_delivery(void **state)
+{
+    struct lab *l = *state;
+    const char *const topic = "tocsin/v1/s/state", *const delivered = "\"stage\":\"delivered\"";
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    assert_int_equal(count(l, 'p', topic, "\"stage\":\"recorded\""), 1);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    commit(l);
+    assert_int_equal(count(l, 'p', topic, delivered), 0);
+    pass(l, 2000);
+    assert_int_equal(count(l, 'p', topic, delivered), 1);
+    press(l, "d2", "{\"epoch\":\"e\",\"n\":1,\"kind\":\"attack\"}"); /* graver: that cannot wait */
+    commit(l);
+    assert_int_equal(count(l, 'p', topic, "\"kind\":\"attack\""), 1);
+    pass(l, 10000);
+    assert_int_equal(count(l, 'p', topic, delivered), 2);
+}
+
+static void test_news_takes_along_what_waits(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    commit(l);
+    deed(l, EVENT_ACKNOWLEDGED, "desk-1", 0);
+    commit(l);
+    pass(l, 10000);
+    assert_int_equal(count(l, 'p', "tocsin/v1/s/state", "\"stage\":\"acknowledged\""), 1);
+    assert_int_equal(count(l, 'p', "tocsin/v1/s/state", "\"stage\":\"delivered\""), 0);
 }
 
 /* The loop was busy and the moment of record_wait_ms comes before it hears of the commit. */
@@ -684,6 +717,8 @@ int main(void)
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_yes_only_after_the_commit),
+        TEST(test_a_site_hears_late_of_the_delivery),
+        TEST(test_news_takes_along_what_waits),
         TEST(test_what_is_committed_is_not_late),
         TEST(test_onlookers_come_last),
         TEST(test_the_alarm_does_not_wait_for_the_disk),
