@@ -1,5 +1,6 @@
 """The end of a session, and of the daemon, under an open page: said at once, with what to do, and nothing that was written is lost."""
 import loopback
+import pytest
 from conftest import PASSWORD
 from selenium.webdriver.common.keys import Keys
 
@@ -15,6 +16,39 @@ LATE_IN_THE_SHIFT = """
         return new Response(JSON.stringify(session), {headers: answer.headers});
     };
 """
+
+# The feed, which the daemon ends, asks again before the new session's answer is there, and is refused: that is heard before the
+# page has the new session, or after it.
+CROSSING = """
+    const [first] = arguments, ask = window.fetch;
+    let hear, go_on;
+    const refused = new Promise((done) => { hear = done; }), renewed = new Promise((done) => { go_on = done; });
+    window.wasRefused = false;
+    window.fetch = async (what, how) => {
+        if (String(what).endsWith('/session') && how.method === 'POST') {
+            const answer = await ask(what, how);
+            if (first === 'refusal') await refused;
+            setTimeout(go_on, 100);
+            return answer;
+        }
+        if (String(what).endsWith('/feed') && !window.wasRefused) {
+            window.wasRefused = true;
+            if (first === 'session') await renewed;
+            setTimeout(hear, 100);
+            return new Response('{}', {status: 401});
+        }
+        return ask(what, how);
+    };
+"""
+
+
+def open_late_in_the_shift(officer, house):
+    script = officer.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LATE_IN_THE_SHIFT})["identifier"]
+    try:
+        officer.open(house.daemon.url)
+    finally:
+        officer.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+    officer.sign_in("duty-1", PASSWORD)
 
 
 def write_half_a_note(officer, house):
@@ -65,22 +99,21 @@ def test_what_one_person_wrote_is_not_shown_to_the_next(house, officer):
     assert officer.script("return document.querySelector('textarea').value") == ""
 
 
+def watch_for_a_gap(officer):
+    officer.script("""window.wasLost = false;
+        new MutationObserver(() => { window.wasLost ||= !!document.querySelector('.banner.lost'); })
+            .observe(document.body, {subtree: true, childList: true});""")
+
+
 def test_the_end_of_the_shift_is_announced_and_renewed_without_a_gap(house, officer, screen, axe):
-    script = officer.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LATE_IN_THE_SHIFT})["identifier"]
-    try:
-        officer.open(house.daemon.url)
-    finally:
-        officer.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
-    officer.sign_in("duty-1", PASSWORD)
+    open_late_in_the_shift(officer, house)
     officer.wait_for(lambda: "This session ends at" in officer.script(
         "return [...document.querySelectorAll('[role=alert]')].map(e => e.textContent).join()"), "a screen reader is told")
     officer.sees(".banner.expiring", "This session ends at", "GMT+8", "Password of duty-1")
     write_half_a_note(officer, house)
     screen(officer, "18-before-the-end-of-the-shift")
     assert not officer.violations(axe)
-    officer.script("""window.wasLost = false;
-        new MutationObserver(() => { window.wasLost ||= !!document.querySelector('.banner.lost'); })
-            .observe(document.body, {subtree: true, childList: true});""")
+    watch_for_a_gap(officer)
     officer.click(".banner.expiring input")
     officer.keys("wrong", Keys.ENTER)
     officer.sees(".banner.expiring", "Account or password is wrong")
@@ -94,3 +127,19 @@ def test_the_end_of_the_shift_is_announced_and_renewed_without_a_gap(house, offi
     assert not officer.script("return window.wasLost"), "the feed had a gap"
     officer.script("document.querySelector('.actions form').requestSubmit()")  # with the new session's token
     officer.sees(".story q", "half a sentence")
+
+
+@pytest.mark.parametrize("first", ["refusal", "session"])
+def test_a_refusal_that_crosses_the_renewal_ends_nothing(house, officer, first):
+    open_late_in_the_shift(officer, house)
+    write_half_a_note(officer, house)
+    watch_for_a_gap(officer)
+    officer.script(CROSSING, first)
+    officer.click(".banner.expiring input")
+    officer.keys(PASSWORD, Keys.ENTER)
+    officer.sees_no(".banner.expiring")
+    officer.wait_for(lambda: officer.script("return window.wasRefused"), "the feed was refused")
+    house.button("school-1/room-102").press()
+    officer.sees(".alarm .places", "Room 102")
+    assert officer.script("return document.querySelector('.actions textarea').value") == "half a sentence"
+    assert not officer.script("return window.wasLost"), "the feed had a gap"

@@ -59,13 +59,13 @@ export class Api {
   csrf = '';
   /** The daemon's clock less ours, in ms, as far as its whole seconds tell: countdowns are the daemon's. */
   skewMs = 0;
-  /** Called when an answer says that nobody is signed in any more. */
-  onSignedOut: () => void = () => {};
+  /** Called when an answer says that nobody is signed in any more, with the `csrf` under which it was asked. */
+  onRefused: (csrf: string) => Promise<void> = async () => {};
 
   async ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = {}, csrf = this.csrf;
     if (body !== undefined) headers['Content-Type'] = 'application/json';
-    if (method !== 'GET' && this.csrf) headers['X-CSRF-Token'] = this.csrf;
+    if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf;
     let answer: Response;
     try {
       answer = await fetch('/api/v1/' + path, {
@@ -80,7 +80,7 @@ export class Api {
     }
     this.learnClock(answer);
     if (answer.ok) return answer;
-    if (answer.status === 401 && path !== 'session') this.onSignedOut();
+    if (answer.status === 401 && path !== 'session') await this.onRefused(csrf);
     throw await problemOf(answer);
   }
 

@@ -45,6 +45,7 @@ export class Desk {
   keys = localStorage.getItem('keys') !== 'no';
 
   private feed: Feed | null = null;
+  private renewal = Promise.resolve(); // until the daemon has answered it
   private chosen: string | null = null;
   private chosenSinceMs = 0;
   private shown: string | null = null;
@@ -58,7 +59,7 @@ export class Desk {
   private views = new Set<() => void>();
 
   constructor() {
-    this.api.onSignedOut = () => this.ended('ended');
+    this.api.onRefused = (csrf) => this.refused(csrf);
   }
 
   // --- Telling the views.
@@ -111,8 +112,16 @@ export class Desk {
 
   /** A new session in the place of the one that is about to end; the feed goes on under it. */
   async renew(password: string): Promise<void> {
-    this.account = await this.api.signIn(this.account?.account ?? '', password);
+    const answer = this.api.signIn(this.account?.account ?? '', password);
+    this.renewal = answer.then(() => {}, () => {});
+    this.account = await answer;
     this.changed();
+  }
+
+  /** The session is over, unless it was renewed since that was asked: question and refusal may cross the renewal. */
+  private async refused(csrf: string): Promise<void> {
+    await this.renewal;
+    if (csrf === this.api.csrf) this.ended('ended');
   }
 
   private async enter(session: Session): Promise<void> {
@@ -121,11 +130,10 @@ export class Desk {
     this.lastAccount = session.account;
     this.signedOutBecause = null;
     await this.readSurroundings();
-    this.feed = new Feed({
+    this.feed = new Feed(this.api, {
       onConnected: () => void this.readBoard(),
       onEvent: (event) => this.heard(event),
       onLive: (live) => this.setLive(live),
-      onSignedOut: () => this.ended('ended'),
     });
     this.feed.start();
     this.press.resume(session.account);
@@ -180,7 +188,7 @@ export class Desk {
         this.ask();
         return;
       } catch (error) {
-        if (!this.account || (error instanceof ApiError && error.problem.status === 401)) return;
+        if (!this.account) return;
         await new Promise((done) => setTimeout(done, 1000));
       }
     }

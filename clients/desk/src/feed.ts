@@ -1,10 +1,11 @@
 // The live feed: server-sent events (WHATWG HTML 9.2) read through fetch, because an EventSource hides the pings by which
 // a dead connection is known. Resumes by id over every interruption, without gap or double.
 //
-//     const feed = new Feed({ onConnected, onEvent, onLive, onSignedOut });
+//     const feed = new Feed(api, { onConnected, onEvent, onLive });
 //     feed.start();        // then onEvent for everything that happens from now on
 //     feed.stop();
 
+import type { Api } from './api';
 import type { JournalEvent } from './types';
 
 const SILENCE_MS = 4000; // two pings (one every 2 s) missed: the connection is dead, and 5 s are not over
@@ -53,8 +54,6 @@ export interface FeedListener {
   onEvent: (event: JournalEvent) => void;
   /** Whether what is shown is live. */
   onLive: (live: boolean) => void;
-  /** Nobody is signed in any more. */
-  onSignedOut: () => void;
 }
 
 export class Feed {
@@ -65,7 +64,7 @@ export class Feed {
   private connection: AbortController | null = null;
   private watch: ReturnType<typeof setInterval> | undefined;
 
-  constructor(private readonly listener: FeedListener) {}
+  constructor(private readonly api: Api, private readonly listener: FeedListener) {}
 
   start(): void {
     this.heardMs = performance.now();
@@ -96,23 +95,27 @@ export class Feed {
     while (!this.stopped) {
       const began = performance.now();
       const end = await this.once().catch(() => 'failed');
-      // It was much, or the session was renewed: the daemon ended the answer and is asked again at once.
-      if (end === 'moved' || (end === 'ended' && performance.now() - began > AGAIN_MS)) continue;
+      // It was much, or the session was renewed: the daemon ended the answer and is asked again at once. A refusal that
+      // stopped nothing was meant for the session before.
+      if (end === 'moved' || end === 'refused' || (end === 'ended' && performance.now() - began > AGAIN_MS)) continue;
       this.setLive(false);
       await new Promise((done) => setTimeout(done, AGAIN_MS));
     }
   }
 
   /** One connection, until it ends; whether it brought something new. */
-  private async once(): Promise<'moved' | 'ended' | 'failed'> {
+  private async once(): Promise<'moved' | 'ended' | 'refused' | 'failed'> {
     this.connection = new AbortController();
     this.heardMs = performance.now();
-    const before = this.last;
+    const before = this.last, csrf = this.api.csrf;
     const headers: Record<string, string> = this.last === null ? {} : { 'Last-Event-ID': String(this.last) };
     const answer = await fetch('/api/v1/feed', {
       headers, credentials: 'same-origin', signal: this.connection.signal,
     });
-    if (answer.status === 401) this.listener.onSignedOut();
+    if (answer.status === 401) {
+      await this.api.onRefused(csrf);
+      return 'refused';
+    }
     if (!answer.ok || !answer.body) return 'failed';
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     const messages = new MessageReader();
