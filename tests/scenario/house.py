@@ -13,6 +13,7 @@ Waiting is for events: receipts, tellings and the feed wake the one condition th
 the API are asked again every 20 ms. Several houses may stand beside each other.
 """
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -43,6 +44,15 @@ PATIENCE_S = 20 if not IS_SANITIZED else 40  # a wait that is longer has failed
 
 
 SLOW_DISK = "fdatasync,fsync:delay_enter={}000"  # .format(ms)
+
+
+def fill(file):
+    """With as much as there is room for on its disk."""
+    with open(file, "wb", buffering=0) as filler, contextlib.suppress(OSError):
+        for size in (65536, 1):
+            with contextlib.suppress(OSError):
+                while filler.write(b"x" * size) == size:
+                    pass
 
 
 class Injection(loopback.Part):

@@ -1,12 +1,10 @@
 """Promise 3: the alarm does not die with the disk. It costs the record, loudly; never the alarm."""
-import contextlib
 import os
 import signal
-import subprocess
 
 import pytest
 
-from house import SLOW_DISK, House
+from house import SLOW_DISK, House, fill
 
 pytestmark = pytest.mark.disk
 
@@ -63,26 +61,6 @@ def test_a_disk_that_fails_now_and_then(house, fault):
             presses[-1].receipt("recorded", timeout_s=40)
     house.no_trouble("journal")
     assert len(house.journal("press_received")) == len(presses)
-
-
-def fill(file):
-    with open(file, "wb", buffering=0) as filler, contextlib.suppress(OSError):
-        for size in (65536, 1):
-            with contextlib.suppress(OSError):
-                while filler.write(b"x" * size) == size:
-                    pass
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of 64 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no mount here: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def little_is_enough(configuration):

@@ -3,9 +3,8 @@ import signal
 import subprocess
 
 import pytest
-from test_3_not_with_the_disk import fill, small_disk  # noqa: F401
 
-from house import ROOT, House
+from house import ROOT, House, fill
 
 CHECK = ROOT / "deploy" / "mosquitto" / "check-database"
 DAMAGE = {
@@ -75,7 +74,7 @@ def test_a_broker_that_nothing_helps_keeps_its_database(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("check-*"))
 
 
-def test_a_full_disk_under_the_broker(tmp_path, small_disk):  # noqa: F811
+def test_a_full_disk_under_the_broker(tmp_path, small_disk):
     """It cannot save what it keeps, and goes on; what it saved before is still there."""
     with House(small_disk / "house", state_dir=tmp_path / "state") as house:
         room = house.button()
