@@ -42,8 +42,8 @@ class Officer:
         shutil.rmtree(self.profile, ignore_errors=True)
 
     # ---- beginning
-    def open(self, url, size="desk", language="en"):
-        """The page as somebody sees it who comes for the first time, in that language."""
+    def open(self, url, size="desk", language="en", before=""):
+        """The page as somebody sees it who comes for the first time, in that language. `before`: a script that runs before its own."""
         self.url = url
         self.size(size)
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
@@ -51,7 +51,9 @@ class Officer:
         self.script("localStorage.clear(); localStorage.setItem('language', arguments[0])", language)
         self.driver.get("about:blank")
         self.driver.get_log("browser")
+        script = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": before})["identifier"]
         self.driver.get(url + "/")
+        self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
         self.sees(".sign-in form")
 
     def size(self, name):

@@ -61,3 +61,17 @@ def test_what_a_person_does_while_it_is_dead_is_not_shown_as_done(house, officer
         officer.sees_no(".banner.lost")
         officer.click("[data-do=take]")
         officer.sees(".alarm[data-state=acknowledged]")
+
+
+def test_schools_that_cannot_be_read_at_once_keep_no_alarm_from_the_page(house, officer):
+    officer.open(house.daemon.url, before="""
+        const ask = window.fetch;
+        window.failed = 0;
+        window.fetch = (what, how) => String(what).endsWith('/sites') && window.failed++ < 2 ? Promise.reject(new TypeError('reset')) : ask(what, how);
+    """)
+    officer.sign_in("duty-1", PASSWORD)
+    officer.sees(".quiet", "No open alarm")
+    officer.sees_no(".banner.lost")
+    house.button("school-1/room-101").press()
+    officer.sees(".alarm .places", "Room 101")
+    officer.wait_for(lambda: officer.script("return window.failed") > 2, "they are read in the end")

@@ -42,15 +42,6 @@ CROSSING = """
 """
 
 
-def open_late_in_the_shift(officer, house):
-    script = officer.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LATE_IN_THE_SHIFT})["identifier"]
-    try:
-        officer.open(house.daemon.url)
-    finally:
-        officer.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
-    officer.sign_in("duty-1", PASSWORD)
-
-
 def write_half_a_note(officer, house):
     press = house.button().press()
     officer.sees(".alarm .where", "Room 101")
@@ -106,7 +97,8 @@ def watch_for_a_gap(officer):
 
 
 def test_the_end_of_the_shift_is_announced_and_renewed_without_a_gap(house, officer, screen, axe):
-    open_late_in_the_shift(officer, house)
+    officer.open(house.daemon.url, before=LATE_IN_THE_SHIFT)
+    officer.sign_in("duty-1", PASSWORD)
     officer.wait_for(lambda: "This session ends at" in officer.script(
         "return [...document.querySelectorAll('[role=alert]')].map(e => e.textContent).join()"), "a screen reader is told")
     officer.sees(".banner.expiring", "This session ends at", "GMT+8", "Password of duty-1")
@@ -131,7 +123,8 @@ def test_the_end_of_the_shift_is_announced_and_renewed_without_a_gap(house, offi
 
 @pytest.mark.parametrize("first", ["refusal", "session"])
 def test_a_refusal_that_crosses_the_renewal_ends_nothing(house, officer, first):
-    open_late_in_the_shift(officer, house)
+    officer.open(house.daemon.url, before=LATE_IN_THE_SHIFT)
+    officer.sign_in("duty-1", PASSWORD)
     write_half_a_note(officer, house)
     watch_for_a_gap(officer)
     officer.script(CROSSING, first)

@@ -12,6 +12,7 @@ import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Sess
 
 const ASK_AGAIN_MS = 300; // about one alarm
 const ASKS_AT_ONCE = 3;
+const INSIST_MS = 1000; // between attempts to read what the page needs
 const LOOKED_AT_MS = 500; // an alarm shorter on the screen is not taken by a key: it may have been meant for another
 
 export interface Draft {
@@ -97,7 +98,7 @@ export class Desk {
   // --- Who.
   async resume(): Promise<void> {
     try {
-      await this.enter(await this.api.session());
+      this.enter(await this.api.session());
     } catch {
       /* nobody is signed in, or nobody answers: the form says so when it is used */
     }
@@ -106,7 +107,7 @@ export class Desk {
   }
 
   async signIn(account: string, password: string): Promise<void> {
-    await this.enter(await this.api.signIn(account, password));
+    this.enter(await this.api.signIn(account, password));
     this.changed();
   }
 
@@ -124,14 +125,14 @@ export class Desk {
     if (csrf === this.api.csrf) this.ended('ended');
   }
 
-  private async enter(session: Session): Promise<void> {
+  private enter(session: Session): void {
     if (session.account !== this.lastAccount) this.forgetPerson();
     this.account = session;
     this.lastAccount = session.account;
     this.signedOutBecause = null;
-    await this.readSurroundings();
+    void this.insist(() => this.readSurroundings());
     this.feed = new Feed(this.api, {
-      onConnected: () => void this.readBoard(),
+      onConnected: () => void this.insist(() => this.readBoard()),
       onEvent: (event) => this.heard(event),
       onLive: (live) => this.setLive(live),
     });
@@ -180,16 +181,20 @@ export class Desk {
 
   /** Everything open, whenever the feed stands (again): what happens from now on comes over the feed. */
   private async readBoard(): Promise<void> {
-    for (;;) {
+    const [alarms, troubles] = await Promise.all([this.api.openAlarms(), this.api.troubles()]);
+    this.board = { ...boards.listed(this.board, alarms), troubles };
+    this.ask();
+  }
+
+  /** Again until the daemon has answered, as long as somebody is signed in. */
+  private async insist(read: () => Promise<void>): Promise<void> {
+    while (this.account) {
       try {
-        const [alarms, troubles] = await Promise.all([this.api.openAlarms(), this.api.troubles()]);
-        this.board = { ...boards.listed(this.board, alarms), troubles };
+        await read();
         this.changed();
-        this.ask();
         return;
-      } catch (error) {
-        if (!this.account) return;
-        await new Promise((done) => setTimeout(done, 1000));
+      } catch {
+        await new Promise((done) => setTimeout(done, INSIST_MS));
       }
     }
   }
@@ -205,7 +210,7 @@ export class Desk {
     const isNew = event.type === 'press_received' && !!event.alarm && !this.board.alarms.has(event.alarm);
     this.board = boards.apply(this.board, event, this.sites);
     if (isNew && event.alarm) this.arrive(event.alarm);
-    if (event.type === 'conf_loaded') void this.readSurroundings().then(() => this.changed());
+    if (event.type === 'conf_loaded') void this.insist(() => this.readSurroundings());
     this.changed();
     this.ask();
   }
