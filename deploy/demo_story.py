@@ -364,7 +364,7 @@ def where_the_desk_is(house):
 
 def what_next(house):
     shell = f"export TOCSIN_URL={house.daemon.url} TOCSIN_TOKEN_FILE={house.token_file}"
-    tool = TOOL.relative_to(ROOT)
+    tool = os.path.relpath(TOOL, ROOT)
     button = " ".join(map(str, Button(house).command())).replace(str(ROOT) + "/", "")
     print(f"""
 All of it stays up until Ctrl-C. Look at the desk's page above, and try, in another terminal in {ROOT}:
