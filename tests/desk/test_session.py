@@ -21,20 +21,22 @@ LATE_IN_THE_SHIFT = """
 # page has the new session, or after it.
 CROSSING = """
     const [first] = arguments, ask = window.fetch;
-    let hear, go_on;
-    const refused = new Promise((done) => { hear = done; }), renewed = new Promise((done) => { go_on = done; });
+    let feed_asks, feed_hears, page_has_it;
+    const asked = new Promise((done) => { feed_asks = done; }), refused = new Promise((done) => { feed_hears = done; });
+    const renewed = new Promise((done) => { page_has_it = done; });
     window.wasRefused = false;
     window.fetch = async (what, how) => {
         if (String(what).endsWith('/session') && how.method === 'POST') {
             const answer = await ask(what, how);
-            if (first === 'refusal') await refused;
-            setTimeout(go_on, 100);
+            await (first === 'refusal' ? refused : asked);
+            setTimeout(page_has_it, 100);
             return answer;
         }
         if (String(what).endsWith('/feed') && !window.wasRefused) {
             window.wasRefused = true;
+            feed_asks();
             if (first === 'session') await renewed;
-            setTimeout(hear, 100);
+            setTimeout(feed_hears, 100);
             return new Response('{}', {status: 401});
         }
         return ask(what, how);
