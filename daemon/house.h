@@ -63,7 +63,7 @@ void house_await_record(struct house *h);
  * told why. Called while one is being read: it is read once more afterwards. */
 void house_reload(struct house *h);
 
-/* Presses over one connection, heartbeats over another; over one when no other is configured. False: no memory. */
+/* Presses over one connection; heartbeats and receipts each over another where one is configured. False: no memory. */
 bool house_open_broker(struct house *h);
 
 /* Tells the broker's client which devices have their PUBACK only after the commit. */

@@ -69,6 +69,10 @@ static void tell_connection(struct house *h, const char *part, enum mqtt_state s
     case MQTT_SUBSCRIBE_FAILED:
         engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, true, text);
         break;
+    case MQTT_RECEIPTS_APART:
+    case MQTT_RECEIPTS_NOT_APART:
+        engine_trouble(h->engine, TROUBLE_BROKER, "receipts", state == MQTT_RECEIPTS_NOT_APART, text);
+        break;
     }
 }
 
@@ -110,6 +114,7 @@ bool house_open_broker(struct house *h)
     bool apart = broker->supervision.client_id != NULL;
     struct mqtt_options options = {.broker = broker,
                                    .login = &broker->login,
+                                   .receipts = broker->receipts.client_id ? &broker->receipts : NULL,
                                    .topics = apart ? MQTT_PRESSES : MQTT_PRESSES | MQTT_SUPERVISION,
                                    .on_message = on_message,
                                    .on_batch_end = on_batch_end,
@@ -121,6 +126,7 @@ bool house_open_broker(struct house *h)
     if (!apart)
         return h->mqtt;
     options.login = &broker->supervision;
+    options.receipts = NULL;
     options.topics = MQTT_SUPERVISION;
     options.on_state = on_supervision;
     h->supervision = mqtt_create(&h->loop, &options);

@@ -378,12 +378,16 @@ static bool open_api(struct house *h)
     return true;
 }
 
-/* Without a supervision connection nobody else would say that the trouble of an earlier one is over. */
-static void forget_supervision(struct house *h)
+/* Of a connection that is not configured any more nobody else would say that its trouble is over. */
+static void forget_connections(struct house *h)
 {
-    static const enum trouble_code codes[] = {TROUBLE_BROKER, TROUBLE_SUBSCRIPTION};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        engine_trouble(h->engine, codes[i], "supervision", false, "heartbeats come over the connection of the presses");
+    static const char heartbeats[] = "heartbeats come over the connection of the presses";
+    if (!h->supervision) {
+        engine_trouble(h->engine, TROUBLE_BROKER, "supervision", false, heartbeats);
+        engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, "supervision", false, heartbeats);
+    }
+    if (!h->conf->broker.receipts.client_id)
+        engine_trouble(h->engine, TROUBLE_BROKER, "receipts", false, "receipts go out over the connection of the presses");
 }
 
 /* One life, from the start to the stop. */
@@ -393,8 +397,7 @@ static int run(struct house *h)
     open_handles(h);
     if (!take_lock(h) || !open_connections(h) || !open_engine(h) || !open_api(h))
         return EXIT_FAILURE;
-    if (!h->supervision)
-        forget_supervision(h);
+    forget_connections(h);
     h->health = health_create(&h->loop, h->conf, on_health, h);
     h->service = service_create(&h->loop);
     log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints; HTTP on port %u", TOCSIN_VERSION,

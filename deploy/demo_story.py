@@ -148,7 +148,8 @@ class Installation:
         main["daemon"] |= {"state_dir": str(self.state_dir), "http_listen": "127.0.0.1:0", "journal_key_file": str(key),
                            "http_desk_folder": str(PAGE)}
         main["broker"] = {"address": "127.0.0.1", "port": self.broker.port, **self.login(loopback.DAEMON_USER),
-                          "supervision": self.login(loopback.SUPERVISION_USER)}
+                          "supervision": self.login(loopback.SUPERVISION_USER),
+                          "receipts": self.login(loopback.RECEIPTS_USER)}
         for plan in main["plans"]:
             for step in plan["steps"]:
                 step["answer_timeout_s"] = ANSWER_S

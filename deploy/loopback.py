@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DAEMON_USER = "tocsin-daemon"
 SUPERVISION_USER = "tocsin-supervision"
+RECEIPTS_USER = "tocsin-receipts"
+OUR_USERS = (DAEMON_USER, SUPERVISION_USER, RECEIPTS_USER)
 
 
 class PartFailed(Exception):
@@ -103,19 +105,21 @@ def access_list(daemon=DAEMON_USER, devices=()):
              "topic readwrite tocsin/v1/+/state", "topic readwrite tocsin/v1/daemon/+/loopback", "topic read $SYS/broker/#",
              f"user {SUPERVISION_USER}",
              "topic read tocsin/v1/+/+/heartbeat", "topic read tocsin/v1/+/+/offline",
-             f"topic readwrite tocsin/v1/daemon/{SUPERVISION_USER}/loopback"]
+             f"topic readwrite tocsin/v1/daemon/{SUPERVISION_USER}/loopback",
+             f"user {RECEIPTS_USER}",
+             "topic write tocsin/v1/+/+/receipt", f"topic read tocsin/v1/daemon/{RECEIPTS_USER}/receipt"]
     for device in devices:
         lines += [f"user {device}", f"topic read tocsin/v1/{device.split('/')[0]}/state"]
     return "\n".join(lines) + "\n"
 
 
 class Broker(Part):
-    """A private mosquitto. `passwords`: user name -> password, of the devices and of the daemon's two connections (made when not
+    """A private mosquitto. `passwords`: user name -> password, of the devices and of the daemon's connections (made when not
     given)."""
 
     def __init__(self, folder, passwords, extra=""):
         super().__init__("mosquitto", folder)
-        self.passwords = {user: secrets.token_urlsafe(18) for user in (DAEMON_USER, SUPERVISION_USER)} | passwords
+        self.passwords = {user: secrets.token_urlsafe(18) for user in OUR_USERS} | passwords
         self.extra = extra
         self.port = None
 

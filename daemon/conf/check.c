@@ -185,22 +185,35 @@ static bool same_file(const char *a, const char *b)
            one.st_ino == other.st_ino;
 }
 
-/* Two connections under one name: the broker ends the one when the other comes. */
-static void check_supervision(const struct check *c, const struct where *broker)
+/* The broker's connections: each has a name of its own, or the broker ends the one when the other comes. */
+static void check_logins(const struct check *c, const struct where *broker)
 {
-    const struct conf_login *one = &c->conf->broker.login, *other = &c->conf->broker.supervision;
-    const struct where at = where_key(*broker, "supervision");
-    struct where client_id = where_key(at, "client_id"), certificate = where_key(at, "certificate_file");
-    if (one->client_id && other->client_id && strcmp(one->client_id, other->client_id) == 0)
-        WRONG(c, &client_id,
-              "\"%s\" is broker.client_id, too; two connections under one client id throw each other out: write "
-              "another, such as tocsin-supervision",
-              other->client_id);
-    if (same_file(one->certificate_file, other->certificate_file))
-        WRONG(c, &certificate,
-              "is broker.certificate_file, too; its name is the client id, and two connections under one client id "
-              "throw each other out: issue another with `certificates renew supervision`");
-    check_login(c, other, &at, "broker.ca_file");
+    const struct conf_broker *b = &c->conf->broker;
+    const struct {
+        const char *key, *as;
+        const struct conf_login *login;
+    } logins[] = {{"", "broker", &b->login},
+                  {"supervision", "broker.supervision", &b->supervision},
+                  {"receipts", "broker.receipts", &b->receipts}};
+    for (size_t i = 1; i < sizeof logins / sizeof *logins; i++) {
+        const struct conf_login *one = logins[i].login;
+        const struct where at = where_key(*broker, logins[i].key);
+        struct where client_id = where_key(at, "client_id"), certificate = where_key(at, "certificate_file");
+        for (size_t k = 0; k < i; k++) {
+            const struct conf_login *other = logins[k].login;
+            if (one->client_id && other->client_id && strcmp(one->client_id, other->client_id) == 0)
+                WRONG(c, &client_id,
+                      "\"%s\" is %s.client_id, too; two connections under one client id throw each other out: write "
+                      "another, such as tocsin-%s",
+                      one->client_id, logins[k].as, logins[i].key);
+            if (same_file(one->certificate_file, other->certificate_file))
+                WRONG(c, &certificate,
+                      "is %s.certificate_file, too; its name is the client id, and two connections under one client id "
+                      "throw each other out: issue another with `certificates renew %s`",
+                      logins[k].as, logins[i].key);
+        }
+        check_login(c, one, &at, "broker.ca_file");
+    }
 }
 
 static void check_broker(const struct check *c)
@@ -213,7 +226,7 @@ static void check_broker(const struct check *c)
               "%s is no host; write the address alone, such as 10.0.0.2, and the port under port",
               problem_quote(c->problems, b->address));
     check_login(c, &b->login, &at, "ca_file");
-    check_supervision(c, &at);
+    check_logins(c, &at);
 }
 
 /* -- endpoints

@@ -80,9 +80,11 @@ static void load_password(const struct check *c, struct conf_login *login, const
 static void load_passwords(const struct check *c)
 {
     struct conf_broker *b = &c->conf->broker;
-    const struct where broker = where_key(where_file(0), "broker"), supervision = where_key(broker, "supervision");
+    const struct where broker = where_key(where_file(0), "broker"), supervision = where_key(broker, "supervision"),
+                       receipts = where_key(broker, "receipts");
     load_password(c, &b->login, &broker);
     load_password(c, &b->supervision, &supervision);
+    load_password(c, &b->receipts, &receipts);
 }
 
 static void load_webhook_secrets(const struct check *c, size_t index)

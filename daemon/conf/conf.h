@@ -55,6 +55,7 @@ struct conf_broker {
     unsigned port;
     struct conf_login login;
     struct conf_login supervision; /* client_id NULL = heartbeats have no connection of their own */
+    struct conf_login receipts;    /* client_id NULL = nor have receipts */
     char *ca_file;                 /* set = TLS */
     unsigned keep_alive_s;
     unsigned loopback_s; /* 5: between messages to ourselves through the broker; three lost = trouble */

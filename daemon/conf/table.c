@@ -97,6 +97,11 @@ static const struct conf_table table_daemon = {
      .help = "PEM certificate of ours; with key_file or not at all."},                                       \
     {"key_file", CONF_SECRET_FILE, AT(structure, in key_file), .help = "PEM secret key of our certificate."}
 
+#define LOGIN_CLIENT_ID                                                                                      \
+    {"client_id", CONF_ID, AT(conf_login, client_id), .required = true,                                      \
+     .help = "Its name at the broker, another than the one above. Where the broker makes the certificate's " \
+             "name the client id, write that name."}
+
 static const struct conf_table table_supervision = {
     .title = "the supervision connection",
     .help = "A second connection to the same broker, over which heartbeats and last wills come, so that a press "
@@ -104,9 +109,19 @@ static const struct conf_table table_supervision = {
             "rights need be no more than to read heartbeats and last wills, and to read and write the loop-back of "
             "its client_id. Without this mapping one connection hears everything.",
     ROWS(conf_login){
-        {"client_id", CONF_ID, AT(conf_login, client_id), .required = true,
-         .help = "Its name at the broker, another than the one above. Where the broker makes the certificate's name "
-                 "the client id, write that name."},
+        LOGIN_CLIENT_ID,
+        LOGIN_ROWS(conf_login, ),
+        {0}}};
+
+static const struct conf_table table_receipts = {
+    .title = "the receipts' connection",
+    .help = "A connection to the same broker over which the receipts \"recorded\" and \"refused\" go out, so that in a storm "
+            "they do not wait until its last press is in. Address, port, ca_file and times are those above. Its access "
+            "rights need be no more than to write receipts, and to read its own: "
+            "tocsin/v1/daemon/{client_id}/receipt. Without this mapping, and while this connection fails, they go out "
+            "over the connection of the presses.",
+    ROWS(conf_login){
+        LOGIN_CLIENT_ID,
         LOGIN_ROWS(conf_login, ),
         {0}}};
 
@@ -135,6 +150,8 @@ static const struct conf_table table_broker = {
                  "are trouble; so that this is seen within 20 s, at most 6."},
         {"supervision", CONF_MAPPING, AT(conf_broker, supervision), .table = &table_supervision,
          .help = "Heartbeats over a connection of their own."},
+        {"receipts", CONF_MAPPING, AT(conf_broker, receipts), .table = &table_receipts,
+         .help = "Receipts over a connection of their own."},
         {0}}};
 
 static const struct conf_table table_endpoint = {

@@ -1,6 +1,7 @@
 #include "io/libraries.h"
 #include "memory.h"
 #include <MQTTAsync.h>
+#include <MQTTClient.h>
 #include <assert.h>
 #include <curl/curl.h>
 #include <jansson.h>
@@ -56,6 +57,11 @@ static void paho_says(enum MQTTASYNC_TRACE_LEVELS level, char *text)
         memory_end();
 }
 
+static void paho_blocking_says(enum MQTTCLIENT_TRACE_LEVELS level, char *text)
+{
+    paho_says(MQTTASYNC_TRACE_ERROR, text);
+}
+
 bool libraries_need_memory(void)
 {
     json_set_alloc_funcs(memory_take, free);
@@ -71,6 +77,8 @@ bool libraries_need_memory(void)
 
     MQTTAsync_setTraceCallback(paho_says);
     MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+    MQTTClient_setTraceCallback(paho_blocking_says);
+    MQTTClient_setTraceLevel(MQTTCLIENT_TRACE_ERROR);
 
     return curl_global_init_mem(CURL_GLOBAL_ALL, memory_take, free, memory_resize, memory_text, memory_zeroed) == CURLE_OK;
 }

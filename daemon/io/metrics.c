@@ -159,6 +159,7 @@ static void put_mqtt(FILE *out, struct mqtt *mqtt, struct mqtt *supervision)
     }
     one(out, "mqtt_connections", "gauge", "Connections to the broker that hear what they are for.",
         mqtt_hears(mqtt) + (supervision && mqtt_hears(supervision)));
+    one(out, "mqtt_receipts_apart", "gauge", "1 while receipts go out over a connection of their own.", n.receipts_apart);
     one(out, "mqtt_received_total", "counter", "Messages from the broker.", (double)n.received);
     one(out, "mqtt_published_total", "counter", "Messages to the broker.", (double)n.published);
     one(out, "mqtt_publish_failed_total", "counter", "Messages that could not be sent.",

@@ -19,7 +19,7 @@ uint64_t mqtt_now_ms(void)
 static void hand_over(struct mqtt *m, struct inbox_item *item)
 {
     if (item->is_state) {
-        if (item->state != MQTT_BROKER_DROPS)
+        if (item->state <= MQTT_LOOPBACK_LOST)
             m->hears = item->state == MQTT_CONNECTED;
         m->options.on_state(m->options.ctx, item->state, item->data);
     } else {
@@ -116,7 +116,8 @@ static void on_abandon(uv_timer_t *timer)
         return;
     }
     pthread_detach(m->thread);
-    link_turn_give(m); /* the daemon may be started anew in this process */
+    socket_turn_give(&m->receipts);
+    socket_turn_give(m); /* the daemon may be started anew in this process */
     close_handles(m);
 }
 
@@ -125,6 +126,7 @@ static void on_publish_time_over(uv_timer_t *timer)
     struct mqtt *m = timer->data;
     uv_mutex_lock(&m->lock);
     m->end_holds = true;
+    receipts_shut(m);
     uv_cond_broadcast(&m->released);
     uv_mutex_unlock(&m->lock);
     uv_timer_start(timer, on_abandon, STOP_ABANDON_MS - STOP_PUBLISH_MS, 0);
@@ -138,6 +140,7 @@ void mqtt_stop(struct mqtt *m, void (*stopped)(void *ctx), void *ctx)
     uv_mutex_lock(&m->lock);
     m->stopping = true;
     m->stop_at_ms = mqtt_now_ms() + STOP_PUBLISH_MS;
+    receipts_end(m);
     uv_cond_signal(&m->changed);
     uv_async_send(&m->wake); /* the thread may have ended by itself */
     uv_mutex_unlock(&m->lock);
@@ -154,6 +157,7 @@ struct mqtt_counts mqtt_counts(struct mqtt *m)
 {
     uv_mutex_lock(&m->lock);
     struct mqtt_counts counts = m->counts;
+    counts.receipts_apart = m->receipts.up;
     uv_mutex_unlock(&m->lock);
     return counts;
 }
@@ -169,11 +173,10 @@ static void free_items(struct inbox_item *item)
 
 static void free_memory(struct mqtt *m)
 {
-    char *texts[] = {m->uri,     m->client_id,        m->username, m->password_file,
-                     m->ca_file, m->certificate_file, m->key_file, m->loopback_topic};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        free(texts[i]);
+    mqtt_login_finish(&m->login);
+    free(m->loopback_topic);
     outbox_finish(m);
+    receipts_finish(m);
     inbox_free_late(m);
     free_items(m->inbox);
     free_items(m->ready);
@@ -205,26 +208,11 @@ void mqtt_destroy(struct mqtt *m)
         mqtt_drop(m);
 }
 
-static bool copy(char **to, const char *from)
+static bool copy_broker(struct mqtt *m, const struct mqtt_options *options)
 {
-    *to = from ? strdup(from) : NULL;
-    return !from || *to;
-}
-
-static bool copy_broker(struct mqtt *m, const struct conf_broker *b, const struct conf_login *login)
-{
-    bool numeric6 = strchr(b->address, ':') != NULL;
-    m->port = b->port;
-    m->keep_alive_s = b->keep_alive_s;
-    m->loopback_ms = b->loopback_s * 1000;
-    snprintf(m->where, sizeof m->where, numeric6 ? "[%s]:%u" : "%s:%u", b->address, b->port);
-    if (asprintf(&m->uri, "%s://%s", b->ca_file ? "ssl" : "tcp", m->where) < 0)
-        m->uri = NULL;
-    if (asprintf(&m->loopback_topic, "tocsin/v1/daemon/%s/loopback", login->client_id) < 0)
+    if (asprintf(&m->loopback_topic, "tocsin/v1/daemon/%s/loopback", options->login->client_id) < 0)
         m->loopback_topic = NULL;
-    return m->uri && m->loopback_topic && copy(&m->ca_file, b->ca_file) && copy(&m->client_id, login->client_id) &&
-           copy(&m->username, login->username) && copy(&m->password_file, login->password_file) &&
-           copy(&m->certificate_file, login->certificate_file) && copy(&m->key_file, login->key_file);
+    return m->loopback_topic && mqtt_login_copy(&m->login, options->broker, options->login);
 }
 
 static void start(struct mqtt *m, uv_loop_t *loop)
@@ -237,6 +225,7 @@ static void start(struct mqtt *m, uv_loop_t *loop)
     uv_timer_init(loop, &m->stop_timer);
     m->open_handles = 3;
     m->owners = 2;
+    receipts_start(m);
     code = uv_thread_create(&m->thread, link_thread, m);
     assert(code == 0);
 }
@@ -248,7 +237,7 @@ struct mqtt *mqtt_create(uv_loop_t *loop, const struct mqtt_options *options)
         return NULL;
     m->options = *options;
     m->options.broker = NULL;
-    m->options.login = NULL;
+    m->options.login = m->options.receipts = NULL;
     m->inbox_tail = &m->inbox;
     m->socket = -1;
     TAILQ_INIT(&m->waiting);
@@ -256,7 +245,8 @@ struct mqtt *mqtt_create(uv_loop_t *loop, const struct mqtt_options *options)
     uv_mutex_init(&m->lock);
     uv_cond_init(&m->changed);
     uv_cond_init(&m->released);
-    if (!copy_broker(m, options->broker, options->login)) {
+    bool copied = receipts_init(m, options->broker, options->receipts) && copy_broker(m, options);
+    if (!copied) {
         free_memory(m);
         return NULL;
     }

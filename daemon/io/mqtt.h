@@ -4,7 +4,8 @@
  * One struct is one connection, and hears what it is for: two of them, one for presses and one for supervision, keep a
  * press from standing behind heartbeats, at the broker and in the socket (Paho's one receive thread takes the ready
  * sockets in turns). What an earlier configuration of the same client id had subscribed to, and this one is not for, is
- * given back. Connections of one process come about one after the other.
+ * given back. With `receipts` what is published with QoS 0 goes out over a second connection, as long as that is good
+ * (mqtt_receipts.c; one struct of a process may have it). Connections of one process come about one after the other.
  *
  * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
  * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
@@ -48,12 +49,16 @@ enum mqtt_state {
                               MQTT_CONNECTED follows when we are subscribed anew */
     MQTT_SUBSCRIBE_FAILED, /* connected, but deaf */
     MQTT_LOOPBACK_LOST,    /* connected, but nothing comes through; being rebuilt */
-    MQTT_BROKER_DROPS      /* beside the others: the broker has thrown away more messages, of whomsoever, since the last
-                              time. mosquitto counts them; only said over the connection of the presses */
+    /* Beside the others: */
+    MQTT_BROKER_DROPS,      /* the broker has thrown away more messages, of whomsoever, since the last time. mosquitto
+                               counts them; only said over the connection of the presses */
+    MQTT_RECEIPTS_APART,    /* receipts go out over a connection of their own */
+    MQTT_RECEIPTS_NOT_APART /* they cannot, and go out over this one */
 };
 
 struct mqtt_counts {
     uint64_t received, published, publish_failed, dropped, reconnects;
+    bool receipts_apart; /* now */
 };
 
 enum mqtt_topics { /* bits */
@@ -63,7 +68,8 @@ enum mqtt_topics { /* bits */
 
 struct mqtt_options {
     const struct conf_broker *broker; /* copied */
-    const struct conf_login *login;   /* copied: one of the broker's two */
+    const struct conf_login *login;   /* copied: one of the broker's */
+    const struct conf_login *receipts; /* copied: as whom receipts go out apart; NULL = they go out over this one */
     unsigned topics;                  /* what it hears */
     void (*on_message)(void *ctx, const struct mqtt_message *); /* valid during the call; until `stopped` */
     void (*on_batch_end)(void *ctx);                            /* after the messages that were there */

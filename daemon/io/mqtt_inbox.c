@@ -61,7 +61,7 @@ bool inbox_push(struct mqtt *m, struct inbox_item *item, bool urgent)
     return ring;
 }
 
-static void push_state(struct mqtt *m, enum mqtt_state state, const char *text)
+void inbox_push_aside(struct mqtt *m, enum mqtt_state state, const char *text)
 {
     size_t size = strnlen(text, LINK_TEXT - 1);
     struct inbox_item *item = memory_zeroed(1, sizeof *item + size + 1);
@@ -77,7 +77,7 @@ void inbox_push_state(struct mqtt *m, enum mqtt_state state, const char *text)
         return;
     m->said = state;
     snprintf(m->said_text, sizeof m->said_text, "%s", text);
-    push_state(m, state, text);
+    inbox_push_aside(m, state, text);
 }
 
 /* It counts from 0 again after its own start; after ours all of it is news. */
@@ -92,8 +92,8 @@ void inbox_broker_drops(struct mqtt *m, const MQTTAsync_message *in)
     snprintf(text, sizeof text,
              "The broker at %s has thrown away %llu messages because a queue was full; presses may be among them. Find out "
              "who does not take what he subscribed to, or raise its limits.",
-             m->where, (unsigned long long)news);
-    push_state(m, MQTT_BROKER_DROPS, text);
+             m->login.where, (unsigned long long)news);
+    inbox_push_aside(m, MQTT_BROKER_DROPS, text);
 }
 
 struct inbox_item *inbox_take(struct mqtt *m)

@@ -5,14 +5,17 @@
  *   mqtt_outbox.c  loop → broker: publishes that wait, and those Paho has
  *   mqtt_link.c    the thread that calls Paho: connects, subscribes, publishes, watches the loop-back
  *   mqtt_paho.c    Paho's callbacks and options
- *   mqtt_socket.c  the socket below Paho
+ *   mqtt_receipts.c  the connection of the receipts, with a thread of its own
+ *   mqtt_login.c   where the broker is and as whom we come
+ *   mqtt_socket.c  the socket below Paho, and whose turn it is to connect one
  *
- * Threads: loop, link (ours), Paho's send and receive threads. `lock` guards everything marked so. Paho calls
+ * Threads: loop, link and receipts (ours), Paho's send and receive threads. `lock` guards everything marked so. Paho calls
  * back with its own mutex held, and the callbacks take `lock`: so nobody calls Paho while holding `lock`. */
 #ifndef TOCSIN_MQTT_INTERNAL_H
 #define TOCSIN_MQTT_INTERNAL_H
 
 #include "io/mqtt.h"
+#include "io/mqtt_login.h"
 #include "limits.h"
 #include <MQTTAsync.h>
 #include <sys/queue.h>
@@ -55,13 +58,32 @@ enum outbox_result { OUTBOX_PUBLISHED, OUTBOX_REFUSED, OUTBOX_AGAIN };
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 enum link_subscription { SUBSCRIPTION_NEEDED, SUBSCRIPTION_ASKED, SUBSCRIPTION_DONE };
 
+/* Where receipts go out apart from the rest. */
+struct mqtt_receipts {
+    /* Set once. */
+    struct mqtt_login login;
+    char *topic; /* of its receipts to itself */
+
+    /* Guarded by the connection's lock. */
+    uv_cond_t changed; /* its thread waits here */
+    struct outbox_list waiting;
+    bool up, finished; /* finished: there is no thread, or none any more */
+    int socket; /* a duplicate of its client's descriptor, -1 = none */
+    uint64_t calling_since_ms; /* it writes; 0 = it does not */
+
+    /* Its thread's own. */
+    void *client; /* a MQTTClient */
+    int found;
+    enum mqtt_state said;
+    uint64_t connect_at_ms, look_at_ms, send_at_ms, back_ms;
+    char tls_error[LINK_TEXT / 2];
+};
+
 struct mqtt {
     /* Set once. */
     struct mqtt_options options;
-    char *uri, *client_id, *username, *password_file, *ca_file, *certificate_file, *key_file;
+    struct mqtt_login login;
     char *loopback_topic;
-    char where[128]; /* "127.0.0.1:1883", for sentences */
-    unsigned port, keep_alive_s, loopback_ms;
 
     /* The loop's own. */
     uv_loop_t *loop;
@@ -91,6 +113,7 @@ struct mqtt {
     unsigned window; /* QoS 1 publishes the broker takes unacknowledged */
     uint64_t order;
     struct mqtt_counts counts;
+    struct mqtt_receipts receipts;
 
     enum link_state link;
     enum link_subscription subscription;
@@ -119,6 +142,7 @@ void mqtt_drop(struct mqtt *); /* one of the two owners lets go */
 struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQTTAsync_message *);
 bool inbox_push(struct mqtt *, struct inbox_item *take, bool urgent);    /* true: the loop was rung for it */
 void inbox_push_state(struct mqtt *, enum mqtt_state, const char *text); /* once as long as nothing changes */
+void inbox_push_aside(struct mqtt *, enum mqtt_state, const char *text); /* of a state beside the others */
 void inbox_broker_drops(struct mqtt *, const MQTTAsync_message *); /* the broker's count: what is new is pushed */
 struct inbox_item *inbox_take(struct mqtt *);
 void inbox_free_late(struct mqtt *);
@@ -135,6 +159,16 @@ void outbox_done(struct outbox_item *, enum outbox_result); /* frees it, or puts
 void outbox_take_back(struct mqtt *); /* what was given to a client that will never answer */
 void outbox_finish(struct mqtt *);
 
+/* mqtt_receipts.c */
+/* login NULL = no such connection; false: no memory */
+bool receipts_init(struct mqtt *, const struct conf_broker *, const struct conf_login *);
+void receipts_start(struct mqtt *); /* its thread, which owns the struct, too */
+void receipts_finish(struct mqtt *);
+bool receipts_push(struct mqtt *, struct outbox_item *take); /* with lock held; false: not taken */
+void receipts_end(struct mqtt *); /* with lock held: what waits goes to the outbox */
+void receipts_watch(struct mqtt *, uint64_t now_ms); /* with lock held, now and then: ends what stands still */
+void receipts_shut(struct mqtt *); /* with lock held: a write that stands still ends */
+
 /* mqtt_paho.c */
 bool paho_create(struct mqtt *); /* link thread, without lock */
 int paho_connect(struct mqtt *);
@@ -147,9 +181,17 @@ void paho_disconnect(struct mqtt *);
 void link_thread(void *mqtt);
 void link_failed(struct mqtt *,
                  const char *reason); /* with lock held: the connection is gone or did not come about */
-void link_turn_give(struct mqtt *);   /* it is not coming about, or nobody waits for it any more; always allowed */
 
-/* mqtt_socket.c; all with `lock` held */
+/* mqtt_socket.c */
+
+/* Which connection of the process is coming about: one at a time, so that it is known whose the new socket is. */
+bool socket_turn_take(const void *owner);
+void socket_turn_give(const void *owner); /* it is not coming about, or nobody waits for it any more; always allowed */
+
+/* A duplicate of the socket that Paho has just connected to this port, without delay from now on; -1 = none. */
+int socket_find(unsigned port);
+
+/* All with `lock` held. */
 void mqtt_socket_take(struct mqtt *);   /* keeps a duplicate of the socket that Paho has just connected */
 void mqtt_socket_shut(struct mqtt *);   /* nothing more goes out or comes in; a hold ends */
 void mqtt_socket_forget(struct mqtt *); /* closes the duplicate */

@@ -1,5 +1,4 @@
 #include "io/mqtt_internal.h"
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +21,7 @@
 static void say(struct mqtt *m, enum mqtt_state state, const char *why)
 {
     char text[LINK_TEXT + 160];
-    snprintf(text, sizeof text, "The broker at %s: %s.", m->where, why);
+    snprintf(text, sizeof text, "The broker at %s: %s.", m->login.where, why);
     text[LINK_TEXT - 1] = '\0';
     inbox_push_state(m, state, text);
 }
@@ -65,21 +64,6 @@ static void rebuild(struct mqtt *m)
     m->rebuild = !made;
     m->link = LINK_DOWN;
     m->connect_at_ms = mqtt_now_ms() + (m->retry_ms ? m->retry_ms : RETRY_MIN_MS);
-}
-
-/* Which connection of the process is coming about: one at a time, so that mqtt_socket.c knows whose the new socket is. */
-static _Atomic(struct mqtt *) connecting;
-
-static bool turn_take(struct mqtt *m)
-{
-    struct mqtt *nobody = NULL;
-    return atomic_compare_exchange_strong(&connecting, &nobody, m);
-}
-
-void link_turn_give(struct mqtt *m)
-{
-    struct mqtt *self = m;
-    atomic_compare_exchange_strong(&connecting, &self, NULL);
 }
 
 static void connect_now(struct mqtt *m)
@@ -161,7 +145,7 @@ static void nudge(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
 
 static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
 {
-    uint64_t lost_at_ms = m->looped_back_ms + 3 * (uint64_t)m->loopback_ms;
+    uint64_t lost_at_ms = m->looped_back_ms + 3 * (uint64_t)m->login.loopback_ms;
     if (m->subscription == SUBSCRIPTION_DONE && now_ms >= lost_at_ms) {
         say(m, MQTT_LOOPBACK_LOST,
             "connected, but our own messages do not come back through it; connecting anew");
@@ -174,6 +158,7 @@ static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
         m->tick_at_ms = now_ms + TICK_MS;
         tick(m);
     }
+    receipts_watch(m, now_ms);
     publish_waiting(m);
     nudge(m, now_ms, due_ms);
     earlier(due_ms, m->tick_at_ms);
@@ -196,12 +181,12 @@ static uint64_t step(struct mqtt *m)
         return now_ms;
     }
     if (m->link != LINK_CONNECTING)
-        link_turn_give(m);
+        socket_turn_give(m);
     switch (m->link) {
     case LINK_DOWN:
         if (now_ms < m->connect_at_ms)
             earlier(&due_ms, m->connect_at_ms);
-        else if (turn_take(m))
+        else if (socket_turn_take(m))
             connect_now(m);
         else
             earlier(&due_ms, now_ms + TURN_MS);
@@ -224,7 +209,7 @@ static bool may_stop(struct mqtt *m)
 {
     if (!m->stopping)
         return false;
-    bool empty = TAILQ_EMPTY(&m->waiting) && TAILQ_EMPTY(&m->given) && !m->holding;
+    bool empty = TAILQ_EMPTY(&m->waiting) && TAILQ_EMPTY(&m->given) && !m->holding && m->receipts.finished;
     return m->link != LINK_UP || empty || mqtt_now_ms() >= m->stop_at_ms;
 }
 
@@ -251,7 +236,7 @@ static void leave(struct mqtt *m)
         mqtt_socket_take(m);
     mqtt_socket_shut(m);
     mqtt_socket_forget(m);
-    link_turn_give(m); /* before Paho, which may hang */
+    socket_turn_give(m); /* before Paho, which may hang */
     if (m->spoiled) {
         m->owners++; /* for ever: the client may still call */
         return;
@@ -275,6 +260,8 @@ void link_thread(void *argument)
     }
     if (made)
         leave(m);
+    while (!m->receipts.finished && mqtt_now_ms() < m->stop_at_ms)
+        wait_until(m, m->stop_at_ms);
     m->finished = true;
     if (!m->deaf)
         uv_async_send(&m->wake);

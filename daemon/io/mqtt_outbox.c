@@ -22,7 +22,8 @@ void mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t
     item->qos = qos;
     item->retain = retain;
     uv_mutex_lock(&m->lock);
-    outbox_push(m, item);
+    if (qos > 0 || retain || !receipts_push(m, item))
+        outbox_push(m, item);
     uv_mutex_unlock(&m->lock);
 }
 

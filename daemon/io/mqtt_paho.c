@@ -62,19 +62,11 @@ static void on_connect_failed(void *context, MQTTAsync_failureData5 *data)
     uv_mutex_unlock(&m->lock);
 }
 
-/* OpenSSL says "id:error:number:library:function:reason:file:line:"; the reason is for people. */
 static int on_tls_error(const char *text, size_t size, void *context)
 {
     struct mqtt *m = context;
-    const char *from = text, *end = text + size;
-    for (unsigned field = 0; from && field < 5; field++) {
-        const char *colon = memchr(from, ':', (size_t)(end - from));
-        from = colon ? colon + 1 : NULL;
-    }
-    from = from ? from : text;
-    const char *colon = memchr(from, ':', (size_t)(end - from));
     uv_mutex_lock(&m->lock);
-    snprintf(m->tls_error, sizeof m->tls_error, "%.*s", (int)((colon ? colon : end) - from), from);
+    mqtt_tls_reason(text, size, m->tls_error, sizeof m->tls_error);
     uv_mutex_unlock(&m->lock);
     return 1;
 }
@@ -142,28 +134,13 @@ bool paho_create(struct mqtt *m)
 {
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
     options.maxBufferedMessages = PAHO_BUFFER;
-    if (MQTTAsync_createWithOptions(&m->client, m->uri, m->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
+    if (MQTTAsync_createWithOptions(&m->client, m->login.uri, m->login.client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                     &options) != MQTTASYNC_SUCCESS) {
         m->client = NULL;
         return false;
     }
     set_callbacks(m);
     return true;
-}
-
-/* Read anew for each connect, so that a changed password needs no restart. */
-static char *read_password(const char *file)
-{
-    static const size_t max = 1024;
-    FILE *f = file ? fopen(file, "re") : NULL;
-    char *text = f ? calloc(1, max) : NULL;
-    if (text && !fgets(text, (int)max, f))
-        text[0] = '\0';
-    if (text)
-        text[strcspn(text, "\r\n")] = '\0';
-    if (f)
-        fclose(f);
-    return text;
 }
 
 static void add_number(MQTTProperties *properties, enum MQTTPropertyCodes code, unsigned value)
@@ -184,21 +161,21 @@ int paho_connect(struct mqtt *m)
     add_number(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
                m->options.topics & MQTT_PRESSES ? SESSION_FOR_EVER : SESSION_OF_SUPERVISION);
     add_number(&properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, RECEIVE_MAXIMUM);
-    char *password = read_password(m->password_file);
-    options.keepAliveInterval = (int)m->keep_alive_s;
+    char *password = mqtt_login_password(&m->login);
+    options.keepAliveInterval = (int)m->login.keep_alive_s;
     options.connectTimeout = CONNECT_TIMEOUT_S;
     options.cleanstart = 0;
     options.automaticReconnect = 0; /* it would not tell us whether the session was present */
     options.connectProperties = &properties;
-    options.username = m->username;
+    options.username = m->login.username;
     options.password = password;
     options.onSuccess5 = on_connected;
     options.onFailure5 = on_connect_failed;
     options.context = m;
-    if (m->ca_file) {
-        tls.trustStore = m->ca_file;
-        tls.keyStore = m->certificate_file;
-        tls.privateKey = m->key_file;
+    if (m->login.ca_file) {
+        tls.trustStore = m->login.ca_file;
+        tls.keyStore = m->login.certificate_file;
+        tls.privateKey = m->login.key_file;
         tls.verify = 1; /* the certificate's name, too */
         tls.disableDefaultTrustStore = 1;
         tls.ssl_error_cb = on_tls_error;
@@ -246,14 +223,14 @@ static void on_subscribed(void *context, MQTTAsync_successData5 *data)
     struct filters filters = filters_of(m, true);
     char text[LINK_TEXT] = "";
     if (data->alt.sub.reasonCodeCount != filters.count)
-        snprintf(text, sizeof text, "The broker at %s answered our subscriptions with nonsense.", m->where);
+        snprintf(text, sizeof text, "The broker at %s answered our subscriptions with nonsense.", m->login.where);
     for (int i = 0; i < filters.count && !text[0]; i++)
         if (data->alt.sub.reasonCodes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR && strcmp(filters.names[i], BROKER_DROPS) != 0)
             snprintf(text, sizeof text,
                      "The broker at %s refuses the subscription to %s: %s; its access list must let "
                      "%s read it.",
-                     m->where, filters.names[i], MQTTReasonCode_toString(data->alt.sub.reasonCodes[i]),
-                     m->client_id);
+                     m->login.where, filters.names[i], MQTTReasonCode_toString(data->alt.sub.reasonCodes[i]),
+                     m->login.client_id);
     uv_mutex_lock(&m->lock);
     m->looped_back_ms = mqtt_now_ms();
     m->subscription = text[0] ? SUBSCRIPTION_NEEDED : SUBSCRIPTION_DONE;
@@ -261,10 +238,11 @@ static void on_subscribed(void *context, MQTTAsync_successData5 *data)
     if (text[0]) {
         inbox_push_state(m, MQTT_SUBSCRIBE_FAILED, text);
     } else {
-        snprintf(text, sizeof text, "Connected to the broker at %s.", m->where);
+        snprintf(text, sizeof text, "Connected to the broker at %s.", m->login.where);
         inbox_push_state(m, MQTT_CONNECTED, text);
     }
     uv_cond_signal(&m->changed);
+    uv_cond_signal(&m->receipts.changed); /* its turn */
     uv_mutex_unlock(&m->lock);
 }
 

@@ -3,9 +3,23 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static const void *_Atomic connecting;
+
+bool socket_turn_take(const void *owner)
+{
+    const void *nobody = NULL;
+    return atomic_compare_exchange_strong(&connecting, &nobody, owner);
+}
+
+void socket_turn_give(const void *owner)
+{
+    atomic_compare_exchange_strong(&connecting, &owner, NULL);
+}
 
 static bool leads_to(int fd, unsigned port)
 {
@@ -21,8 +35,8 @@ static bool leads_to(int fd, unsigned port)
 /* Paho keeps its descriptor to itself and sets no option on it. We need it for two things: TCP_NODELAY (a
  * receipt written behind a PUBACK otherwise waits for the broker's delayed ACK, 40 ms), and to end a
  * connection without acknowledging what was received on it. The one that was just connected is the one
- * without TCP_NODELAY: no other connection to the broker is coming about meanwhile (mqtt_link.c). */
-static int find(unsigned port)
+ * without TCP_NODELAY: no other connection to the broker is coming about meanwhile. */
+int socket_find(unsigned port)
 {
     DIR *dir = opendir("/proc/self/fd");
     if (!dir)
@@ -54,7 +68,7 @@ void mqtt_socket_shut(struct mqtt *m)
 void mqtt_socket_take(struct mqtt *m)
 {
     mqtt_socket_forget(m);
-    m->socket = find(m->port);
+    m->socket = socket_find(m->login.port);
     m->socket_shut = false;
 }
 

@@ -152,12 +152,12 @@ class Tocsind(Daemon):
     def heartbeats(self):
         return self.metric("tocsin_heartbeats_total")
 
-    def wait_for_supervision(self):
-        """It is ready as soon as presses come through; heartbeats have a connection of their own."""
+    def wait_for_connections(self):
+        """It is ready as soon as presses come through; heartbeats and receipts have connections of their own."""
         until = time.monotonic() + READY_S
-        while self.metric("tocsin_mqtt_connections") < 2:
+        while self.metric("tocsin_mqtt_connections") < 2 or self.metric("tocsin_mqtt_receipts_apart") < 1:
             if time.monotonic() > until:
-                self.fail("has no connection for heartbeats")
+                self.fail("has no connection for heartbeats or for receipts")
             time.sleep(0.01)
 
 
@@ -168,7 +168,7 @@ def write_configuration(tools, folder, broker_port, urls, sites, devices, bad_ur
     lines = [f"daemon: {{name: tocsin.bench, state_dir: ., journal_key_file: {tools.folder}/journal.key,",
              "  http_listen: '127.0.0.1:0', log_level: warning, disk_free_mb: 1}",
              f"broker: {{address: 127.0.0.1, port: {broker_port}, client_id: tocsin,",
-             "  supervision: {client_id: tocsin-supervision}}",
+             "  supervision: {client_id: tocsin-supervision}, receipts: {client_id: tocsin-receipts}}",
              "endpoints:"]
     for name, role, url, secret in endpoints:
         signed = f", secret_file: {tools.folder}/{secret}" if secret else ""
@@ -262,7 +262,7 @@ class Rig:
             self.prepare(file)
         self.subject = Tocsind(self.folder, file, self.folder, self.tools.build)
         self.subject.start(within_s=READY_S)
-        self.subject.wait_for_supervision()
+        self.subject.wait_for_connections()
 
     def generate(self, mode, receipts=False, **numbers):
         """Runs the generator to its end; what it printed."""

@@ -3,8 +3,8 @@ import json
 import re
 
 from conftest import PASSWORD
-from house import ROOT
-from supervised import USER, apart, let
+from house import ROOT, loopback
+from supervised import USER, apart, let, receipts_apart
 from test_alarm import PLAN
 
 KEYS = set(json.loads((ROOT / "clients" / "desk" / "src" / "texts" / "en.json").read_text()))
@@ -126,6 +126,17 @@ def test_a_disturbed_connection_of_heartbeats_is_no_disturbed_broker(make_desk, 
     officer.sees("[data-trouble=broker]", "The connection of heartbeats is disturbed", "Presses do not need it")
     officer.script("const s = document.querySelector('header select'); s.value = 'zh-CN'; s.dispatchEvent(new Event('change', {bubbles: true}))")
     officer.sees("[data-trouble=broker]", "心跳连接异常", "按压走另一条连接")
+
+
+def test_a_disturbed_connection_of_receipts_is_no_disturbed_broker(make_desk, officer):
+    house = make_desk(adjust=receipts_apart)
+    let(house, loopback.RECEIPTS_USER, "another")
+    house.broker.kill()
+    house.broker.start()
+    house.trouble("broker", "receipts")
+    officer.open(house.daemon.url)
+    officer.sign_in("chief", PASSWORD)
+    officer.sees("[data-trouble=broker]", "The connection of receipts is disturbed", "over the connection of the presses")
 
 
 def test_nothing_but_the_daemon_is_asked(make_desk, officer, tmp_path):

@@ -362,7 +362,7 @@ class House:
         (self.folder / "tocsin.yaml").write_text(yaml.safe_dump(main, allow_unicode=True, sort_keys=False))
         for endpoint in self.endpoints:
             self.private(f"{endpoint.name}.secret", endpoint.secret + "\n")
-        for user in (loopback.DAEMON_USER, loopback.SUPERVISION_USER):
+        for user in loopback.OUR_USERS:
             self.private(f"{user}.password", self.broker.passwords[user] + "\n")
         for site in self.sites:
             self.private(f"{site}.keys", "".join(f"{name.split('/')[1]} {base64.b64encode(key).decode()}\n"

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from house import BUILD, PATIENCE_S
+from supervised import receipts_apart
 
 pytestmark = pytest.mark.disk
 
@@ -116,7 +117,7 @@ def test_what_was_received_is_not_told_again_after_a_kill(house):
         assert len(endpoint.of(press, "alarm.opened")) == 1
 
 
-def kill_under_load(house, kills, seed):
+def kill_under_load(house, kills, seed, within_s=0.15):
     """Presses without pause from several buttons, each repeated until its receipt, while the daemon is killed at random
     moments; at the end every press has its receipt, and check() finds it in the journal and at the endpoints."""
     chance = random.Random(seed)
@@ -139,7 +140,7 @@ def kill_under_load(house, kills, seed):
         thread.start()
     for _ in range(kills):
         with house.changed:
-            house.changed.wait_for(over.is_set, chance.uniform(0, 0.15))
+            house.changed.wait_for(over.is_set, chance.uniform(0, within_s))
         house.daemon.kill()
         house.restart(ready=False)
     over.set()
@@ -163,14 +164,18 @@ def test_killed_20_times_under_load(house):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [2, 3, 4, 5])
-def test_killed_200_times_under_load(house, seed):
-    kill_under_load(house, int(os.environ.get("TOCSIN_KILLS", 200)) // 4, seed)
+@pytest.mark.parametrize("seed, adjust, within_s", [(2, None, 0.15), (3, None, 0.15),
+                                                    (4, receipts_apart, 0.5), (5, receipts_apart, 0.5)])
+def test_killed_200_times_under_load(make_house, seed, adjust, within_s):
+    """Receipts have a connection of their own a fifth of a second after a start."""
+    kill_under_load(make_house(adjust=adjust), int(os.environ.get("TOCSIN_KILLS", 200)) // 4, seed, within_s)
 
 
 @pytest.mark.asan
-def test_a_graceful_stop_loses_nothing(house):
+@pytest.mark.parametrize("adjust", [None, receipts_apart])
+def test_a_graceful_stop_loses_nothing(make_house, adjust):
     """House.stop holds it to 5 s and exit status 0."""
+    house = make_house(adjust=adjust)
     room = house.button()
     presses = [room.press() for _ in range(200)]
     house.wait_for(lambda: presses[20].receipts("recorded"), "it is at work")

@@ -205,13 +205,35 @@ def test_the_supervision_connection_hears_heartbeats_only(authority, connect):
     assert not [heard for client in (daemon, supervision, button) for heard in client.heard if heard[1:] == (b"forged",)]
 
 
-def test_the_supervision_certificate_can_be_issued_later_and_withdrawn(authority, connect):
-    assert connect(authority.folder / "supervision").is_let_in()
-    authority.run("revoke", "supervision")
+def test_the_connection_of_receipts_sends_receipts_and_hears_its_own_only(authority, connect):
+    receipts, button = connect(authority.folder / "receipts"), connect(authority.device("school-1/room-204"))
+    daemon = connect(authority.folder / "daemon")
+    assert receipts.is_let_in() and button.is_let_in() and daemon.is_let_in()
+    receipts.subscribe("#")
+    daemon.subscribe("tocsin/v1/#")
+    button.subscribe("tocsin/v1/school-1/room-204/#")
+    for word in ("press", "heartbeat", "offline"):
+        receipts.publish(f"tocsin/v1/school-1/room-204/{word}", b"forged")
+    receipts.publish("tocsin/v1/school-1/state", b"forged")
+    receipts.publish("tocsin/v1/daemon/tocsin-daemon/loopback", b"forged")
+    button.publish("tocsin/v1/school-1/room-204/press", b"press")
+    daemon.wait(("tocsin/v1/school-1/room-204/press", b"press"))
+    receipts.publish("tocsin/v1/school-1/room-204/receipt", b"receipt")
+    receipts.publish("tocsin/v1/daemon/tocsin-receipts/receipt", b"own")
+    button.wait(("tocsin/v1/school-1/room-204/receipt", b"receipt"))
+    receipts.wait(("tocsin/v1/daemon/tocsin-receipts/receipt", b"own"))  # in order: all else would have come before
+    assert receipts.heard == [("tocsin/v1/daemon/tocsin-receipts/receipt", b"own")]
+    assert not [heard for client in (daemon, button) for heard in client.heard if heard[1:] == (b"forged",)]
+
+
+@pytest.mark.parametrize("name", ["supervision", "receipts"])
+def test_a_certificate_of_a_connection_apart_can_be_issued_later_and_withdrawn(authority, connect, name):
+    assert connect(authority.folder / name).is_let_in()
+    authority.run("revoke", name)
     connect.broker.renew()
-    assert not connect(authority.folder / "supervision").is_let_in()
-    authority.run("renew", "supervision")
-    assert connect(authority.folder / "supervision").is_let_in() and connect(authority.folder / "daemon").is_let_in()
+    assert not connect(authority.folder / name).is_let_in()
+    authority.run("renew", name)
+    assert connect(authority.folder / name).is_let_in() and connect(authority.folder / "daemon").is_let_in()
 
 
 def test_strangers_are_refused(authority, connect, tmp_path):

@@ -180,7 +180,13 @@ static const struct bad bads[] = {
     {"id: button-2", "id: button-1", 51, "sites.devices.id",
      "another device has the id \"button-1\" already"},
     {"  port: 1883", "  supervision: {client_id: tocsin}", 9, "broker.supervision.client_id",
-     "is broker.client_id, too; two connections under one client id throw each other out"},
+     "is broker.client_id, too; two connections under one client id throw each other out: write another, such as "
+     "tocsin-supervision"},
+    {"  port: 1883", "  receipts: {client_id: tocsin}", 9, "broker.receipts.client_id",
+     "is broker.client_id, too; two connections under one client id throw each other out: write another, such as "
+     "tocsin-receipts"},
+    {"  port: 1883", "  supervision: {client_id: s}\n  receipts: {client_id: s}", 10, "broker.receipts.client_id",
+     "is broker.supervision.client_id, too"},
     {"  name: tocsin.test", "  name: my tocsin", 2, "daemon.name", "without spaces and plus signs"},
     {"    name: School", "    name: \"a\\nb\"", 36, "sites.name", "has a control character"},
     {"    name: School", "    name: \"a\\u202Eb\"", 36, "sites.name", "has a control character"},
@@ -251,6 +257,8 @@ static const struct bad bads[] = {
      "broker.supervision.password_file", "is empty; its first line must be"},
     {"  port: 1883", "  supervision: {client_id: s, password_file: password}", 9, "broker.supervision.password_file",
      "has no use without username"},
+    {"  port: 1883", "  receipts: {client_id: s, username: s, password_file: empty}", 9,
+     "broker.receipts.password_file", "is empty; its first line must be"},
     {"  port: 1883", "  supervision: {client_id: s, certificate_file: a.pem, key_file: password}", 9,
      "broker.supervision.certificate_file", "has no use without broker.ca_file"},
     {"  port: 1883",

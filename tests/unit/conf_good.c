@@ -143,6 +143,7 @@ static void a_city_loads(void **state)
     }
     folder_secret(&f, "city/secrets/no-1-primary.keys", "");
     static const char *const certificates[] = {"tocsin.pem",    "broker-ca.pem",   "tocsin-client.pem", "tocsin-supervision.pem",
+                                               "tocsin-receipts.pem",
                                                "police-ca.pem", "district-ca.pem", "district-crl.pem"};
     for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++) {
         char name[64];
@@ -152,6 +153,7 @@ static void a_city_loads(void **state)
     folder_secret(&f, "city/tls/tocsin.key", "");
     folder_secret(&f, "city/tls/tocsin-client.key", "");
     folder_secret(&f, "city/tls/tocsin-supervision.key", "");
+    folder_secret(&f, "city/tls/tocsin-receipts.key", "");
 
     struct conf *c = load(folder_path(&f, "city/tocsin.yaml"));
     char summary[LIMIT_TEXT];
@@ -160,6 +162,8 @@ static void a_city_loads(void **state)
     assert_string_equal(c->broker.login.client_id, "tocsin-city");
     assert_string_equal(c->broker.supervision.client_id, "tocsin-supervision");
     assert_string_equal(c->broker.supervision.key_file, folder_path(&f, "city/tls/tocsin-supervision.key"));
+    assert_string_equal(c->broker.receipts.client_id, "tocsin-receipts");
+    assert_string_equal(c->broker.receipts.certificate_file, folder_path(&f, "city/tls/tocsin-receipts.pem"));
     assert_string_equal(c->sites[0].id, "no-1-kindergarten"); /* files by name */
     const struct plan *plan = &conf_site(c, "no-5-middle")->plan;
     assert_string_equal(plan->id, "security");

@@ -1,152 +1,8 @@
-/* The broker connection against a real mosquitto. Each test waits for what must happen, never for time to
- * pass. */
-#include "broker.h"
-#include "io/mqtt.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
+/* The broker connection against a real mosquitto. */
+#include "mqtt_bench.h"
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
-#define MAX_KEPT 71000
-
-static struct broker broker;
-
-struct kept {
-    char topic[64], payload[64];
-    bool retained, duplicate;
-    struct mqtt_hold *hold;
-};
-
-struct bench {
-    uv_loop_t loop;
-    uv_timer_t limit;
-    bool too_late, stopped, presses_only;
-    struct mqtt *mqtt;
-    struct kept kept[MAX_KEPT];
-    atomic_uint near;
-    size_t count, batches, states[MQTT_BROKER_DROPS + 1];
-    char text[512];
-};
-
-static void on_message(void *ctx, const struct mqtt_message *in)
-{
-    struct bench *b = ctx;
-    if (b->presses_only && !strstr(in->topic, "/press"))
-        return;
-    assert_true(b->count < MAX_KEPT);
-    struct kept *k = &b->kept[b->count++];
-    snprintf(k->topic, sizeof k->topic, "%s", in->topic);
-    snprintf(k->payload, sizeof k->payload, "%.*s", (int)in->size, (const char *)in->payload);
-    k->retained = in->retained;
-    k->duplicate = in->duplicate;
-    k->hold = in->hold;
-}
-
-/* On a thread of Paho's. */
-static void on_near(void *ctx)
-{
-    atomic_fetch_add(&((struct bench *)ctx)->near, 1);
-}
-
-static void on_batch_end(void *ctx)
-{
-    ((struct bench *)ctx)->batches++;
-}
-
-static void on_state(void *ctx, enum mqtt_state state, const char *text)
-{
-    struct bench *b = ctx;
-    b->states[state]++;
-    snprintf(b->text, sizeof b->text, "%s", text);
-    if (getenv("TOCSIN_TEST_TALK"))
-        fprintf(stderr, "%lu %d %s\n", now_ms(), state, text);
-}
-
-static void on_limit(uv_timer_t *timer)
-{
-    ((struct bench *)timer->data)->too_late = true;
-}
-
-/* Runs the loop until `what` holds; a test that waits longer than `limit_ms` has failed. */
-#define run_until(b, what, limit_ms)                                                                         \
-    do {                                                                                                     \
-        (b)->too_late = false;                                                                               \
-        uv_update_time(&(b)->loop);                                                                          \
-        uv_timer_start(&(b)->limit, on_limit, (limit_ms), 0);                                                \
-        while (!(what) && !(b)->too_late)                                                                    \
-            uv_run(&(b)->loop, UV_RUN_ONCE);                                                                 \
-        uv_timer_stop(&(b)->limit);                                                                          \
-        assert_true(what);                                                                                   \
-    } while (0)
-
-static struct bench *open_for(const struct conf_broker *conf, unsigned topics)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    struct mqtt_options options = {.broker = conf,
-                                   .login = &conf->login,
-                                   .topics = topics,
-                                   .on_message = on_message,
-                                   .on_batch_end = on_batch_end,
-                                   .on_near = on_near,
-                                   .on_state = on_state,
-                                   .ctx = b};
-    assert_non_null(b);
-    uv_loop_init(&b->loop);
-    uv_timer_init(&b->loop, &b->limit);
-    b->limit.data = b;
-    b->mqtt = mqtt_create(&b->loop, &options);
-    assert_non_null(b->mqtt);
-    return b;
-}
-
-static struct bench *open_with(const struct conf_broker *conf)
-{
-    return open_for(conf, MQTT_PRESSES | MQTT_SUPERVISION);
-}
-
 static const char *const late[] = {"s/late", "s/later"};
-
-static struct conf_broker plain_conf(unsigned loopback_s)
-{
-    return (struct conf_broker){.address = (char *)"127.0.0.1",
-                                .port = broker.port,
-                                .login.client_id = (char *)"tocsind",
-                                .keep_alive_s = 10,
-                                .loopback_s = loopback_s};
-}
-
-static struct bench *open_bench(unsigned loopback_s)
-{
-    struct conf_broker conf = plain_conf(loopback_s);
-    return open_with(&conf);
-}
-
-static void on_stopped(void *ctx)
-{
-    ((struct bench *)ctx)->stopped = true;
-}
-
-static void close_bench(struct bench *b)
-{
-    unsigned long started = now_ms();
-    mqtt_stop(b->mqtt, on_stopped, b);
-    run_until(b, b->stopped, 5000);
-    assert_in_range(now_ms() - started, 0, 1200);
-    mqtt_destroy(b->mqtt);
-    uv_close((uv_handle_t *)&b->limit, NULL);
-    uv_run(&b->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&b->loop), 0);
-    free(b);
-}
-
-static struct bench *open_connected(unsigned loopback_s)
-{
-    struct bench *b = open_bench(loopback_s);
-    run_until(b, b->states[MQTT_CONNECTED] == 1, 10000);
-    return b;
-}
 
 static void test_in_and_out(void **state)
 {
@@ -711,6 +567,19 @@ static void test_tls(void **state)
     run_until(b, b->count == 1, 5000);
     assert_string_equal(b->kept[0].payload, "through TLS");
     close_bench(b);
+    conf.receipts = (struct conf_login){.client_id = (char *)"receipts"}; /* without a certificate */
+    b = open_with(&conf);
+    run_until(b, b->states[MQTT_RECEIPTS_NOT_APART] == 1, 10000);
+    assert_non_null(strstr(b->text, "is our certificate one that it knows?"));
+    close_bench(b);
+    conf.receipts.certificate_file = certificate;
+    conf.receipts.key_file = key;
+    b = open_with(&conf);
+    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 10000);
+    mqtt_publish(b->mqtt, "tocsin/v1/a/b/press", "through another", 15, 0, false);
+    run_until(b, b->count == 1, 5000);
+    assert_string_equal(b->kept[0].payload, "through another");
+    close_bench(b);
     snprintf(extra, sizeof extra, "cd %s && rm -f *.crt *.key *.csr *.srl ext", broker.dir);
     assert_int_equal(system(extra), 0);
 }
@@ -748,24 +617,11 @@ static void test_flood_drops_heartbeats_only(void **state)
     close_bench(b);
 }
 
-static int start_broker(void **state)
-{
-    broker_start(&broker, "");
-    return 0;
-}
-
-static int stop_broker(void **state)
-{
-    broker_clean(&broker);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 3)
         return hold_a_press(argv[1], argv[2]);
-#define with_broker(test) cmocka_unit_test_setup_teardown(test, start_broker, stop_broker)
     const struct CMUnitTest tests[] = {
         with_broker(test_in_and_out),
         with_broker(test_heartbeat_and_offline_and_empty),

@@ -39,9 +39,9 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
   );
 }
 
-/** The connection of heartbeats has its own words: no press depends on it. */
+/** Two of the broker's connections have their own words: no press depends on them. */
 function wordOf({ code, part }: Trouble): string {
-  return part === 'supervision' ? part : code;
+  return part === 'supervision' || part === 'receipts' ? part : code;
 }
 
 /** Which one, by the names that people know; of what there is one only, nothing. */
