@@ -73,7 +73,6 @@ struct mqtt_receipts {
 
     /* Its thread's own. */
     void *client; /* a MQTTClient */
-    int found;
     enum mqtt_state said;
     uint64_t connect_at_ms, look_at_ms, send_at_ms, back_ms;
     char tls_error[LINK_TEXT / 2];

@@ -185,30 +185,29 @@ static bool may_connect(const struct mqtt *m)
 }
 
 /* Without lock. True: it is connected and good. */
-static bool open_client(struct mqtt_receipts *r, char why[LINK_TEXT])
+static bool open_client(struct mqtt_receipts *r, int *its_socket, char why[LINK_TEXT])
 {
     r->client = connect_client(r, why);
-    int found = r->client ? socket_find(r->login.port) : -1;
+    *its_socket = r->client ? socket_find(r->login.port) : -1;
     socket_turn_give(r);
-    if (r->client && !proves_good(r))
-        snprintf(why, LINK_TEXT,
-                 "a receipt of ours to ourselves does not come back; the access list must let %s write tocsin/v1/+/+/receipt, "
-                 "and read %s",
-                 r->login.client_id, r->topic);
-    else if (r->client)
-        why[0] = '\0';
-    r->found = found;
-    return r->client && !why[0];
+    if (!r->client || proves_good(r))
+        return r->client;
+    snprintf(why, LINK_TEXT,
+             "a receipt of ours to ourselves does not come back; the access list must let %s write tocsin/v1/+/+/receipt, "
+             "and read %s",
+             r->login.client_id, r->topic);
+    return false;
 }
 
 static void connect_now(struct mqtt *m)
 {
     struct mqtt_receipts *r = &m->receipts;
     char why[LINK_TEXT];
+    int its_socket;
     uv_mutex_unlock(&m->lock);
-    bool good = open_client(r, why);
+    bool good = open_client(r, &its_socket, why);
     uv_mutex_lock(&m->lock);
-    r->socket = r->found;
+    r->socket = its_socket;
     uint64_t now_ms = mqtt_now_ms();
     r->look_at_ms = now_ms + LOOK_MS;
     r->send_at_ms = now_ms + r->login.loopback_ms;

@@ -222,7 +222,8 @@ def test_the_connection_of_receipts_sends_receipts_and_hears_its_own_only(author
     receipts.publish("tocsin/v1/daemon/tocsin-receipts/receipt", b"own")
     button.wait(("tocsin/v1/school-1/room-204/receipt", b"receipt"))
     receipts.wait(("tocsin/v1/daemon/tocsin-receipts/receipt", b"own"))  # in order: all else would have come before
-    assert receipts.heard == [("tocsin/v1/daemon/tocsin-receipts/receipt", b"own")]
+    messages = [heard for heard in receipts.heard if heard[0].startswith("tocsin/")]
+    assert messages == [("tocsin/v1/daemon/tocsin-receipts/receipt", b"own")]
     assert not [heard for client in (daemon, button) for heard in client.heard if heard[1:] == (b"forged",)]
 
 
