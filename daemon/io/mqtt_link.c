@@ -13,6 +13,11 @@
 /* Paho's receive thread sleeps 100 ms after each second without a message, and a press that comes then waits.
  * A loop-back message more often than that keeps it awake. */
 #define TICK_MS 700
+/* And Paho looks at a socket that is coming about when another one has something to read, or after 1 s. So the connection
+ * of the presses comes first, and while it is young, and the others come about, its messages to itself are frequent. */
+#define HEAD_START_MS 50
+#define YOUNG_MS 2000
+#define YOUNG_TICK_MS 50
 /* Paho's send thread can miss its wake-up, as it waits without a predicate, and then sleeps for 1 s. What was
  * not written after this time gets another message behind it, which wakes the thread. Doubles up to the tick.
  */
@@ -26,6 +31,11 @@ static void say(struct mqtt *m, enum mqtt_state state, const char *why)
     inbox_push_state(m, state, text);
 }
 
+static void connect_after(struct mqtt *m, uint64_t wait_ms)
+{
+    m->connect_at_ms = mqtt_now_ms() + wait_ms + (m->options.topics & MQTT_PRESSES ? 0 : HEAD_START_MS);
+}
+
 void link_failed(struct mqtt *m, const char *reason)
 {
     if (m->link == LINK_DOWN)
@@ -35,7 +45,7 @@ void link_failed(struct mqtt *m, const char *reason)
     m->retry_ms = was_good || !m->retry_ms ? RETRY_MIN_MS : m->retry_ms * 2;
     if (m->retry_ms > RETRY_MAX_MS)
         m->retry_ms = RETRY_MAX_MS;
-    m->connect_at_ms = now_ms + m->retry_ms;
+    connect_after(m, m->retry_ms);
     m->link = LINK_DOWN;
     mqtt_socket_forget(m);
     say(m, MQTT_LOST, reason);
@@ -63,7 +73,7 @@ static void rebuild(struct mqtt *m)
     }
     m->rebuild = !made;
     m->link = LINK_DOWN;
-    m->connect_at_ms = mqtt_now_ms() + (m->retry_ms ? m->retry_ms : RETRY_MIN_MS);
+    connect_after(m, m->retry_ms ? m->retry_ms : RETRY_MIN_MS);
 }
 
 static void connect_now(struct mqtt *m)
@@ -155,7 +165,7 @@ static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
     if (m->subscription == SUBSCRIPTION_NEEDED && now_ms >= m->subscribe_at_ms)
         subscribe_now(m);
     if (now_ms >= m->tick_at_ms) {
-        m->tick_at_ms = now_ms + TICK_MS;
+        m->tick_at_ms = now_ms + (now_ms < m->up_since_ms + YOUNG_MS ? YOUNG_TICK_MS : TICK_MS);
         tick(m);
     }
     receipts_watch(m, now_ms);
@@ -251,6 +261,7 @@ void link_thread(void *argument)
     struct mqtt *m = argument;
     bool made = paho_create(m);
     uv_mutex_lock(&m->lock);
+    connect_after(m, 0);
     if (!made)
         say(m, MQTT_LOST, "the address is not usable");
     while (made && !may_stop(m)) {
