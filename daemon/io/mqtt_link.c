@@ -14,10 +14,8 @@
  * A loop-back message more often than that keeps it awake. */
 #define TICK_MS 700
 /* And Paho looks at a socket that is coming about when another one has something to read, or after 1 s. So the connection
- * of the presses comes first, and while it is young, and the others come about, its messages to itself are frequent. */
-#define HEAD_START_MS 50
-#define YOUNG_MS 2000
-#define YOUNG_TICK_MS 50
+ * of the presses comes first. */
+#define HEAD_START_MS 20
 /* Paho's send thread can miss its wake-up, as it waits without a predicate, and then sleeps for 1 s. What was
  * not written after this time gets another message behind it, which wakes the thread. Doubles up to the tick.
  */
@@ -165,7 +163,7 @@ static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
     if (m->subscription == SUBSCRIPTION_NEEDED && now_ms >= m->subscribe_at_ms)
         subscribe_now(m);
     if (now_ms >= m->tick_at_ms) {
-        m->tick_at_ms = now_ms + (now_ms < m->up_since_ms + YOUNG_MS ? YOUNG_TICK_MS : TICK_MS);
+        m->tick_at_ms = now_ms + TICK_MS;
         tick(m);
     }
     receipts_watch(m, now_ms);

@@ -20,11 +20,12 @@
 #define CONNECT_TIMEOUT_S 2 /* the connection of the presses may be waiting for its turn */
 #define PROOF_MS 2000       /* in this time the first message to itself comes back */
 #define RETRY_MS 5000
-#define LOOK_MS 1000  /* between looks at what came back */
-#define TURN_MS 20    /* another connection is coming about: look again */
-#define AT_ONCE 64    /* receipts written without a look at the lock */
-#define STUCK_MS 2000 /* a call of Paho's that takes longer stands still: the broker takes nothing more */
-#define ALIVE_MS 1500 /* the connection of the presses, whose own message comes back more often, has proved good within this */
+#define SETTLED_MS 200 /* supervision comes about before, while there is something to read (mqtt_link.c) */
+#define LOOK_MS 1000   /* between looks at what came back */
+#define TURN_MS 20     /* another connection is coming about: look again */
+#define AT_ONCE 64     /* receipts written without a look at the lock */
+#define STUCK_MS 2000  /* a call of Paho's that takes longer stands still: the broker takes nothing more */
+#define ALIVE_MS 1500  /* the connection of the presses, whose own message comes back more often, has proved good within this */
 
 /* Once as long as nothing changes. `why` it fails; NULL = it is good. */
 static void say(struct mqtt *m, const char *why)
@@ -307,6 +308,8 @@ static uint64_t step(struct mqtt *m)
         close_client(m);
     if (!may_connect(m))
         return now_ms + LOOK_MS;
+    if (r->connect_at_ms < m->up_since_ms + SETTLED_MS)
+        r->connect_at_ms = m->up_since_ms + SETTLED_MS;
     if (now_ms < r->connect_at_ms)
         return r->connect_at_ms;
     if (!socket_turn_take(r))
