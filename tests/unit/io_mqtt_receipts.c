@@ -225,18 +225,6 @@ static void test_silent_as_a_grave_it_is_given_up(void **state)
     close_bench(b);
 }
 
-static void test_stop_sends_the_rest(void **state)
-{
-    start_with_rights(main_rights, may_send_receipts, receipts_rights);
-    struct bench *b = open_apart();
-    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 10000);
-    int peer = button();
-    send_receipts(b, 0, 1000, 100);
-    close_bench(b);
-    expect_all(peer, 1000);
-    close(peer);
-}
-
 int main(void)
 {
 #define and_clean(test) cmocka_unit_test_teardown(test, clean)
@@ -250,7 +238,6 @@ int main(void)
         and_clean(test_the_broker_stands_still),
         and_clean(test_it_stands_in_a_write_for_long),
         and_clean(test_silent_as_a_grave_it_is_given_up),
-        and_clean(test_stop_sends_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
