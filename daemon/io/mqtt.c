@@ -191,7 +191,7 @@ static void free_memory(struct mqtt *m)
     free(m);
 }
 
-/* The loop and the link thread own it together: after an abandoned stop the thread may outlive
+/* The loop and our threads own it together: after an abandoned stop a thread may outlive
  * mqtt_destroy(). */
 void mqtt_drop(struct mqtt *m)
 {

@@ -135,7 +135,7 @@ struct mqtt {
 };
 
 uint64_t mqtt_now_ms(void);
-void mqtt_drop(struct mqtt *); /* one of the two owners lets go */
+void mqtt_drop(struct mqtt *); /* one of the owners lets go: the loop, the link thread, the receipts thread */
 
 /* mqtt_inbox.c; all with `lock` held */
 struct inbox_item *inbox_item_of(const char *topic, size_t topic_size, const MQTTAsync_message *);

@@ -457,6 +457,10 @@ class House:
         return self.session.request(method, self.daemon.url + path, headers={**headers, **options.pop("headers", {})},
                                     timeout=PATIENCE_S, **options)
 
+    def metric(self, name):
+        lines = self.ask("GET", "/metrics", None).text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(name + " "))
+
     def api(self, path, account="desk-1", **query):
         answer = self.ask("GET", "/api/v1/" + path, account, params=query)
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"

@@ -10,13 +10,8 @@ from supervised import let, receipts_apart
 USER = loopback.RECEIPTS_USER
 
 
-def metric(house, name):
-    lines = house.ask("GET", "/metrics", None).text.splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(name + " "))
-
-
 def wait_until_apart(house, apart=1):
-    house.wait_for(lambda: metric(house, "tocsin_mqtt_receipts_apart") == apart, f"receipts_apart is {apart}")
+    house.wait_for(lambda: house.metric("tocsin_mqtt_receipts_apart") == apart, f"receipts_apart is {apart}")
 
 
 @pytest.fixture

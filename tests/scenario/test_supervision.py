@@ -9,13 +9,8 @@ from house import loopback
 from supervised import USER, apart, let
 
 
-def metric(house, name):
-    lines = house.ask("GET", "/metrics", None).text.splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(name + " "))
-
-
 def wait_for_connections(house, count=2):
-    house.wait_for(lambda: metric(house, "tocsin_mqtt_connections") == count, f"{count} connections hear")
+    house.wait_for(lambda: house.metric("tocsin_mqtt_connections") == count, f"{count} connections hear")
 
 
 @pytest.fixture
@@ -62,7 +57,7 @@ def test_nothing_is_heard_twice_when_the_mapping_comes_and_goes(make_house):
         gate.send(b"", "offline")  # behind them, where they belong
         house.trouble("device_offline", "school-1/gate")
         gate.press().receipt("recorded")  # behind them, where they came before
-        assert metric(house, "tocsin_heartbeats_total") == count
+        assert house.metric("tocsin_heartbeats_total") == count
         gate.heartbeat()
         house.no_trouble("device_offline", "school-1/gate")
 
