@@ -191,6 +191,10 @@ void socket_turn_give(const void *owner); /* it is not coming about, or nobody w
 int socket_find(unsigned port);
 
 /* All with `lock` held. */
+/* With lock held, which it gives away meanwhile. The socket ends as the connection did, all that was written being taken by
+ * the broker, or this much later. One that is closed with something unread takes back what its peer has not received
+ * (RFC 1122, 4.2.2.13). */
+void socket_linger(struct mqtt *, int socket, uint64_t until_ms);
 void mqtt_socket_take(struct mqtt *);   /* keeps a duplicate of the socket that Paho has just connected */
 void mqtt_socket_shut(struct mqtt *);   /* nothing more goes out or comes in; a hold ends */
 void mqtt_socket_forget(struct mqtt *); /* closes the duplicate */

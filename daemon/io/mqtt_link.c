@@ -239,6 +239,7 @@ static void leave(struct mqtt *m)
         uv_mutex_lock(&m->lock);
         while (m->link == LINK_UP && mqtt_now_ms() < until_ms)
             wait_until(m, until_ms);
+        socket_linger(m, m->socket, until_ms);
     }
     if (m->link == LINK_CONNECTING)
         mqtt_socket_take(m);

@@ -228,6 +228,8 @@ static void close_client(struct mqtt *m)
     MQTTClient_disconnect(r->client, 0);
     MQTTClient_destroy(&r->client);
     uv_mutex_lock(&m->lock);
+    if (m->stopping)
+        socket_linger(m, r->socket, m->stop_at_ms);
     if (r->socket >= 0)
         close(r->socket);
     r->socket = -1;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -54,6 +55,21 @@ int socket_find(unsigned port)
     }
     closedir(dir);
     return found;
+}
+
+void socket_linger(struct mqtt *m, int socket, uint64_t until_ms)
+{
+    char unheard[4096];
+    uint64_t now_ms = mqtt_now_ms();
+    if (socket < 0 || now_ms >= until_ms)
+        return;
+    uv_mutex_unlock(&m->lock);
+    shutdown(socket, SHUT_WR);
+    for (ssize_t got = 1; got > 0 && now_ms < until_ms; now_ms = mqtt_now_ms()) {
+        struct pollfd readable = {.fd = socket, .events = POLLIN};
+        got = poll(&readable, 1, (int)(until_ms - now_ms)) > 0 ? recv(socket, unheard, sizeof unheard, MSG_DONTWAIT) : 0;
+    }
+    uv_mutex_lock(&m->lock);
 }
 
 void mqtt_socket_shut(struct mqtt *m)

@@ -443,6 +443,32 @@ static void test_stop_publishes_the_rest(void **state)
     close(peer);
 }
 
+/* Of what was written, while more comes in than anybody reads. */
+static void test_a_stop_in_a_storm_takes_nothing_back(void **state)
+{
+    char topic[256], payload[1024];
+    struct bench *b = open_connected(5);
+    b->presses_only = true; /* the storm is of something else */
+    int peer = peer_connect(&broker, "button"), storm = peer_connect(&broker, "storm");
+    peer_subscribe(peer, "tocsin/v1/s/d/receipt");
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            peer_publish(storm, "tocsin/v1/s/d/offline", "{}", 0, false);
+    memset(payload, '.', 1000);
+    run_until(b, b->batches > 10, 5000);
+    for (unsigned i = 0; i < 1000; i++)
+        mqtt_publish(b->mqtt, "tocsin/v1/s/d/receipt", payload, 1000, 0, false);
+    run_until(b, mqtt_counts(b->mqtt).published == 1000, 10000);
+    close_bench(b);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_true(peer_read(peer, topic, payload, 5000));
+    close(storm);
+    close(peer);
+}
+
 /* mosquitto's access lists let everybody subscribe; its dynamic security does not. `rules`: its groups and roles. */
 static void forbid_to_subscribe(char file[64], const char *rules)
 {
@@ -642,6 +668,7 @@ int main(int argc, char **argv)
         with_broker(test_more_messages_than_ids),
         with_broker(test_the_last_retained_replaces_what_waits),
         with_broker(test_stop_publishes_the_rest),
+        with_broker(test_a_stop_in_a_storm_takes_nothing_back),
         with_broker(test_subscription_refused),
         with_broker(test_a_broker_that_keeps_its_counts_to_itself),
         with_broker(test_account_refused_then_right),

@@ -225,6 +225,39 @@ static void test_silent_as_a_grave_it_is_given_up(void **state)
     close_bench(b);
 }
 
+/* A socket that is closed while something in it was not read takes back what its peer has not: here the broker stands still
+ * meanwhile, with more under way to it than it has room for. */
+static void test_a_stop_takes_nothing_back(void **state)
+{
+    start_with_rights(main_rights, may_send_receipts, receipts_rights);
+    struct conf_broker conf = apart_conf(60);
+    struct bench *b = open_with(&conf);
+    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 10000);
+    int peer = button();
+    peer_publish(peer, "tocsin/v1/daemon/tocsin-receipts/receipt", "2", 0, false);
+    peer_publish(peer, "tocsin/v1/s/d/press", "{}", 0, false);
+    run_until(b, b->count == 1, 5000); /* and so the one before it has gone out, too */
+    kill(broker.pid, SIGSTOP);
+    send_receipts(b, 0, 500, 1000);
+    run_until(b, mqtt_counts(b->mqtt).published == 500, 5000);
+    close_bench(b);
+    kill(broker.pid, SIGCONT);
+    expect_all(peer, 500);
+    close(peer);
+}
+
+static void test_stop_sends_the_rest(void **state)
+{
+    start_with_rights(main_rights, may_send_receipts, receipts_rights);
+    struct bench *b = open_apart();
+    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 10000);
+    int peer = button();
+    send_receipts(b, 0, 100, 100);
+    close_bench(b);
+    expect_all(peer, 100);
+    close(peer);
+}
+
 int main(void)
 {
 #define and_clean(test) cmocka_unit_test_teardown(test, clean)
@@ -238,6 +271,8 @@ int main(void)
         and_clean(test_the_broker_stands_still),
         and_clean(test_it_stands_in_a_write_for_long),
         and_clean(test_silent_as_a_grave_it_is_given_up),
+        and_clean(test_a_stop_takes_nothing_back),
+        and_clean(test_stop_sends_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
