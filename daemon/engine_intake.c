@@ -275,6 +275,15 @@ void engine_message(struct engine *g, const struct engine_message *m)
 
 /* Deeds of people. */
 
+/* Also of the presses that are on their way into the journal. */
+static bool seen_all(const struct engine *g, const struct alarm *a, uint32_t version)
+{
+    for (const struct pending *p = g->first_unapplied; p; p = p->next)
+        if (!p->applied && p->type == EVENT_PRESS_RECEIVED && strcmp(p->alarm, a->id) == 0)
+            return false;
+    return version >= a->joined_version;
+}
+
 /* A closing that a press has overtaken will be turned down, and one of an old case says nothing about a newer one of the
  * place: then the presses that follow go on to join. */
 static bool will_close(struct engine *g, const struct alarm *a, uint32_t seen_version)
@@ -282,12 +291,7 @@ static bool will_close(struct engine *g, const struct alarm *a, uint32_t seen_ve
     const char *open = engine_case(g, a->site, a->class, a->mode);
     if (!open || strcmp(open, a->id) != 0)
         return false;
-    if (seen_version == 0)
-        return true;
-    for (const struct pending *p = g->first_unapplied; p; p = p->next)
-        if (!p->applied && p->type == EVENT_PRESS_RECEIVED && strcmp(p->alarm, a->id) == 0)
-            return false;
-    return seen_version >= a->joined_version;
+    return seen_version == 0 || seen_all(g, a, seen_version);
 }
 
 void engine_deed(struct engine *g, const struct engine_deed *deed)
@@ -357,7 +361,9 @@ void engine_result(struct engine *g, const struct engine_result *r)
                                    .recorded = !(d && d->sending_unrecorded)}};
     memcpy(e.alarm, a->id, sizeof e.alarm);
     snprintf(e.delivery.endpoint, sizeof e.delivery.endpoint, "%s", r->endpoint);
-    snprintf(e.delivery.text, sizeof e.delivery.text, "%s", r->text ? r->text : "");
+    bool overtaken = r->acknowledged_by && !seen_all(g, a, version);
+    snprintf(e.delivery.text, sizeof e.delivery.text, "%s%s", r->text ? r->text : "",
+             overtaken ? "; a press has come since, so it is asked again" : "");
     if (r->outcome != OUTCOME_RECEIVED)
         engine_say(g, LOG_WARNING, a->id, "%s", e.delivery.text);
     engine_submit(g, &(struct submission){.event = &e});
@@ -367,7 +373,7 @@ void engine_result(struct engine *g, const struct engine_result *r)
     if ((odd || r->outcome == OUTCOME_RECEIVED) && conf_endpoint(g->conf, r->endpoint))
         engine_trouble(g, TROUBLE_ENDPOINT_ANSWER, r->endpoint, odd,
                        "it answers, but does not confirm what it is told or refuses it: it may not be what it should be");
-    if (r->acknowledged_by)
+    if (r->acknowledged_by && !overtaken)
         acknowledged_by_endpoint(g, a, r);
     engine_batch_end(g);
 }

@@ -124,22 +124,30 @@ void engine_effects(struct engine *g)
     g->in_effects = false;
 }
 
-/* A closing replaces whatever is still being tried. */
+/* What the event replaces by its own telling: nothing, or of each delivery that is still being tried. */
+enum replaced { REPLACED_NOTHING, REPLACED_WHAT_SAID_NO, REPLACED_ALL };
+
+static enum replaced replaced_by(const struct event *e, const struct alarm *a)
+{
+    bool forgets = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET;
+    bool closes = e->type == EVENT_CLOSED || (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_TEST);
+    if (e->type == EVENT_PRESS_RECEIVED)
+        return alarm_gets_graver(a, e) ? REPLACED_WHAT_SAID_NO : REPLACED_NOTHING;
+    if (!(forgets || closes) || (a->state == ALARM_CLOSED) != forgets)
+        return REPLACED_NOTHING; /* a second closing closes nothing: what the first one sent goes on */
+    if (e->type == EVENT_CLOSED && e->deed.seen_version && e->deed.seen_version < a->joined_version)
+        return REPLACED_NOTHING;
+    return REPLACED_ALL;
+}
+
 void engine_before_apply(struct engine *g, const struct event *e)
 {
-    bool closes = e->type == EVENT_CLOSED ||
-                  (e->type == EVENT_DEADLINE_PASSED &&
-                   (e->deadline.kind == DEADLINE_TEST || e->deadline.kind == DEADLINE_FORGET));
-    struct alarm *a = closes ? board_alarm(g->board, e->alarm) : NULL;
-    bool forgets = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET;
-    if (!a || (a->state == ALARM_CLOSED) != forgets)
-        return; /* a second closing closes nothing: what the first one sent goes on */
-    if (e->type == EVENT_CLOSED && e->deed.seen_version && e->deed.seen_version < a->joined_version)
-        return;
-    for (unsigned i = 0; i < a->delivery_count; i++) {
+    struct alarm *a = e->alarm[0] ? board_alarm(g->board, e->alarm) : NULL;
+    enum replaced replaced = a ? replaced_by(e, a) : REPLACED_NOTHING;
+    for (unsigned i = 0; replaced != REPLACED_NOTHING && i < a->delivery_count; i++) {
         const struct delivery *d = &a->deliveries[i];
         char id[LIMIT_ALARM_ID + LIMIT_ID + 24];
-        if (d->sending_version == 0)
+        if (d->sending_version == 0 || (replaced == REPLACED_WHAT_SAID_NO && !alarm_said_no(d)))
             continue;
         telling_id(id, sizeof id, a, d);
         g->ports.cancel(g->ports.ctx, id, d->endpoint);

@@ -146,6 +146,16 @@ static enum step_result reopen(struct alarm *a, const struct event *e)
     return STEP_CHANGED;
 }
 
+bool alarm_gets_graver(const struct alarm *a, const struct event *press)
+{
+    return press->press.kind != KIND_CANCEL && press->press.kind > a->kind;
+}
+
+bool alarm_said_no(const struct delivery *d)
+{
+    return d->state == DELIVERY_REFUSED || d->state == DELIVERY_UNCONFIRMED;
+}
+
 /* A further press. `reopens`: in this state any press asks for an answer again, not only a graver one. */
 static enum step_result join(struct alarm *a, const struct event *e, bool reopens)
 {
@@ -154,7 +164,10 @@ static enum step_result join(struct alarm *a, const struct event *e, bool reopen
         note_change(a, CHANGE_JOINED, e);
         return STEP_CHANGED;
     }
-    bool graver = e->press.kind > a->kind;
+    bool graver = alarm_gets_graver(a, e);
+    for (unsigned i = 0; graver && i < a->delivery_count; i++)
+        if (alarm_said_no(&a->deliveries[i])) /* the engine has cancelled it */
+            a->deliveries[i].sending_version = a->deliveries[i].sending_presses = 0;
     if (graver)
         a->kind = e->press.kind;
     if (a->state != ALARM_OPEN && (reopens || graver))

@@ -116,6 +116,11 @@ void alarm_open(struct alarm *a, const struct event *e);
 enum step_result { STEP_CHANGED, STEP_UNCHANGED, STEP_ALREADY, STEP_IMPOSSIBLE };
 enum step_result alarm_step(struct alarm *a, const struct event *e);
 
+/* Will this press make it graver? Then what an endpoint has refused, or not confirmed, is replaced at once, also while it is
+ * being tried again: the engine cancels that before the press is applied. */
+bool alarm_gets_graver(const struct alarm *a, const struct event *press);
+bool alarm_said_no(const struct delivery *d);
+
 /* True when `d` has something to be told that is newer than what it has received. */
 bool alarm_owes(const struct alarm *a, const struct delivery *d);
 bool alarm_owes_any(const struct alarm *a);

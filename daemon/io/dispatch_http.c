@@ -104,9 +104,9 @@ static void wait_for_again(struct telling *telling, uint64_t wait)
 static void leaving(struct telling *telling)
 {
     struct dispatch *dispatch = telling->endpoint->dispatch;
-    if (!telling->waited || !dispatch->options.on_leaving)
+    if (!telling->untaken || !dispatch->options.on_leaving)
         return;
-    telling->waited = false;
+    telling->untaken = false;
     LIST_REMOVE(telling, by_id);
     dispatch->options.on_leaving(dispatch->options.ctx, &telling->told);
     LIST_INSERT_HEAD(&dispatch->by_id[bucket_of(telling->told.id)], telling, by_id);
@@ -188,6 +188,11 @@ static void count(struct endpoint *endpoint, const struct dispatch_judgement *ju
     endpoint->failures_in_row = judgement->outcome == OUTCOME_FAILED ? endpoint->failures_in_row + 1 : 0;
 }
 
+static bool said_no(const struct dispatch_judgement *judgement)
+{
+    return judgement->outcome == OUTCOME_REFUSED || judgement->outcome == OUTCOME_UNCONFIRMED || judgement->pace == PACE_SLOW;
+}
+
 void telling_ended(struct telling *telling, const struct dispatch_judgement *judgement, uint32_t duration_ms)
 {
     struct endpoint *endpoint = telling->endpoint;
@@ -222,8 +227,10 @@ void telling_ended(struct telling *telling, const struct dispatch_judgement *jud
         if (!cancelled)
             LIST_REMOVE(telling, by_id);
         telling_free(telling);
-    } else
+    } else {
+        telling->untaken = said_no(judgement);
         wait_for_again(telling, wait);
+    }
     endpoint_start(endpoint);
     if (!cancelled)
         dispatch->options.on_result(dispatch->options.ctx, &result);
@@ -388,7 +395,7 @@ bool dispatch_tell(struct dispatch *dispatch, struct dispatch_telling *told)
     LIST_INSERT_HEAD(&dispatch->by_id[bucket_of(telling->told.id)], telling, by_id);
     enqueue(telling);
     endpoint_start(endpoint);
-    telling->waited = telling->attempts == 0;
+    telling->untaken = telling->attempts == 0;
     return true;
 }
 

@@ -121,7 +121,7 @@ struct telling {
     struct dispatch_telling told;
     struct endpoint *endpoint;
     enum telling_state state;
-    bool cancelled, waited; /* waited: for a connection, before its first attempt */
+    bool cancelled, untaken; /* untaken: not tried yet, or answered with a no; its content may change */
     uint32_t attempts;
     uint64_t told_ms;
     struct due due;             /* waiting: to be queued again */

@@ -99,19 +99,26 @@ static bool try_address(struct round *round, struct address *address, bool by_kn
     return true;
 }
 
+/* Nobody else is asked then; who is being asked may still receive it. */
+static bool refused(const struct round *round)
+{
+    return round->judged && round->judgement.outcome == OUTCOME_REFUSED;
+}
+
 static void set_due(struct round *round)
 {
     unsigned limit_ms = round->target->settings.attempt_timeout_ms;
     unsigned silence_ms = SILENCE_MS < limit_ms / 2 ? SILENCE_MS : limit_ms / 2;
     uint64_t end_ms = round->started_ms + limit_ms + GRACE_MS, next_ms = due_now_ms() + silence_ms;
     struct dues *dues = &round->target->endpoint->dispatch->dues;
-    due_set(dues, &round->due, round->next < round->order_count && next_ms < end_ms ? next_ms : end_ms);
+    bool more = round->next < round->order_count && !refused(round);
+    due_set(dues, &round->due, more && next_ms < end_ms ? next_ms : end_ms);
 }
 
 static bool try_next(struct round *round)
 {
     bool tried = false;
-    while (!tried && round->next < round->order_count)
+    while (!tried && !refused(round) && round->next < round->order_count)
         tried = try_address(round, round->order[round->next++], false);
     set_due(round);
     return tried;
@@ -204,8 +211,7 @@ static void on_done(void *ctx, const struct http_answer *answer)
         snprintf(address->known_ip, sizeof address->known_ip, "%s", answer->peer_ip);
     note(round, address, &judgement);
     probe_note(address, round->probed != NULL, &judgement);
-    bool decided = judgement.outcome == OUTCOME_RECEIVED || judgement.outcome == OUTCOME_REFUSED;
-    if (decided || (!try_next(round) && round->running == 0))
+    if (judgement.outcome == OUTCOME_RECEIVED || (!try_next(round) && round->running == 0))
         finish(round);
 }
 

@@ -393,6 +393,7 @@ struct http_request *http_client_post(struct http_client *client, const struct h
     if (!request)
         return NULL;
     set_post(request, post);
+    http_watch_silence(&client->watches);
     if (curl_multi_add_handle(client->multi, request->easy) != CURLM_OK)
         return NULL;
     LIST_REMOVE(request, entry);

@@ -81,8 +81,7 @@ static bool watch_set(struct http_watch *watch)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct http_watch *watch = poll->data;
-    if (watch->wanted ==
-        0) { /* the peer closed, or spoke on, an idle connection: seen when it is to be used again */
+    if (watch->wanted == 0) { /* the peer closed, or spoke on, an idle connection: http_watch_silence(), and the library, see it */
         watch_stop(watch);
         return;
     }
@@ -193,6 +192,19 @@ void http_watch_keep(struct http_watches *watches, CURL *easy)
         watch = watch_open(watches, socket);
     if (watch)
         watch->kept = true;
+}
+
+void http_watch_silence(struct http_watches *watches)
+{
+    struct http_watch *watch;
+    char unasked[4096];
+    LIST_FOREACH(watch, &watches->list, entry) {
+        if (!watch->kept || watch->wanted != 0 || recv(watch->socket, unasked, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+            continue;
+        shutdown(watch->socket, SHUT_RDWR);
+        while (recv(watch->socket, unasked, sizeof unasked, MSG_DONTWAIT) > 0)
+            ;
+    }
 }
 
 void http_watch_finish(struct http_watches *watches)

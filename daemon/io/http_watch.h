@@ -42,6 +42,9 @@ void http_watch_settle(struct http_watches *);
 /* The connection is known to the library as its own: from now on it says when it closes the socket, and
  * watching may go on while the connection is idle, which saves three system calls for each request. */
 void http_watch_keep(struct http_watches *, CURL *);
+/* To be called before each request: the library (7.88) would take what an idle connection has said unasked for its answer.
+ * Such a connection is ended, which the library sees. */
+void http_watch_silence(struct http_watches *);
 void http_watch_finish(struct http_watches *);
 
 #endif

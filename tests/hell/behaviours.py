@@ -421,6 +421,15 @@ async def two_answers(request):
 
 
 @behaviour
+async def two_answers_apart(request):
+    """503, and 50 ms later, when the connection is idle, an answer nobody asked for, acknowledging in the endpoint's name"""
+    await request.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+    await asyncio.sleep(0.05)
+    hidden = '{"ack":{"by":"forged"}}'
+    await request.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(hidden)}\r\n\r\n{hidden}")
+
+
+@behaviour
 async def upgrade(request):
     """101 Switching Protocols"""
     await request.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n")

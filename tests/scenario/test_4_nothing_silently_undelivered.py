@@ -1,5 +1,8 @@
 """Promise 4: every target of every alarm is always in a named state that the desk can see, and is retried until it is
 received or the alarm is closed."""
+import threading
+import time
+
 import pytest
 
 from house import Endpoint
@@ -148,3 +151,58 @@ def test_the_closing_word_reaches_everybody_who_was_told(house):
     house.close_alarm(press, "accidental")
     for endpoint in house.endpoints:
         assert endpoint.told("alarm.closed", press).alarm["disposition"] == "accidental"
+
+def test_who_refused_hears_at_once_that_it_became_graver(house):
+    def only_attacks(telling, connection):
+        return (house.police.acknowledging if telling.alarm["kind"] == "attack" else house.police.refusing)(telling, connection)
+    house.police.behaviour = only_attacks
+    press = house.button().press(kind="intrusion")
+    press.receipt("recorded")
+    state(house, press, "police", "refused")
+    graver = house.button("school-1/room-102").press(kind="attack")
+    house.wait_for(lambda: {press.identity, graver.identity} <= house.police.identities(press),
+                   "the police are told, and not only after the 30 s of a refusal", 10)
+    house.wait_for(lambda: house.alarm(press)["state"] == "acknowledged", "the police take it")
+
+
+def test_an_answer_to_what_was_told_before_takes_no_press_that_came_since(house):
+    came = threading.Event()
+
+    def slow(telling, connection):
+        if telling.type != "alarm.opened":
+            return house.police.receiving(telling, connection)
+        came.wait(4)
+        return house.police.acknowledging(telling, connection)
+    house.police.behaviour = slow
+    press = house.button().press(kind="intrusion")
+    house.police.told("alarm.opened", press)
+    graver = house.button("school-1/room-102").press(kind="attack")
+    graver.receipt("recorded")
+    came.set()
+    result = house.feed.wait("delivery_result", alarm=press.alarm_id, endpoint="police", outcome="received")
+    assert "a press has come since, so it is asked again" in result["text"]
+    house.wait_for(lambda: graver.identity in house.police.identities(press), "the police are told of the attack")
+    state(house, press, "police", "received")
+    assert house.alarm(press)["state"] == "open", "nobody has taken the attack"
+
+
+def test_an_alternate_that_refuses_does_not_speak_for_who_is_about_to_answer(make_house):
+    house = make_house(start=False)
+    refused, other = threading.Event(), Endpoint(house, "other")
+
+    def refuse(telling, connection):
+        refused.set()
+        return other.refusing(telling, connection)
+
+    def answer_late(telling, connection):
+        refused.wait(4)
+        time.sleep(0.1)  # the refusal arrives first
+        return house.police.acknowledging(telling, connection)
+    other.behaviour, house.police.behaviour = refuse, answer_late
+    house.adjust = lambda configuration: configuration["endpoints"][0]["urls"].append(f"http://127.0.0.1:{other.port}/")
+    house.start()
+    press = house.button().press()
+    assert state(house, press, "police", "received")["attempts"] <= 1
+    assert refused.is_set()
+    house.wait_for(lambda: house.alarm(press)["state"] == "acknowledged", "the police have taken it")
+    other.down()

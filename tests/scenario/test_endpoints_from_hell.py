@@ -20,7 +20,7 @@ STATES = {
               "upgrade"],
 }
 # What comes of these is a matter of taste; that it has a name is not.
-OTHERS = ["conflicting", "duplicate-keys", "flapping", "gzip", "half-close", "huge-body", "two-answers", "two-lengths",
+OTHERS = ["conflicting", "duplicate-keys", "flapping", "gzip", "half-close", "huge-body", "two-answers", "two-answers-apart", "two-lengths",
           "two-lengths-apart", "two-ends"]
 EXPECTED = {behaviour: state for state, behaviours in STATES.items() for behaviour in behaviours}
 GATES = ["black-hole", "refused", "closing", "resetting"]

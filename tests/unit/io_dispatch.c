@@ -89,6 +89,7 @@ static const struct answer_case answer_cases[] = {
     {"two-lengths-apart", BY_STATUS, OUTCOME_FAILED, 0, "in two ways"},
     {"two-ends", BY_STATUS, OUTCOME_FAILED, 0, "begins with CR"},
     {"two-answers", BY_STATUS, OUTCOME_FAILED, 503, "answered 503 Service Unavailable"},
+    {"two-answers-apart", BY_STATUS, OUTCOME_FAILED, 503, "answered 503 Service Unavailable"},
     {"upgrade", BY_STATUS, OUTCOME_FAILED, 0, ""},
     {"cookie", BY_ECHO, OUTCOME_RECEIVED, 200, "200"},
     {"huge-body", BY_STATUS, OUTCOME_FAILED, 0, "more than 64 KiB"},
@@ -453,6 +454,30 @@ static void test_a_dead_kept_connection_costs_nothing(void **state)
     bench_close(&b);
 }
 
+/* Neither an answer nor an acknowledgement, over HTTP and over TLS. */
+static void test_what_an_idle_connection_says_answers_nothing(void **state)
+{
+    static const char *const paths[] = {"two-answers-apart/idle", "@tls:good/two-answers-apart/idle"};
+    struct bench b;
+    char id[64];
+    bench_open(&b);
+    for (size_t i = 0; i < 2; i++)
+        bench_add(&b, &hell, paths[i], paths[i])->ca_file = certificate("ca.pem");
+    bench_configure(&b);
+    for (size_t n = 0; n < 4; n++)
+        for (size_t i = 0; i < 2; i++) {
+            snprintf(id, sizeof id, "idle-%zu-%zu", i, n);
+            bench_tell(&b, id, paths[i]);
+            BENCH_UNTIL(&b, 3000, bench_result(&b, id, 0));
+            dispatch_cancel(b.dispatch, id, paths[i]);
+            const struct bench_result *r = bench_result(&b, id, 0);
+            if (r->status != 503 || r->by[0])
+                fail_msg("%s, telling %zu: %s", paths[i], n, r->text);
+            bench_rest(&b, 100); /* it says more */
+        }
+    bench_close(&b);
+}
+
 static int start(void **state)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -472,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_every_answer_means_what_the_contract_says),
         cmocka_unit_test(test_no_certificate_that_is_wrong_is_taken),
         cmocka_unit_test(test_a_file_that_is_missing_is_named),
+        cmocka_unit_test(test_what_an_idle_connection_says_answers_nothing),
         cmocka_unit_test(test_each_request_is_signed_by_every_secret),
         cmocka_unit_test(test_a_name_without_an_address),
         cmocka_unit_test(test_a_name_whose_address_is_known),
