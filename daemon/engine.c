@@ -196,6 +196,31 @@ static void answer_no_record(struct pending *p)
     p->press_answer = NULL;
 }
 
+static void take_hold(struct engine *g, struct pending *p, void *hold)
+{
+    p->hold = hold;
+    g->held += hold != NULL;
+}
+
+static void end_hold(struct engine *g, struct pending *p)
+{
+    if (!p->hold)
+        return;
+    g->ports.release(g->ports.ctx, p->hold);
+    p->hold = NULL;
+    g->held--;
+}
+
+/* While the journal is in trouble: a PUBACK that waits keeps every other press of the connection waiting. Without it the
+ * broker would keep this press for the case that we die; but this one has been told, and the others have not. */
+static void end_vain_holds(struct engine *g)
+{
+    bool in_vain = g->held > 0 && g->started && g->progress.state != JOURNAL_OK;
+    for (struct pending *p = in_vain ? g->first : NULL; p; p = p->next)
+        if (p->applied)
+            end_hold(g, p);
+}
+
 void engine_submit(struct engine *g, const struct submission *s)
 {
     struct event *e = s->event;
@@ -216,7 +241,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     memcpy(p->line, line, size);
     memcpy(p->alarm, e->alarm, sizeof p->alarm);
     if (s->message) {
-        p->hold = s->message->hold;
+        take_hold(g, p, s->message->hold);
         p->press_answer = s->message->answer;
         p->answer_ctx = s->message->ctx;
     }
@@ -239,8 +264,10 @@ void engine_submit(struct engine *g, const struct submission *s)
     if (journal_append(g->journal, &entry)) {
         g->submitted_seq = p->seq;
         pending_push(g, p);
-        if (g->progress.state == JOURNAL_DEGRADED && !g->in_effects) /* the board is not changed while it is handed out */
+        if (g->progress.state == JOURNAL_DEGRADED && !g->in_effects) { /* the board is not changed while it is handed out */
             engine_apply_ahead(g);
+            end_vain_holds(g);
+        }
         return;
     }
     /* The backlog is full: the record loses this one, the alarm does not. */
@@ -256,6 +283,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     apply_event(g, e, p);
     show(g, e, line, size);
     answer_no_record(p);
+    end_hold(g, p);
     pending_free(p);
 }
 
@@ -270,7 +298,7 @@ void engine_wait(struct engine *g, const struct pending *like)
     memcpy(p->device, like->device, sizeof p->device);
     memcpy(p->epoch, like->epoch, sizeof p->epoch);
     p->n = like->n;
-    p->hold = like->hold;
+    take_hold(g, p, like->hold);
     p->press_answer = like->press_answer;
     p->answer_ctx = like->answer_ctx;
     p->type = EVENT_PRESS_RECEIVED;
@@ -405,8 +433,7 @@ static void settle(struct engine *g, struct pending *p)
 {
     if (p->receipt)
         engine_receipt(g, p);
-    if (p->hold)
-        g->ports.release(g->ports.ctx, p->hold);
+    end_hold(g, p);
     if (p->answer)
         p->answer(p->answer_ctx, p->result, p->who, p->seq);
     struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
@@ -532,6 +559,7 @@ void engine_tick(struct engine *g)
         engine_scan_troubles(g, now);
         engine_late_states(g, now);
     }
+    end_vain_holds(g);
     engine_progress(g); /* a stuck commit shows itself only when it is asked for */
 }
 

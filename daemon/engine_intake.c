@@ -144,6 +144,16 @@ static bool under_way(struct engine *g, struct arrival *a)
     return false;
 }
 
+/* Has a press of this device for that alarm not got into the journal yet? */
+static bool is_pressing(const struct engine *g, const struct event_press *of, const char *alarm)
+{
+    for (const struct pending *p = g->first_unapplied; p; p = p->next)
+        if (!p->applied && p->type == EVENT_PRESS_RECEIVED && strcmp(p->alarm, alarm) == 0 &&
+            strcmp(p->device, of->device) == 0 && strcmp(p->site, of->site) == 0)
+            return true;
+    return false;
+}
+
 static enum seen look_up(struct engine *g, struct arrival *a)
 {
     const struct press_fields *f = &a->fields;
@@ -190,6 +200,19 @@ static enum refusal judge(struct engine *g, struct arrival *a, enum seen *seen, 
     return REFUSAL_NONE;
 }
 
+/* The device's own case, or the place's; both may still be on their way into the journal. */
+static const char *case_to_cancel(struct engine *g, const struct event_press *p)
+{
+    const struct alarm *own = board_alarm_of_device(g->board, p->site, p->device);
+    const char *alarm = own && own->state != ALARM_CLOSED && own->mode == p->mode ? own->id : NULL;
+    for (enum alarm_class class = 0; !alarm && class < CLASS_COUNT; class++) {
+        const char *open = engine_case(g, p->site, class, p->mode);
+        if (open && (class == kind_class(p->kind) || is_pressing(g, p, open)))
+            alarm = open;
+    }
+    return alarm;
+}
+
 static void accept_press(struct engine *g, struct arrival *a)
 {
     struct event e = {.type = EVENT_PRESS_RECEIVED};
@@ -198,14 +221,12 @@ static void accept_press(struct engine *g, struct arrival *a)
     enum alarm_class class = kind_class(p->kind);
     const char *found_as = NULL;
     if (p->kind == KIND_CANCEL) {
-        const struct alarm *open = board_alarm_of_device(g->board, p->site, p->device);
-        if (!open || open->state == ALARM_CLOSED || open->mode != p->mode)
-            open = board_open_alarm(g->board, p->site, class, p->mode);
-        if (!open) {
+        const char *wanted = case_to_cancel(g, p);
+        if (!wanted) {
             refuse(g, a, REFUSAL_NOTHING_TO_CANCEL);
             return;
         }
-        memcpy(e.alarm, open->id, sizeof e.alarm);
+        snprintf(e.alarm, sizeof e.alarm, "%s", wanted);
     } else {
         const char *joins = engine_case(g, p->site, class, p->mode);
         if (joins) {

@@ -70,6 +70,7 @@ struct engine {
 
     struct pending *first, **last; /* in order of seq */
     struct pending *first_unapplied, *first_unshown; /* unshown: onlookers (feeds) have not heard of it */
+    unsigned held; /* of them: whose PUBACK waits */
     struct pending_bucket under_way[UNDER_WAY]; /* presses and troubles on their way into the journal, by identity */
     uint64_t submitted_seq, applied_seq, lost;
     struct intent intents[INTENTS]; /* a ring, oldest at intent_first */

@@ -58,11 +58,13 @@ void supervision_scan(struct supervision *s, const struct conf *conf, int64_t bo
     for (uint32_t i = 0; i < s->count; i++) {
         struct supervised *row = &s->rows[i];
         const struct conf_device *device = conf_device_at(conf, i);
-        bool offline = row->heard_boottime_ms == INT64_MIN;
+        bool heard = row->heard_at_ms != 0; /* until then it is what it was before the start */
+        bool offline = row->heard_boottime_ms == INT64_MIN || (!heard && row->offline);
         int64_t quiet_ms = offline ? 0 : boottime_ms - row->heard_boottime_ms;
         bool supervised = device->silent_after_s > 0 && !device->disabled;
-        bool silent = supervised && !offline && quiet_ms > (int64_t)device->silent_after_s * 1000;
-        bool low = row->battery >= 0 && row->battery < (row->battery_low ? BATTERY_GOOD : BATTERY_LOW);
+        bool quiet = quiet_ms > (int64_t)device->silent_after_s * 1000 || (!heard && row->silent);
+        bool silent = supervised && !offline && quiet;
+        bool low = row->battery < 0 ? row->battery_low : row->battery < (row->battery_low ? BATTERY_GOOD : BATTERY_LOW);
         if (boottime_ms - row->suspect_boottime_ms > SUSPECT_MS)
             row->suspicions = 0;
         judge(&row->offline, offline, device, TROUBLE_DEVICE_OFFLINE, report, ctx);

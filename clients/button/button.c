@@ -319,7 +319,8 @@ void button_receive(struct button *b, const void *payload, size_t size, uint64_t
     enum button_mode mode = w ? w->mode : mode_of(b, &r);
     bool cancel = w && strcmp(w->kind, "cancel") == 0;
     if (w) {
-        set_fault(b, BUTTON_FAULT_REFUSED, r.stage == BUTTON_STAGE_REFUSED);
+        if (!cancel) /* that there is nothing to cancel is no fault */
+            set_fault(b, BUTTON_FAULT_REFUSED, r.stage == BUTTON_STAGE_REFUSED);
         forget(b, w);
         save(b);
     }

@@ -302,7 +302,8 @@ static const struct conf_table table_device = {
         {"puback", CONF_CHOICE, AT(conf_device, puback), .fallback = "at_once",
          .name = puback_name, .maximum = CONF_PUBACK_AFTER_COMMIT,
          .help = "When the broker is told that a press was taken: at_once, for devices that "
-                 "wait for a receipt; after_commit, for devices that cannot."},
+                 "wait for a receipt; after_commit, for devices that cannot. A journal in trouble makes "
+                 "no press wait: then it is when the press was told."},
         {"silent_after_s", CONF_NUMBER, AT(conf_device, silent_after_s), .fallback = "20",
          .minimum = 0, .maximum = 86400, .unit = "s",
          .help = "Trouble when nothing was heard of it for so long. 0 = not supervised."},

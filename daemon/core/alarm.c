@@ -136,11 +136,17 @@ static enum step_result escalate(struct alarm *a, const struct event *e)
     return STEP_CHANGED;
 }
 
-static enum step_result reopen(struct alarm *a, const struct event *e)
+static void forget_answers(struct alarm *a)
 {
     a->acked = 0;
+    memset(a->reached, ALARM_OPEN, sizeof a->reached);
     memset(a->acked_by, 0, sizeof a->acked_by);
     a->acknowledged_by[0] = a->coming_by[0] = a->on_scene_by[0] = a->closed_by[0] = '\0';
+}
+
+static enum step_result reopen(struct alarm *a, const struct event *e)
+{
+    forget_answers(a);
     note_change(a, CHANGE_REOPENED, e);
     enter(a, ALARM_OPEN, e);
     return STEP_CHANGED;
@@ -168,8 +174,10 @@ static enum step_result join(struct alarm *a, const struct event *e, bool reopen
     for (unsigned i = 0; graver && i < a->delivery_count; i++)
         if (alarm_said_no(&a->deliveries[i])) /* the engine has cancelled it */
             a->deliveries[i].sending_version = a->deliveries[i].sending_presses = 0;
-    if (graver)
+    if (graver) {
         a->kind = e->press.kind;
+        forget_answers(a); /* who answered the lesser one has not answered this */
+    }
     if (a->state != ALARM_OPEN && (reopens || graver))
         reopen(a, e);
     else
@@ -212,14 +220,24 @@ static enum step_result delivered(struct alarm *a, const struct event *e)
     return escalate(a, e);
 }
 
+/* As far as the needed roles, and this deed, have come. */
+static enum alarm_state furthest(const struct alarm *a, enum alarm_state target)
+{
+    for (unsigned role = 0; role < ROLE_COUNT; role++)
+        if (a->plan.acks_needed & 1u << role && a->reached[role] > target)
+            target = (enum alarm_state)a->reached[role];
+    return target;
+}
+
 /* A person's deed towards `target`. It counts as that role's acknowledgement; the state follows once every role that
  * is needed has answered. Until then the escalation goes on for the others. */
 static enum step_result take(struct alarm *a, const struct event *e, enum alarm_state target, enum change change,
                              char by[LIMIT_ID])
 {
     const unsigned bit = 1u << e->deed.role;
-    if (target == ALARM_ACKNOWLEDGED ? (a->acked & bit) != 0 : a->state >= target)
+    if (a->reached[e->deed.role] >= target || (target > ALARM_ACKNOWLEDGED && a->state >= target))
         return STEP_ALREADY;
+    a->reached[e->deed.role] = (uint8_t)target;
     if (!(a->acked & bit))
         copy_id(a->acked_by[e->deed.role], e->deed.by);
     a->acked |= bit;
@@ -227,6 +245,7 @@ static enum step_result take(struct alarm *a, const struct event *e, enum alarm_
     if (a->acknowledged_by[0] == '\0')
         copy_id(a->acknowledged_by, e->deed.by);
     note_change(a, change, e);
+    target = furthest(a, target);
     if (a->state < target && (a->acked & a->plan.acks_needed) == a->plan.acks_needed)
         enter(a, target, e);
     return STEP_CHANGED;

@@ -80,7 +80,8 @@ struct alarm {
     struct plan plan;
     uint8_t step;     /* the rung that is answering, from 0 */
     uint32_t rounds;  /* how often the end of the plan was reached */
-    uint8_t acked;    /* bit set of roles that acknowledged since the alarm was (re)opened */
+    uint8_t acked;    /* bit set of roles that acknowledged since the alarm was (re)opened, or got graver */
+    uint8_t reached[ROLE_COUNT]; /* enum alarm_state: the furthest deed of each role since then */
     bool exhausted;   /* the whole plan was told and nobody answered */
     uint8_t cancels;  /* how often a button asked to cancel */
 

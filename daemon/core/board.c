@@ -240,7 +240,14 @@ enum seen board_seen(const struct board *b, const char *site, const char *device
 bool board_is_last_press(const struct board *b, const struct alarm *a, const struct press *p)
 {
     const struct memory *m = memory_find(b, a->site, p->device);
-    return !m || (m->last_n == p->n && strcmp(m->epochs[0].epoch, p->epoch) == 0);
+    if (!m || (m->last_n == p->n && strcmp(m->epochs[0].epoch, p->epoch) == 0))
+        return true;
+    if (strcmp(m->last_alarm, a->id) == 0)
+        return false;
+    for (const struct press *later = board_press(b, p->next); later; later = board_press(b, later->next))
+        if (strcmp(later->device, p->device) == 0)
+            return false;
+    return true; /* its last press belongs to another case, a test perhaps */
 }
 
 struct alarm *board_alarm_of_device(struct board *b, const char *site, const char *device)

@@ -49,6 +49,24 @@ def test_a_disk_that_fails_while_an_alarm_lives(house):
     house.no_trouble("journal", timeout_s=40)
 
 
+def relies_on_puback(configuration):
+    for device in configuration["sites"][0]["devices"]:
+        device["puback"] = "after_commit" if device["id"] == "gate" else "at_once"
+
+
+def test_a_puback_that_waits_for_a_dead_disk_makes_nobody_wait(make_house):
+    house = make_house(adjust=relies_on_puback, unchecked=True)
+    first = [house.button("school-1/gate"), house.button("school-1/room-101")]
+    with house.inject("fdatasync,fsync,pwrite64:error=EIO"):
+        fire = first[0].press(kind="fire")
+        house.police.told("alarm.opened", fire)
+        panic = first[1].press(kind="panic")
+        assert house.police.told("alarm.opened", panic).at_ms - panic.at_ms < 2000
+    for press in (fire, panic):
+        press.receipt("recorded", timeout_s=40)
+    assert not house.feed.find("trouble_raised", code="broker"), "the broker is good"
+
+
 @pytest.mark.parametrize("fault", ["fdatasync,fsync:error=EIO:when=3", "pwrite64:error=ENOSPC:when=4..9",
                                    "pwrite64:error=EIO:when=5", "fdatasync,fsync:error=ENOSPC:when=2..4"])
 def test_a_disk_that_fails_now_and_then(house, fault):

@@ -80,11 +80,15 @@ void broker_daemon_connects(struct world *w)
     engine_broker_back(w->engine);
 }
 
-/* The PUBACK: from now on the broker will not send it again, so it must be on disk. */
+/* The PUBACK: from now on the broker will not send it again, so it must be on disk; or the disk takes nothing, and then the
+ * next press must not wait behind it. */
 void broker_release(struct world *w, struct letter *l)
 {
     const struct truth *t = l->truth >= 0 ? &w->truths[l->truth] : NULL;
-    if (t && !t->seq && !t->refused_seq)
+    bool recorded = !t || t->seq || t->refused_seq;
+    if (!recorded && journal_poll(w->journal).state != JOURNAL_OK)
+        mark(w, MARK_puback_unrecorded);
+    else if (!recorded)
         fail(w, "the PUBACK of %s %llu was sent before it was recorded", l->topic, (unsigned long long)t->n);
     if (t)
         mark(w, MARK_puback_waited);

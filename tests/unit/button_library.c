@@ -479,10 +479,26 @@ static void test_failing_storage_is_shown_and_stops_no_press(void **state)
     free(r);
 }
 
+static void test_nothing_to_cancel_is_no_fault(void **state)
+{
+    struct rig *r = rig_new();
+    rig_link(r, true);
+    uint64_t n = rig_press(r, "panic", BUTTON_REAL);
+    rig_answer(r, n, "recorded", "a1");
+    uint64_t cancel = rig_press(r, "cancel", BUTTON_REAL);
+    rig_answer(r, cancel, "refused", "");
+    rig_answer(r, n, "coming", "a1");
+    assert_int_equal(r->state, BUTTON_COMING);
+    rig_answer(r, n, "closed", "a1");
+    assert_int_equal(r->state, BUTTON_IDLE);
+    free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_press_to_closed),
+        cmocka_unit_test(test_nothing_to_cancel_is_no_fault),
         cmocka_unit_test(test_payload),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_repeats_and_fault),

@@ -166,6 +166,34 @@ static void test_escalation_tells_the_next_and_spares_who_answered(void **unused
     assert_true(a.due_clock_ms[DEADLINE_ANSWER] > 0); /* never silence */
 }
 
+/* In whatever order they answer; a deed that is done again is told nobody; and a graver press asks all of them anew. */
+static void test_two_roles_are_needed(void **unused)
+{
+    struct alarm a = {0};
+    struct event press = press_event(KIND_INTRUSION), coming = deed_event(EVENT_COMING, ROLE_POLICE),
+                 ack = deed_event(EVENT_ACKNOWLEDGED, ROLE_BUREAU), graver = press_event(KIND_ATTACK);
+    press.press.plan.acks_needed = 1u << ROLE_POLICE | 1u << ROLE_BUREAU;
+    alarm_open(&a, &press);
+    assert_int_equal(alarm_step(&a, &coming), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_OPEN);
+    assert_int_equal(alarm_step(&a, &coming), STEP_ALREADY);
+    assert_int_equal(alarm_step(&a, &ack), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_COMING);
+    assert_int_equal(alarm_step(&a, &graver), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_OPEN);
+    assert_int_equal(alarm_step(&a, &ack), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_OPEN);
+    assert_int_equal(alarm_step(&a, &coming), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_COMING);
+
+    memset(&a, 0, sizeof a);
+    alarm_open(&a, &press);
+    assert_int_equal(alarm_step(&a, &coming), STEP_CHANGED);
+    assert_int_equal(alarm_step(&a, &graver), STEP_CHANGED);
+    assert_int_equal(alarm_step(&a, &ack), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_OPEN); /* the police have not answered the attack */
+}
+
 static void test_refused_by_all_goes_on_at_once(void **unused)
 {
     struct alarm a;
@@ -331,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_of_the_manual),
         cmocka_unit_test(test_escalation_tells_the_next_and_spares_who_answered),
+        cmocka_unit_test(test_two_roles_are_needed),
         cmocka_unit_test(test_refused_by_all_goes_on_at_once),
         cmocka_unit_test(test_closing_what_was_not_seen),
         cmocka_unit_test(test_delivery_states),

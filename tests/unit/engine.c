@@ -712,11 +712,70 @@ static void test_unknown_topics_are_counted(void **state)
     assert_null(the_alarm(l));
 }
 
+static void test_a_cancel_finds_the_press_that_is_not_recorded_yet(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1,\"kind\":\"fire\"}");
+    press(l, "d2", "{\"epoch\":\"e\",\"n\":1,\"kind\":\"cancel\"}"); /* neither its own, nor of its class */
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2,\"kind\":\"cancel\"}");
+    commit(l);
+    assert_int_equal(the_alarm(l)->cancels, 1);
+    assert_int_equal(count(l, 'p', "d1/receipt", "refused"), 0);
+    assert_int_equal(count(l, 'p', "d2/receipt", "refused"), 1);
+}
+
+/* A test, or a case of another class, takes no news of the first one away. */
+static void test_a_device_hears_of_each_of_its_cases(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1,\"kind\":\"panic\"}");
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2,\"kind\":\"panic\"}");
+    commit(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":3,\"kind\":\"panic\",\"test\":true}");
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":4,\"kind\":\"medical\"}");
+    commit(l);
+    deed(l, EVENT_COMING, "desk-1", 0);
+    commit(l);
+    assert_int_equal(count(l, 'p', "d1/receipt", "\"stage\":\"coming\""), 1);
+    assert_int_equal(count(l, 'p', "d1/receipt", "\"n\":2,\"stage\":\"coming\""), 1);
+}
+
+/* What is wrong with a device that says nothing is wrong with it after a start, too. */
+static void test_a_start_makes_no_device_well(void **state)
+{
+    struct lab *l = *state;
+    message(l, "d1", "heartbeat", "{\"battery\":5}", false, NULL);
+    message(l, "d1", "offline", "", false, NULL);
+    pass(l, 25000);
+    commit(l);
+    kill_daemon(l);
+    start(l);
+    for (int i = 0; i < 60; i++) {
+        commit(l);
+        pass(l, 1000);
+    }
+    commit(l);
+    const struct board *b = engine_board(l->engine);
+    assert_non_null(board_trouble(b, TROUBLE_DEVICE_OFFLINE, "s/d1"));
+    assert_non_null(board_trouble(b, TROUBLE_BATTERY, "s/d1"));
+    assert_non_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+    message(l, "d1", "heartbeat", "{\"battery\":90}", false, NULL);
+    message(l, "d2", "heartbeat", "", false, NULL);
+    pass(l, 2000);
+    commit(l);
+    assert_null(board_trouble(b, TROUBLE_DEVICE_OFFLINE, "s/d1"));
+    assert_null(board_trouble(b, TROUBLE_BATTERY, "s/d1"));
+    assert_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+}
+
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_yes_only_after_the_commit),
+        TEST(test_a_cancel_finds_the_press_that_is_not_recorded_yet),
+        TEST(test_a_device_hears_of_each_of_its_cases),
+        TEST(test_a_start_makes_no_device_well),
         TEST(test_a_site_hears_late_of_the_delivery),
         TEST(test_news_takes_along_what_waits),
         TEST(test_what_is_committed_is_not_late),
