@@ -14,8 +14,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define DAEMON_USER "tocsin" /* the user of deploy/tocsind.service */
-
 /* What people say, and the role of the configuration it is. */
 static const struct {
     const char *word;
@@ -131,7 +129,7 @@ static bool make_hash(const struct invocation *inv, const char *id, char hash[SE
 static bool give_away(const struct invocation *inv, const char *file, char error[LIMIT_TEXT])
 {
     const char *name = invocation_value(inv, "owner");
-    const struct passwd *user = geteuid() == 0 || name ? getpwnam(name ? name : DAEMON_USER) : NULL;
+    const struct passwd *user = geteuid() == 0 || name ? getpwnam(name ? name : SECRET_DAEMON_USER) : NULL;
     if (name && !user) {
         snprintf(error, LIMIT_TEXT, "there is no user %.64s", name);
         return false;

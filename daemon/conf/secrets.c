@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,18 @@ static const char webhook_prefix[] = "whsec_";
 
 #define PASSWORD_PASSES 3
 #define PASSWORD_KIB (64 * 1024)
+
+bool secret_owner_good(uid_t owner, uid_t us, uid_t daemon)
+{
+    return owner == us || owner == 0 || (us == 0 && owner == daemon);
+}
+
+static bool owner_good(uid_t owner)
+{
+    uid_t us = geteuid();
+    const struct passwd *daemon = us == 0 && owner != 0 ? getpwnam(SECRET_DAEMON_USER) : NULL;
+    return secret_owner_good(owner, us, daemon ? daemon->pw_uid : 0);
+}
 
 /* An open file that may be trusted, or -1. O_NONBLOCK: a pipe in a secret's place must not hang the daemon.
  */
@@ -29,7 +42,11 @@ static int secret_open(const char *path, struct stat *status, char error[LIMIT_T
         snprintf(error, LIMIT_TEXT, "cannot be read (%s)", strerror(errno));
     else if (!S_ISREG(status->st_mode))
         snprintf(error, LIMIT_TEXT, "is no plain file; a secret stands in a file of its own");
-    else if (status->st_uid != geteuid() && status->st_uid != 0)
+    else if (!owner_good(status->st_uid) && geteuid() == 0)
+        snprintf(error, LIMIT_TEXT,
+                 "belongs to user %u, who could change it; it must be root's or user " SECRET_DAEMON_USER "'s: chown",
+                 (unsigned)status->st_uid);
+    else if (!owner_good(status->st_uid))
         snprintf(error, LIMIT_TEXT,
                  "belongs to user %u, who could change it; it must be ours (user %u) or root's: chown",
                  (unsigned)status->st_uid, (unsigned)geteuid());

@@ -1,10 +1,10 @@
 /* secrets.h - files that hold keys: read with a look at who else may read them, written so that nobody else
  * can.
  *
- * Promises: a secret is only read from a plain file that belongs to us or to root and that neither group nor
- * others may touch; what was read is zeroed by secret_finish(). A new file never replaces one, is 0600 from
- * its first byte, and is on the disk (fsync of file and folder) when the function returns true. Does not:
- * hold secrets in locked memory, rotate, know the configuration.
+ * Promises: a secret is only read from a plain file that belongs to us or to root (or, when we are root, to the
+ * daemon's user) and that neither group nor others may touch; what was read is zeroed by secret_finish(). A new
+ * file never replaces one, is 0600 from its first byte, and is on the disk (fsync of file and folder) when the
+ * function returns true. Does not: hold secrets in locked memory, rotate, know the configuration.
  *
  * Every error is a sentence that says what would be right, without the file's name (the caller knows it).
  *
@@ -20,7 +20,9 @@
 #include "limits.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
+#define SECRET_DAEMON_USER "tocsin" /* the user of deploy/tocsind.service */
 #define SECRET_JOURNAL_KEY 64 /* bytes; Ed25519 secret key as libsodium has it: seed and public key */
 #define SECRET_DEVICE_KEY 32  /* bytes; HMAC-SHA256 key of a device */
 #define SECRET_WEBHOOK_MIN 24 /* bytes; Standard Webhooks 1.0.0: a secret has 24 to 64 bytes */
@@ -35,8 +37,11 @@ struct secret {
     size_t size;
 };
 
-/* Whether the file may be trusted with a secret: exists, is a plain file, is ours or root's, no bit of 077
- * set. */
+/* Whether `us` may trust a secret of this owner: it is ours or root's, or we are root and it is the daemon's user's.
+ * `daemon` is 0 where there is no such user. */
+bool secret_owner_good(uid_t owner, uid_t us, uid_t daemon);
+
+/* Whether the file may be trusted with a secret: exists, is a plain file, has a good owner, no bit of 077 set. */
 bool secret_file_check(const char *path, char error[LIMIT_TEXT]);
 /* The same check on the open file, then its content, at most `limit` bytes. True: secret_finish() it. */
 bool secret_file_read(const char *path, size_t limit, struct secret *, char error[LIMIT_TEXT]);

@@ -118,7 +118,23 @@ static void who_else_may_read_it(void **state)
         assert_int_equal(chown(path, 12345, 12345), 0);
         assert_false(secret_file_check(path, error));
         assert_non_null(strstr(error, "belongs to user 12345"));
+        assert_non_null(strstr(error, "user tocsin's"));
     }
+}
+
+static void whose_it_may_be(void **state)
+{
+    enum { ROOT = 0, US = 1000, DAEMON = 107, OTHER = 1001 };
+    assert_true(secret_owner_good(US, US, DAEMON));
+    assert_true(secret_owner_good(ROOT, US, DAEMON));
+    assert_true(secret_owner_good(ROOT, ROOT, DAEMON));
+    assert_true(secret_owner_good(DAEMON, ROOT, DAEMON)); /* root checks what the daemon will read */
+    assert_true(secret_owner_good(DAEMON, DAEMON, DAEMON));
+    assert_false(secret_owner_good(DAEMON, US, DAEMON));
+    assert_false(secret_owner_good(OTHER, US, DAEMON));
+    assert_false(secret_owner_good(OTHER, ROOT, DAEMON));
+    assert_false(secret_owner_good(OTHER, DAEMON, DAEMON));
+    assert_false(secret_owner_good(DAEMON, ROOT, 0)); /* no such user */
 }
 
 static void no_plain_files(void **state)
@@ -209,6 +225,7 @@ int main(void)
         TEST(a_half_journal_key_leaves_nothing),
         TEST(journal_keys_that_are_none),
         TEST(who_else_may_read_it),
+        TEST(whose_it_may_be),
         TEST(no_plain_files),
         TEST(new_files_are_never_over_old_ones),
         TEST(what_is_made_can_be_read),
