@@ -338,7 +338,7 @@ static bool start_engine(struct house *h, struct store *store, char error[LIMIT_
 /* A journal that cannot be used costs the record, loudly; never the alarm (design, promise 3). */
 static bool open_engine(struct house *h)
 {
-    char error[LIMIT_TEXT], reason[LIMIT_TEXT], path[4096];
+    char error[LIMIT_TEXT], reason[2 * LIMIT_TEXT], path[4096];
     snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
     h->history = history_create(&h->loop, path);
     if (!h->history)
@@ -346,7 +346,7 @@ static bool open_engine(struct house *h)
     for (unsigned tries = 0; tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
         if (start_engine(h, store_sqlite_create(path), error))
             return true;
-    snprintf(reason, sizeof reason, "%.160s; once that is mended and no alarm is open, it records again by itself", error);
+    snprintf(reason, sizeof reason, "%s; mended, it records again once no alarm is open", error);
     log_format(LOG_LEVEL_ERROR, "running WITHOUT A RECORD: %s", reason);
     if (!start_engine(h, store_none_create(reason), error))
         return fail("journal", error);

@@ -22,8 +22,8 @@ static bool check_seal(const struct store_head *head, const unsigned char public
     unsigned char root[TREE_HASH];
     if (!note_verify(head->checkpoint, strlen(head->checkpoint), public_key, &c, why)) {
         snprintf(error, LIMIT_TEXT,
-                 "the journal is not sealed by this daemon's key (%.110s): put back the key file it was "
-                 "written with, or move the journal away",
+                 "the journal is not sealed by our key: put back the key file it was written with, or move "
+                 "journal.db* away (%.110s)",
                  why);
         return false;
     }

@@ -150,6 +150,25 @@ def test_a_journal_that_cannot_be_used_at_start(make_house):
     house.check()
 
 
+def test_a_journal_of_another_key(make_house):
+    """As deploy/README.md rotates the key, and what is said when the old journal was left in its place."""
+    house = make_house(unchecked=True)
+    house.stop()
+    for name in ("journal.key", "journal.key.pub"):
+        (house.folder / name).unlink()
+    house.tool("keygen", "journal", str(house.folder / "journal.key"), "--name", "tocsin.test", connected=False)
+    house.restart(ready=False)
+    text = house.trouble("journal")["text"]
+    assert "put back the key file it was written with, or move journal.db* away" in text
+    assert text.endswith("; mended, it records again once no alarm is open"), "the sentence is whole"
+    house.stop()
+    for file in house.state_dir.glob("journal.db*"):
+        file.rename(house.folder / file.name)
+    house.restart()
+    house.no_trouble("journal")
+    house.button().press().receipt("recorded")
+
+
 @pytest.mark.asan
 def test_a_journal_that_is_mended_while_the_daemon_runs(make_house):
     """Nobody has to restart it; but an alarm that is open is not forgotten for the sake of the record."""

@@ -3,7 +3,7 @@
 #include "journal_test.h"
 #include <sodium.h>
 
-#define REASON "journal.db: this is no database; once that is mended and no alarm is open, it records again by itself"
+#define REASON "journal.db: this is no database; mended, it records again once no alarm is open"
 
 static struct journal *without_a_record(struct store *store, bool threaded)
 {

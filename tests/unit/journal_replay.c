@@ -230,7 +230,7 @@ static void test_a_rolled_back_head_is_not_the_sealed_one(void **state)
     struct fixture *f = *state;
     tamper(f, "UPDATE head SET checkpoint = replace(checkpoint, '700', '600')");
     assert_false(replay(f));
-    assert_said(f, "not sealed by this daemon's key");
+    assert_said(f, "not sealed by our key");
 }
 
 /* An older seal of the same key beside a newer head: somebody recorded more and could not seal it. */
