@@ -41,10 +41,13 @@ class Broker(loopback.Broker):
 
     def __init__(self, folder, authority):
         super().__init__(folder, {})
-        self.authority = authority
+        self.authority, self.other_authorities = authority, []
 
     def _write_files(self):
         self.authority.run("give", str(self.folder / "tls"))
+        for name in ("ca.crt", "ca.crl", "broker.acl"):
+            with open(self.folder / "tls" / name, "a") as file:
+                file.writelines((other.folder / name).read_text() for other in self.other_authorities)
         text = (ROOT / "deploy" / "mosquitto" / "tocsin.conf").read_text()
         assert "\nlistener 8883\n" in text
         text = text.replace("listener 8883\nsocket_domain ipv4", f"listener {self.port} 127.0.0.1")
@@ -274,6 +277,25 @@ def test_renewing_leaves_the_old_one_valid_until_it_is_revoked(authority, connec
     connect.broker.renew()
     assert not connect(old).is_let_in()
     assert connect(pair).is_let_in()
+
+
+def test_a_second_authority_of_the_same_name_takes_over(tmp_path, authority, connect):
+    """As deploy/README.md rotates the authority: the buttons of both are let in, and the withdrawn ones of neither."""
+    second = Authority(tmp_path / "second")
+    connect.broker.other_authorities = [second]
+    kept, stolen = [], []
+    for one in (authority, second):
+        kept.append(one.device(f"school-1/{one.folder.name}"))
+        stolen.append(one.device("school-1/stolen"))
+        one.run("revoke", "school-1/stolen")
+    buttons = [connect(pair) for pair in kept]
+    for button in buttons:
+        assert button.is_let_in()
+        button.subscribe("tocsin/v1/school-1/state")
+    assert not any(connect(pair).is_let_in() for pair in stolen)
+    connect(authority.folder / "daemon").publish("tocsin/v1/school-1/state", b"state")
+    for button in buttons:
+        button.wait(("tocsin/v1/school-1/state", b"state"))
 
 
 def test_secrets_are_private_and_ends_are_foretold(authority):
