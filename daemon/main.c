@@ -263,7 +263,7 @@ static bool take_lock(struct house *h)
     char error[LIMIT_TEXT], path[4096];
     snprintf(path, sizeof path, "%s/tocsind.lock", h->conf->daemon.state_dir);
     h->lock = lock_take(path, error);
-    return h->lock >= 0 || fail(path, error);
+    return h->lock >= 0 || fail("start", error);
 }
 
 static void open_handles(struct house *h)
