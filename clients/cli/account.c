@@ -204,8 +204,8 @@ static bool make_yaml(const struct invocation *inv, const char *id, enum role ro
 
 /* --- Telling. */
 
-/* Looks at the whole configuration with the new files in it. */
-static int tell(const struct invocation *inv, const struct places *p, const char *id, enum text done)
+/* Looks at the whole configuration with the new files in it, and says what is not right. */
+static bool configuration_good(const struct places *p)
 {
     struct conf_problems problems = {0};
     struct conf *conf = conf_load(p->conf, &problems);
@@ -214,6 +214,11 @@ static int tell(const struct invocation *inv, const struct places *p, const char
         complain("%s", problems.lines[i]);
     conf_problems_finish(&problems);
     conf_destroy(conf);
+    return good;
+}
+
+static int tell(const struct invocation *inv, const struct places *p, const char *id, enum text done, bool good)
+{
     if (inv->json) {
         json_t *answer = json_pack("{s:s, s:s, s:s, s:b}", "account", id, "file", p->yaml, "password_file",
                                    p->password, "configuration_good", good);
@@ -240,6 +245,16 @@ static bool role_given(const struct invocation *inv, enum role *role)
     return true; /* the command's table knows no other words */
 }
 
+/* Without sites an account has all of them, which is not what is meant by a school's. */
+static bool site_given(const struct invocation *inv, enum role role)
+{
+    if (role != ROLE_GUARD || invocation_value(inv, "site"))
+        return true;
+    complain_about(TEXT_ACCOUNT_SITE, {"role", invocation_value(inv, "role")});
+    remark_about(TEXT_USAGE_HINT, {"command", inv->command->name});
+    return false;
+}
+
 int command_account_add(const struct invocation *inv)
 {
     const char *id = inv->arguments[0];
@@ -250,7 +265,7 @@ int command_account_add(const struct invocation *inv)
         complain_about(TEXT_USAGE_ID, {"value", id});
         return RESULT_USAGE;
     }
-    if (!role_given(inv, &role) || !make_yaml(inv, id, role, yaml, sizeof yaml))
+    if (!role_given(inv, &role) || !site_given(inv, role) || !make_yaml(inv, id, role, yaml, sizeof yaml))
         return RESULT_USAGE;
     if (!places_of(inv, id, &p) || access(p.conf, F_OK) != 0)
         return failed(p.conf, strerror(ENOENT));
@@ -269,7 +284,13 @@ int command_account_add(const struct invocation *inv)
         return failed(p.password, error);
     if (!put_file(inv, &p, p.yaml, yaml, 0640, false, error))
         return failed(p.yaml, error);
-    return tell(inv, &p, id, TEXT_ACCOUNT_ADDED);
+    if (!configuration_good(&p)) { /* a bad file that stayed would hold up every reload */
+        unlink(p.yaml);
+        unlink(p.password);
+        complain_about(TEXT_ACCOUNT_REFUSED, {"account", id});
+        return RESULT_NOT_SO;
+    }
+    return tell(inv, &p, id, TEXT_ACCOUNT_ADDED, true);
 }
 
 int command_account_password(const struct invocation *inv)
@@ -287,5 +308,5 @@ int command_account_password(const struct invocation *inv)
         return RESULT_NOT_SO;
     bool good = put_file(inv, &p, p.password, hash, 0600, true, error);
     sodium_memzero(hash, sizeof hash);
-    return good ? tell(inv, &p, id, TEXT_ACCOUNT_CHANGED) : failed(p.password, error);
+    return good ? tell(inv, &p, id, TEXT_ACCOUNT_CHANGED, configuration_good(&p)) : failed(p.password, error);
 }

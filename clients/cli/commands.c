@@ -148,7 +148,7 @@ static const struct option_row account_add_options[] = {
            "who it is: duty officer (police), bureau, school (guard), administrator (admin), auditor (viewer)",
            "角色：duty 值班警官（police）、bureau 教育局、school 学校（guard）、administrator 管理员（admin）、"
            "auditor 审计员（viewer）"),
-    OPTION("site", 's', "SITE,…", "only these schools; otherwise all", "仅这些学校；默认全部"),
+    OPTION("site", 's', "SITE,…", "only these schools, as the role school needs; otherwise all", "仅这些学校（角色 school 必填）；默认全部"),
     OPTION("name", 'n', "NAME", "what people call it", "显示名称"),
     OPTION("device", 'd', "SITE/DEVICE", "it may press as this device: a teacher's phone", "可作为此设备按下报警（如教师手机）"),
     ACCOUNT_OPTIONS,

@@ -81,6 +81,8 @@ WRONG = [
     (["journal", "prove", "first"], "is not the number of a journal entry"),
     (["journal", "export", "folder"], "--journal is needed"),
     (["journal", "verify", "/", "--witness", "12"], "SIZE:ROOT"),
+    (["account", "add", "post-1", "--role", "school"], "--site SITE or --site SITE,… would be right"),
+    (["account", "add", "post-1", "--role", "guard"], "--site SITE or --site SITE,… would be right"),
     (["keygen", "journal", "key"], "--name is needed"),
     (["keygen", "journal", "key", "--name", "with space"], "without spaces"),
     (["keygen", "device", "--device", "room 204"], "is not an id"),
@@ -187,6 +189,19 @@ def test_a_bad_configuration_is_explained_by_line(school, tmp_path):
     answer = json.loads(run("check-config", "--json", "bad.yaml", folder=school).stdout)
     assert answer["good"] is False and answer["problem_count"] == len(answer["problems"]) >= 1
     assert run("check-config", "missing.yaml", folder=school).returncode == 1
+
+
+def test_an_account_that_would_spoil_the_configuration_leaves_nothing_behind(school, tmp_path):
+    folder = tmp_path / "school"
+    shutil.copytree(school, folder)
+    words = ["account", "add", "post-1", "--role", "school", "--config", "tocsin.yaml", "--password-file", "-", "--site"]
+    done = run(*words, "college", folder=folder, stdin="several easy words\n")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "college" in done.stderr and "account post-1 was not made" in done.stderr
+    assert list((folder / "accounts.d").iterdir()) == []
+    assert run("check-config", "tocsin.yaml", folder=folder).returncode == 0
+    done = run(*words, "school-1", folder=folder, stdin="several easy words\n")
+    assert done.returncode == 0 and "account post-1 stands in" in done.stdout, done.stderr
 
 
 # ---- simulate: the golden timelines
