@@ -56,7 +56,7 @@ static void print_values(FILE *out, const struct conf_row *row)
                 row->unit ? row->unit : "");
         break;
     case CONF_REAL:
-        fprintf(out, "\\%g to %g", row->minimum, row->maximum);
+        fprintf(out, "%s%g to %g", row->minimum < 0 ? "\\" : "", row->minimum, row->maximum);
         break;
     case CONF_BOOL:
         fprintf(out, "true | false");

@@ -236,6 +236,8 @@ static void the_manual_names_every_kind_of_key(void **state)
     static const char *const parts[] = {".TH TOCSIN.YAML 5",
                                         ".SS daemon",
                                         ".BR gather_ms \" (0 to 1000 ms; default 100)\"",
+                                        ".BR latitude \" (\\-90 to 90)\"",
+                                        ".BR x \" (0 to 100)\"",
                                         ".SS supervision",
                                         ".BR client_id \" (id; required)\"",
                                         ".SS steps",
