@@ -381,6 +381,13 @@ uint64_t button_tick(struct button *b, uint64_t now_ms)
         earlier(&due_ms, b->heartbeat_due_ms);
     else if (now_ms - b->link_since_ms < BUTTON_LINK_LOST_MS)
         earlier(&due_ms, b->link_since_ms + BUTTON_LINK_LOST_MS);
+    if (b->faults & BUTTON_FAULT_STORAGE) {
+        if (now_ms >= b->save_due_ms) {
+            b->save_due_ms = now_ms + BUTTON_HEARTBEAT_MS;
+            save(b);
+        }
+        earlier(&due_ms, b->save_due_ms);
+    }
     look(b, now_ms);
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }

@@ -128,6 +128,7 @@ struct button {
     struct button_follow follow[BUTTON_MODE_COUNT];
     bool link_up;
     uint64_t link_since_ms, heartbeat_due_ms;
+    uint64_t save_due_ms; /* again, while the storage fails */
     int battery;
     unsigned faults, told_faults;
     enum button_state told;

@@ -30,7 +30,7 @@ STOP_S = 5 if not IS_SANITIZED else 30  # what the daemon promises for a stop, l
 STOP_FAULTY_S = 3 * STOP_S  # … and what it gets while calls fail
 PAGE_BYTES = 4096    # struct page of fault.c
 FAULT = BUILD / "tests" / "syscalls" / "fault.so"
-RESTART_IT = "once that is mended"  # what the trouble of a daemon without a record says; an alarm is open, so it waits
+RESTART_IT = "it records again once no alarm is open"  # what the trouble of a daemon without a record says; an alarm is open, so it waits
 
 
 class Violation(Exception):

@@ -479,6 +479,21 @@ static void test_failing_storage_is_shown_and_stops_no_press(void **state)
     free(r);
 }
 
+/* A moment without room costs nothing: the storage is tried again. */
+static void test_a_storage_that_works_again_has_the_press(void **state)
+{
+    struct rig *r = rig_new();
+    rig_link(r, true);
+    r->save_fails = true;
+    rig_press(r, "panic", BUTTON_REAL);
+    r->save_fails = false;
+    rig_run(r, 60000);
+    assert_int_equal(r->faults & BUTTON_FAULT_STORAGE, 0);
+    rig_power(r);
+    assert_int_equal(button_waiting(&r->button), 1);
+    free(r);
+}
+
 static void test_nothing_to_cancel_is_no_fault(void **state)
 {
     struct rig *r = rig_new();
@@ -499,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_press_to_closed),
         cmocka_unit_test(test_nothing_to_cancel_is_no_fault),
+        cmocka_unit_test(test_a_storage_that_works_again_has_the_press),
         cmocka_unit_test(test_payload),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_repeats_and_fault),
