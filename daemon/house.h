@@ -66,7 +66,7 @@ void house_reload(struct house *h);
 /* Presses over one connection; heartbeats and receipts each over another where one is configured. False: no memory. */
 bool house_open_broker(struct house *h);
 
-/* Tells the broker's client which devices have their PUBACK only after the commit. */
-void house_late_devices(struct house *h);
+/* Which devices have their PUBACK only after the commit. */
+struct mqtt_late house_late_devices(const struct conf *);
 
 #endif

@@ -115,6 +115,7 @@ bool house_open_broker(struct house *h)
     struct mqtt_options options = {.broker = broker,
                                    .login = &broker->login,
                                    .receipts = broker->receipts.client_id ? &broker->receipts : NULL,
+                                   .take_late = house_late_devices(h->conf),
                                    .topics = apart ? MQTT_PRESSES : MQTT_PRESSES | MQTT_SUPERVISION,
                                    .on_message = on_message,
                                    .on_batch_end = on_batch_end,
@@ -127,6 +128,7 @@ bool house_open_broker(struct house *h)
         return h->mqtt;
     options.login = &broker->supervision;
     options.receipts = NULL;
+    options.take_late = (struct mqtt_late){0};
     options.topics = MQTT_SUPERVISION;
     options.on_state = on_supervision;
     h->supervision = mqtt_create(&h->loop, &options);

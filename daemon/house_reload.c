@@ -13,21 +13,17 @@ struct reload {
     struct conf_problems problems;
 };
 
-void house_late_devices(struct house *h)
+struct mqtt_late house_late_devices(const struct conf *conf)
 {
-    size_t count = 0;
-    char **names = memory_take((h->conf->device_count + 1) * sizeof *names);
-    for (uint32_t i = 0; i < h->conf->device_count; i++) {
-        const struct conf_device *device = conf_device_at(h->conf, i);
+    struct mqtt_late late = {.names = memory_take((conf->device_count + 1) * sizeof *late.names)};
+    for (uint32_t i = 0; i < conf->device_count; i++) {
+        const struct conf_device *device = conf_device_at(conf, i);
         if (device->puback != CONF_PUBACK_AFTER_COMMIT)
             continue;
-        if (asprintf(&names[count++], "%s/%s", conf_device_site(h->conf, i)->id, device->id) < 0)
+        if (asprintf(&late.names[late.count++], "%s/%s", conf_device_site(conf, i)->id, device->id) < 0)
             memory_end();
     }
-    mqtt_set_late_devices(h->mqtt, (const char *const *)names, count);
-    while (count > 0)
-        free(names[--count]);
-    free(names);
+    return late;
 }
 
 static void read_conf(uv_work_t *work)
@@ -67,7 +63,7 @@ static void exchange_conf(uv_work_t *work, int status)
         engine_set_conf(h->engine, h->conf);
         dispatch_configure(h->dispatch, h->conf);
         api_conf_changed(h->api, r->files);
-        house_late_devices(h);
+        mqtt_set_late_devices(h->mqtt, house_late_devices(h->conf));
         health_conf_changed(h->health, h->conf);
         engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");
         log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; daemon and broker sections count from the next start");

@@ -293,7 +293,6 @@ static bool open_connections(struct house *h)
     if (!h->dispatch || !house_open_broker(h))
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);
-    house_late_devices(h);
     return true;
 }
 

@@ -238,6 +238,7 @@ struct mqtt *mqtt_create(uv_loop_t *loop, const struct mqtt_options *options)
     m->options = *options;
     m->options.broker = NULL;
     m->options.login = m->options.receipts = NULL;
+    m->options.take_late = (struct mqtt_late){0};
     m->inbox_tail = &m->inbox;
     m->socket = -1;
     TAILQ_INIT(&m->waiting);
@@ -245,6 +246,7 @@ struct mqtt *mqtt_create(uv_loop_t *loop, const struct mqtt_options *options)
     uv_mutex_init(&m->lock);
     uv_cond_init(&m->changed);
     uv_cond_init(&m->released);
+    mqtt_set_late_devices(m, options->take_late);
     bool copied = receipts_init(m, options->broker, options->receipts) && copy_broker(m, options);
     if (!copied) {
         free_memory(m);

@@ -9,15 +9,14 @@
  *
  * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
  * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
- * loopback_s (three lost → the client is torn down and rebuilt). Presses of devices named by
- * mqtt_set_late_devices() are acknowledged to the broker (PUBACK) only after mqtt_release(); all others when
- * they are handed over. A hold that ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the
- * socket is shut before Paho can answer, and the broker delivers the press again. Heartbeats may come LAZY_MS
- * (20 ms) late and are dropped beyond 200,000 waiting; presses are neither late nor dropped. Does not: know
- * what a press is; block the loop: no Paho call happens on the loop thread; remember a session over a restart
- * of the daemon: whether the broker kept ours is only known from the second connection on. Mind: while a hold
- * waits, no message of any device comes through, and no QoS 1 publish goes out (Paho has one receive thread
- * and one mutex). Release within milliseconds, committed or not.
+ * loopback_s (three lost → the client is torn down and rebuilt). Presses of late devices, from the first one on, are
+ * acknowledged to the broker (PUBACK) only after mqtt_release(); all others when they are handed over. A hold that
+ * ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the socket is shut before Paho can answer,
+ * and the broker delivers the press again. Heartbeats may come LAZY_MS (20 ms) late and are dropped beyond 200,000
+ * waiting; presses are neither late nor dropped. Does not: know what a press is; block the loop: no Paho call happens
+ * on the loop thread; remember a session over a restart of the daemon: whether the broker kept ours is only known
+ * from the second connection on. Mind: while a hold waits, no message of any device comes through, and no QoS 1
+ * publish goes out (Paho has one receive thread and one mutex). Release within milliseconds, committed or not.
  *
  *     struct mqtt *m = mqtt_create(loop, &options);   // .topics = MQTT_PRESSES | MQTT_SUPERVISION: all over one
  *     mqtt_publish(m, "tocsin/v1/s/d/receipt", body, size, 1, false);
@@ -66,11 +65,18 @@ enum mqtt_topics { /* bits */
     MQTT_SUPERVISION = 2 /* heartbeats, and last wills that say "offline" */
 };
 
+/* Devices ("site/device") whose presses wait for mqtt_release(); all of it from malloc(). */
+struct mqtt_late {
+    char **names;
+    size_t count;
+};
+
 struct mqtt_options {
     const struct conf_broker *broker; /* copied */
     const struct conf_login *login;   /* copied: one of the broker's */
     const struct conf_login *receipts; /* copied: as whom receipts go out apart; NULL = they go out over this one */
     unsigned topics;                  /* what it hears */
+    struct mqtt_late take_late;
     void (*on_message)(void *ctx, const struct mqtt_message *); /* valid during the call; until `stopped` */
     void (*on_batch_end)(void *ctx);                            /* after the messages that were there */
     void (*on_near)(void *ctx); /* or NULL; from a foreign thread: something more than a heartbeat woke the loop */
@@ -81,8 +87,7 @@ struct mqtt_options {
 struct mqtt *
 mqtt_create(uv_loop_t *,
             const struct mqtt_options *); /* connects in the background; NULL only without memory */
-/* Devices ("site/device") whose presses wait for mqtt_release(). Copied; replaces the earlier set. */
-void mqtt_set_late_devices(struct mqtt *, const char *const *names, size_t count);
+void mqtt_set_late_devices(struct mqtt *, struct mqtt_late take); /* replaces the earlier set */
 void mqtt_publish(struct mqtt *, const char *topic, const void *payload, size_t size, int qos,
                   bool retain); /* copies; a retained one replaces the same topic's that has not gone out yet */
 void mqtt_release(struct mqtt *, struct mqtt_hold *);

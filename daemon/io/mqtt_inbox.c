@@ -117,7 +117,7 @@ bool inbox_is_late(const struct mqtt *m, const char *topic)
     static const char head[] = "tocsin/v1/";
     size_t size = strlen(topic);
     char name[2 * LIMIT_ID];
-    if (m->late_count == 0 || !ends_with(topic, size, "/press") || strncmp(topic, head, sizeof head - 1) != 0)
+    if (m->late.count == 0 || !ends_with(topic, size, "/press") || strncmp(topic, head, sizeof head - 1) != 0)
         return false;
     size_t name_size = size - (sizeof head - 1) - strlen("/press");
     if (name_size >= sizeof name)
@@ -125,35 +125,30 @@ bool inbox_is_late(const struct mqtt *m, const char *topic)
     memcpy(name, topic + sizeof head - 1, name_size);
     name[name_size] = '\0';
     const char *key = name;
-    return bsearch(&key, m->late_names, m->late_count, sizeof *m->late_names, compare_names);
+    return bsearch(&key, m->late.names, m->late.count, sizeof *m->late.names, compare_names);
 }
 
-static void free_names(char **names, size_t count)
+static void free_late(struct mqtt_late *late)
 {
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
+    for (size_t i = 0; i < late->count; i++)
+        free(late->names[i]);
+    free(late->names);
 }
 
-void mqtt_set_late_devices(struct mqtt *m, const char *const *names, size_t count)
+void mqtt_set_late_devices(struct mqtt *m, struct mqtt_late take)
 {
-    char **copy = count ? memory_zeroed(count, sizeof *copy) : NULL;
-    for (size_t i = 0; i < count; i++)
-        copy[i] = memory_text(names[i]);
-    if (count)
-        qsort(copy, count, sizeof *copy, compare_names);
+    if (take.count)
+        qsort(take.names, take.count, sizeof *take.names, compare_names);
     uv_mutex_lock(&m->lock);
-    char **old = m->late_names;
-    size_t old_count = m->late_count;
-    m->late_names = copy;
-    m->late_count = count;
+    struct mqtt_late old = m->late;
+    m->late = take;
     uv_mutex_unlock(&m->lock);
-    free_names(old, old_count);
+    free_late(&old);
 }
 
 void inbox_free_late(struct mqtt *m)
 {
-    free_names(m->late_names, m->late_count);
+    free_late(&m->late);
 }
 
 struct mqtt_hold *hold_create(struct mqtt *m)

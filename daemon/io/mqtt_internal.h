@@ -103,8 +103,7 @@ struct mqtt {
     bool woken, lazy_armed, deaf; /* deaf: the loop's handles are closing */
     LIST_HEAD(, mqtt_hold) holds;
     bool end_holds, holding; /* a callback waits */
-    char **late_names;       /* sorted */
-    size_t late_count;
+    struct mqtt_late late;   /* sorted */
 
     struct outbox_list waiting, given;
     struct outbox_bucket retained[OUTBOX_BUCKETS]; /* of `waiting`, by topic: one of each */

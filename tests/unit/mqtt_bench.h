@@ -9,6 +9,7 @@
 
 #include "broker.h"
 #include "io/mqtt.h"
+#include "memory.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -91,6 +92,15 @@ static inline void on_limit(uv_timer_t *timer)
         assert_true(what);                                                                                   \
     } while (0)
 
+/* "s/later" and "s/late". */
+static inline struct mqtt_late late_devices(void)
+{
+    struct mqtt_late late = {.names = memory_take(2 * sizeof *late.names), .count = 2};
+    late.names[0] = memory_text("s/later");
+    late.names[1] = memory_text("s/late");
+    return late;
+}
+
 static inline struct bench *open_for(const struct conf_broker *conf, unsigned topics)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -98,6 +108,7 @@ static inline struct bench *open_for(const struct conf_broker *conf, unsigned to
                                    .login = &conf->login,
                                    .receipts = conf->receipts.client_id ? &conf->receipts : NULL,
                                    .topics = topics,
+                                   .take_late = late_devices(),
                                    .on_message = on_message,
                                    .on_batch_end = on_batch_end,
                                    .on_near = on_near,
