@@ -287,6 +287,14 @@ void engine_stage(struct engine *g, struct alarm *a)
             send_receipt(g, a->site, p->device, p->epoch, p->n, stage, a->id, 1);
 }
 
+/* What lights up when its site has an alarm may have been there before the site was. */
+void engine_new_sites(struct engine *g, const struct conf *old)
+{
+    for (size_t i = 0; i < g->conf->site_count; i++)
+        if (!conf_site(old, g->conf->sites[i].id))
+            publish_state(g, g->conf->sites[i].id);
+}
+
 void engine_broker_back(struct engine *g)
 {
     for (size_t i = 0; i < g->conf->site_count; i++)

@@ -138,5 +138,6 @@ void engine_late_states(struct engine *, int64_t now_boottime_ms); /* those that
 void engine_before_apply(struct engine *, const struct event *);
 void engine_tell_trouble(struct engine *, const struct event *);
 void engine_new_endpoints(struct engine *, const struct conf *); /* what they are owed is told anew */
+void engine_new_sites(struct engine *, const struct conf *old); /* they hear their state */
 
 #endif

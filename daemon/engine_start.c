@@ -137,12 +137,13 @@ void engine_stop(struct engine *g)
 void engine_set_conf(struct engine *g, const struct conf *conf)
 {
     struct supervision fresh;
+    const struct conf *old = g->conf;
     int64_t now = g->ports.boottime_ms(g->ports.ctx);
     bool ok = supervision_init(&fresh, conf->device_count, now);
     assert(ok);
     for (uint32_t i = 0; i < conf->device_count; i++) {
         const struct conf_device *device = conf_device_at(conf, i);
-        const struct conf_device *before = conf_device(g->conf, conf_device_site(conf, i)->id, device->id);
+        const struct conf_device *before = conf_device(old, conf_device_site(conf, i)->id, device->id);
         if (before)
             fresh.rows[i] = g->supervision.rows[before->index];
     }
@@ -153,4 +154,5 @@ void engine_set_conf(struct engine *g, const struct conf *conf)
     g->conf_is_new = true;
     submit_daemon_event(g, EVENT_CONF_LOADED);
     engine_batch_end(g);
+    engine_new_sites(g, old);
 }

@@ -107,11 +107,15 @@ def test_a_new_endpoint_is_told_of_the_next_alarm_and_an_open_one_is_not_disturb
     assert [one["endpoint"] for one in house.alarm(open_before)["deliveries"]] == ["police", "bureau", "guard"]
 
 
-def test_a_new_device_may_press_after_a_reload(make_house):
-    house = make_house()
-    house.broker.passwords["school-1/new-room"] = "a password"
+def let_in(house, device):
+    house.broker.passwords[device] = "a password"
     house.broker._write_files()
     house.broker.signal(signal.SIGHUP)
+
+
+def test_a_new_device_may_press_after_a_reload(make_house):
+    house = make_house()
+    let_in(house, "school-1/new-room")
     site = house.site_configuration("school-1")
     site["keys_file"] = str(house.folder / site["keys_file"])
     site["devices"].append({"id": "new-room", "silent_after_s": 0})
@@ -121,3 +125,21 @@ def test_a_new_device_may_press_after_a_reload(make_house):
     press = house.button("school-1/new-room").press()
     press.receipt("recorded")
     house.police.told("alarm.opened", press)
+
+
+def test_a_new_site_hears_at_once_that_it_is_quiet_and_one_that_is_gone_that_it_is_again(house):
+    file = house.folder / "sites.d" / "new-school.yaml"
+    let_in(house, "new-school/gate")
+    gate = house.button("new-school/gate")  # it hears its site's state, too
+    site = {**house.site_configuration("new-school"), "devices": [{"id": "gate", "silent_after_s": 0}]}
+    file.write_text(yaml.safe_dump({"sites": [site]}, allow_unicode=True))
+    house.daemon.signal(signal.SIGHUP)
+    house.wait_for(lambda: [state["alarms"] for state in gate.states] == [[]], "all quiet")
+
+    press = gate.press()
+    house.wait_for(lambda: gate.states[-1]["alarms"], "an alarm")
+    file.unlink()
+    house.daemon.signal(signal.SIGHUP)
+    house.wait_for(lambda: len(house.feed.find("conf_loaded")) == 2, "the site is gone")
+    house.close_alarm(press, account="admin")
+    house.wait_for(lambda: not gate.states[-1]["alarms"], "all quiet again")
