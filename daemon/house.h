@@ -28,8 +28,7 @@ struct record_look {
 struct house {
     const char *conf_file;
     struct conf *conf;
-    uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_loop_t *loop; /* outlives a life, and has the signals */
     uv_async_t committed;
     uv_timer_t wake, drain, session_trouble, drops_trouble;
     struct vigil vigil;
@@ -60,7 +59,7 @@ void house_stop(struct house *h);
 void house_await_record(struct house *h);
 
 /* Reads the configuration again, beside the loop, and exchanges it on the loop; a bad one is refused, and the desk is
- * told why. Called while one is being read: it is read once more afterwards. */
+ * told why. Called while one is being read: it is read once more afterwards; while the daemon stops: in its next life. */
 void house_reload(struct house *h);
 
 /* Presses over one connection; heartbeats and receipts each over another where one is configured. False: no memory. */

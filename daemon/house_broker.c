@@ -123,7 +123,7 @@ bool house_open_broker(struct house *h)
                                    .on_state = on_broker,
                                    .ctx = h};
     warn_of_name(broker->address);
-    h->mqtt = mqtt_create(&h->loop, &options);
+    h->mqtt = mqtt_create(h->loop, &options);
     if (!apart)
         return h->mqtt;
     options.login = &broker->supervision;
@@ -131,6 +131,6 @@ bool house_open_broker(struct house *h)
     options.take_late = (struct mqtt_late){0};
     options.topics = MQTT_SUPERVISION;
     options.on_state = on_supervision;
-    h->supervision = mqtt_create(&h->loop, &options);
+    h->supervision = mqtt_create(h->loop, &options);
     return h->mqtt && h->supervision;
 }

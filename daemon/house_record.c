@@ -62,7 +62,7 @@ static void on_time(uv_timer_t *timer)
     snprintf(l->path, sizeof l->path, "%s/journal.db", h->conf->daemon.state_dir);
     snprintf(l->origin, sizeof l->origin, "%s", h->conf->daemon.name);
     memcpy(l->key, h->conf->daemon.journal_key, sizeof l->key);
-    uv_queue_work(&h->loop, &l->work, look, on_looked);
+    uv_queue_work(h->loop, &l->work, look, on_looked);
 }
 
 static void look_later(struct house *h)

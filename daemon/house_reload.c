@@ -72,19 +72,19 @@ static void exchange_conf(uv_work_t *work, int status)
     conf_problems_finish(&r->problems);
     free(r);
     service_reloaded(h->service);
-    if (h->reload_again)
+    if (h->reload_again || h->stopping)
         house_reload(h);
 }
 
 void house_reload(struct house *h)
 {
-    h->reload_again = h->reloading; /* the file may have changed after it was read */
-    if (h->reloading || h->stopping)
+    h->reload_again = h->reloading || h->stopping; /* the file may have changed after it was read */
+    if (h->reload_again)
         return;
     struct reload *r = memory_zeroed(1, sizeof *r);
     service_reloading(h->service);
     h->reloading = true;
     r->work.data = r;
     r->house = h;
-    uv_queue_work(&h->loop, &r->work, read_conf, exchange_conf);
+    uv_queue_work(h->loop, &r->work, read_conf, exchange_conf);
 }

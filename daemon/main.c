@@ -84,7 +84,7 @@ static void port_wake_at(void *ctx, int64_t boottime_ms)
         return;
     h->wake_boottime_ms = boottime_ms;
     int64_t wait = boottime_ms - clock_boottime_ms();
-    uv_update_time(&h->loop);
+    uv_update_time(h->loop);
     uv_timer_start(&h->wake, on_wake, wait > 0 ? (uint64_t)wait : 0, 0);
 }
 
@@ -200,8 +200,7 @@ static void part_stopped(void *ctx)
     service_destroy(h->service);
     uv_handle_t *own[] = {(uv_handle_t *)&h->committed, (uv_handle_t *)&h->wake, (uv_handle_t *)&h->drain,
                           (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->drops_trouble,
-                          (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle,
-                          (uv_handle_t *)&h->signals[0], (uv_handle_t *)&h->signals[1], (uv_handle_t *)&h->signals[2]};
+                          (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         close_handle(own[i], NULL);
 }
@@ -266,21 +265,28 @@ static bool take_lock(struct house *h)
     return h->lock >= 0 || fail("start", error);
 }
 
-static void open_handles(struct house *h)
+/* For the whole process: a signal that comes between two lives is told to the next one. They keep no life from ending. */
+static void watch_signals(struct house *h)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    uv_loop_init(&h->loop);
-    uv_async_init(&h->loop, &h->committed, on_committed);
-    vigil_init(&h->vigil, &h->loop, while_committing, h);
+    static uv_signal_t handles[sizeof numbers / sizeof *numbers];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        uv_signal_init(h->loop, &handles[i]);
+        handles[i].data = h;
+        uv_signal_start(&handles[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&handles[i]);
+    }
+}
+
+static void open_handles(struct house *h)
+{
+    uv_update_time(h->loop);
+    uv_async_init(h->loop, &h->committed, on_committed);
+    vigil_init(&h->vigil, h->loop, while_committing, h);
     uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->drops_trouble, &h->look.timer};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
-        uv_timer_init(&h->loop, timers[i]);
+        uv_timer_init(h->loop, timers[i]);
         timers[i]->data = h;
-    }
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        uv_signal_init(&h->loop, &h->signals[i]);
-        h->signals[i].data = h;
-        uv_signal_start(&h->signals[i], on_signal, numbers[i]);
     }
     h->committed.data = h;
 }
@@ -288,8 +294,8 @@ static void open_handles(struct house *h)
 static bool open_connections(struct house *h)
 {
     h->dispatch = dispatch_create(
-        &h->loop, &(struct dispatch_options){
-                      .on_result = on_result, .on_endpoint = on_endpoint, .on_leaving = on_leaving, .ctx = h});
+        h->loop, &(struct dispatch_options){
+                     .on_result = on_result, .on_endpoint = on_endpoint, .on_leaving = on_leaving, .ctx = h});
     if (!h->dispatch || !house_open_broker(h))
         return fail("start", "no memory");
     dispatch_configure(h->dispatch, h->conf);
@@ -339,7 +345,7 @@ static bool open_engine(struct house *h)
 {
     char error[LIMIT_TEXT], reason[2 * LIMIT_TEXT], path[4096];
     snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
-    h->history = history_create(&h->loop, path);
+    h->history = history_create(h->loop, path);
     if (!h->history)
         return fail(path, "no memory to read the record");
     for (unsigned tries = 0; tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
@@ -357,7 +363,7 @@ static bool open_api(struct house *h)
 {
     char error[LIMIT_TEXT], path[4096];
     snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
-    h->api = api_create(&(struct api_options){.loop = &h->loop,
+    h->api = api_create(&(struct api_options){.loop = h->loop,
                                               .engine = h->engine,
                                               .dispatch = h->dispatch,
                                               .mqtt = h->mqtt,
@@ -392,17 +398,19 @@ static void forget_connections(struct house *h)
 /* One life, from the start to the stop. */
 static int run(struct house *h)
 {
-    *h = (struct house){.conf_file = h->conf_file, .conf = h->conf};
+    *h = (struct house){.conf_file = h->conf_file, .conf = h->conf, .loop = h->loop, .reload_again = h->reload_again};
     open_handles(h);
     if (!take_lock(h) || !open_connections(h) || !open_engine(h) || !open_api(h))
         return EXIT_FAILURE;
     forget_connections(h);
-    h->health = health_create(&h->loop, h->conf, on_health, h);
-    h->service = service_create(&h->loop);
+    h->health = health_create(h->loop, h->conf, on_health, h);
+    h->service = service_create(h->loop);
     log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints; HTTP on port %u", TOCSIN_VERSION,
                h->conf->site_count, h->conf->device_count, h->conf->endpoint_count, api_port(h->api));
     service_ready(h->service);
-    uv_run(&h->loop, UV_RUN_DEFAULT);
+    if (h->reload_again)
+        house_reload(h);
+    uv_run(h->loop, UV_RUN_DEFAULT);
     if (!journal_destroy(h->journal)) {
         log_line(LOG_LEVEL_ERROR, "", "the disk does not answer; ending without it");
         _exit(EXIT_FAILURE); /* the writer is still inside a call: nothing it uses may go */
@@ -410,7 +418,6 @@ static int run(struct house *h)
     engine_destroy(h->engine);
     store_destroy(h->store);
     lock_release(h->lock);
-    uv_loop_close(&h->loop);
     log_line(LOG_LEVEL_INFO, "", "stopped");
     return EXIT_SUCCESS;
 }
@@ -499,6 +506,8 @@ int main(int argc, char **argv)
     enum log_level level;
     if (log_level_of(house.conf->daemon.log_level, &level))
         log_set_level(level);
+    house.loop = uv_default_loop();
+    watch_signals(&house);
     int result;
     do
         result = run(&house);
