@@ -153,7 +153,8 @@ static bool recognised(struct api_call *c)
 {
     const char *header = c->request->authorization, *id = web_cookie(c->request, API_COOKIE);
     if (header && strncasecmp(header, "Bearer ", 7) == 0) {
-        c->account = conf_account_by_token(c->conf, header + 7 + strspn(header + 7, " "));
+        c->token = header + 7 + strspn(header + 7, " ");
+        c->account = conf_account_by_token(c->conf, c->token);
     } else if (!header && id) {
         c->session = session_find(c->api->sessions, id, clock_boottime_ms());
         c->account = c->session ? api_session_account(c->api, c->session) : NULL;

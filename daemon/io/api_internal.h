@@ -80,6 +80,7 @@ struct api_call {
     const struct conf *conf;
     const struct conf_account *account; /* NULL for public routes */
     struct session *session;            /* NULL: it came with a token, or without anything */
+    const char *token;                  /* NULL: it came with a session, or without anything */
     const char *route;                  /* its path, with {id} */
     char ids[API_IDS][LIMIT_ID];        /* each {id} of the path */
     enum event_type deed;               /* of the routes that are a person's deed */
@@ -169,8 +170,9 @@ void api_put_session(struct api_out *, const struct conf_account *, const struct
 void api_mark_of(const struct conf_account *, unsigned char mark[SESSION_MARK]); /* of its present password */
 void api_end_session(struct api *, struct session *, enum access_reason);
 void api_on_crowded(void *api, const struct session *);
-/* A feed's tag: the account, and for a session its number behind a space. The account, or NULL when it is over. */
-#define API_TAG (LIMIT_ID + 24)
+/* A feed's tag: the account, a space, and the session's number or the token's hash. The account, or NULL when the
+ * session is over, or the token is none of the account's any more. */
+#define API_TAG (LIMIT_ID + 80)
 void api_tag(const struct api_call *, char tag[API_TAG]);
 const struct conf_account *api_tagged(const struct api *, const char *tag);
 

@@ -1,4 +1,5 @@
 /* Sessions: whose they are, what is said of them, and how they end. How they begin: api_sign_in.c. */
+#include "conf/secrets.h"
 #include "io/api_internal.h"
 #include "io/clock.h"
 #include <inttypes.h>
@@ -53,23 +54,38 @@ const struct conf_account *api_session_account(const struct api *api, const stru
 
 void api_tag(const struct api_call *c, char tag[API_TAG])
 {
-    if (c->session)
+    char hash[SECRET_TEXT];
+    if (c->session) {
         snprintf(tag, API_TAG, "%s %" PRIu64, c->account->id, c->session->number);
-    else
-        snprintf(tag, API_TAG, "%.*s", LIMIT_ID - 1, c->account->id);
+        return;
+    }
+    secret_token_hash(c->token, hash);
+    snprintf(tag, API_TAG, "%.*s %.71s", LIMIT_ID - 1, c->account->id, hash);
 }
 
+/* 0: it is a token's. */
 static uint64_t tag_number(const char *tag)
 {
-    const char *space = strchr(tag, ' ');
-    return space ? strtoull(space + 1, NULL, 10) : 0;
+    return strtoull(strchr(tag, ' ') + 1, NULL, 10);
+}
+
+static const struct conf_account *token_account(const struct api *api, const char *tag)
+{
+    char id[LIMIT_ID];
+    const char *hash = strchr(tag, ' ') + 1;
+    snprintf(id, sizeof id, "%.*s", (int)(hash - 1 - tag), tag);
+    const struct conf_account *a = api_account(api, id);
+    for (size_t i = 0; a && i < a->token_hash_count; i++)
+        if (strcmp(a->token_hashes[i], hash) == 0)
+            return a;
+    return NULL;
 }
 
 const struct conf_account *api_tagged(const struct api *api, const char *tag)
 {
     uint64_t number = tag_number(tag);
     if (!number)
-        return api_account(api, tag);
+        return token_account(api, tag);
     const struct session *s = session_numbered(api->sessions, number, clock_boottime_ms());
     return s ? api_session_account(api, s) : NULL;
 }
@@ -120,7 +136,7 @@ static bool touch_feed(void *ctx, const char *tag)
 static size_t end_sessions(struct api *api, struct ending *e)
 {
     size_t count = sessions_close(api->sessions, is_ending, on_end, e);
-    if (count > 0 && api->web)
+    if (api->web) /* feeds of tokens, too, and those that a session began just before it ended */
         web_end_feeds(api->web, feed_is_over, api);
     return count;
 }
@@ -138,9 +154,17 @@ void api_end_session(struct api *api, struct session *s, enum access_reason reas
     web_end_feeds(api->web, feed_is_over, api);
 }
 
+static bool feed_is_of(void *ctx, const char *tag)
+{
+    return tag_number(tag) == *(const uint64_t *)ctx;
+}
+
 void api_on_crowded(void *ctx, const struct session *s)
 {
-    on_end(&(struct ending){.api = ctx, .reason = ACCESS_CROWDED}, s);
+    struct api *api = ctx;
+    uint64_t number = s->number;
+    on_end(&(struct ending){.api = api, .reason = ACCESS_CROWDED}, s);
+    web_end_feeds(api->web, feed_is_of, &number);
 }
 
 /* --- What is said of a session. */

@@ -13,6 +13,7 @@ from collections import Counter
 
 import pytest
 import requests
+import yaml
 
 from house import PATIENCE_S
 
@@ -98,6 +99,24 @@ def add_account(house, name, *more, command="add", password=PASSWORD):
     file = house.private("typed", password + "\n")
     return house.tool("account", command, name, "--config", str(house.folder / "tocsin.yaml"), "--password-file", str(file), *more,
                       connected=False)
+
+
+def feed_end(house, who):
+    """Follows the feed of a browser or of a token's account; set when the daemon ends it."""
+    ended, following = threading.Event(), threading.Event()
+    headers = {"Authorization": f"Bearer {house.token(who)}"} if isinstance(who, str) else {
+        "Cookie": f"__Host-tocsin={who.cookies['__Host-tocsin']}"}
+
+    def follow():
+        answer = requests.get(house.daemon.url + "/api/v1/feed", stream=True, timeout=PATIENCE_S, headers=headers)
+        following.set()
+        for _ in answer.iter_lines():
+            pass
+        ended.set()
+
+    threading.Thread(target=follow, daemon=True).start()
+    assert following.wait(PATIENCE_S)
+    return ended
 
 
 def recorded(house, type, **members):
@@ -213,19 +232,7 @@ def test_ids_are_random(desk):
 
 def test_signing_out_everywhere_ends_every_session_and_its_feed(desk):
     here, there, other = Browser(desk).sign_in(), Browser(desk).sign_in(), Browser(desk).sign_in("colleague")
-    ended = threading.Event()
-
-    def follow():
-        answer = requests.get(desk.daemon.url + "/api/v1/feed", stream=True, timeout=PATIENCE_S,
-                              headers={"Cookie": f"__Host-tocsin={there.cookies['__Host-tocsin']}"})
-        following.set()
-        for _ in answer.iter_lines():
-            pass
-        ended.set()
-
-    following = threading.Event()
-    threading.Thread(target=follow, daemon=True).start()
-    assert following.wait(PATIENCE_S)
+    ended = feed_end(desk, there)
     assert here.ask("DELETE", "/api/v1/session?everywhere=true").json() == {"ended": 2}
     assert here.who().status_code == 401 and there.who().status_code == 401 and other.who().status_code == 200
     assert ended.wait(PATIENCE_S), "its feed goes on"
@@ -239,6 +246,34 @@ def test_a_new_password_ends_the_sessions(desk):
     assert recorded(desk, "signed_out", by="officer")["reason"] == "removed"
     assert Browser(desk).try_in("officer").status_code == 401
     assert Browser(desk).try_in("officer", "another one entirely").status_code == 200
+
+
+def test_a_session_that_makes_room_takes_its_feed_along(desk):
+    """A page that goes on hearing pings and nothing else would say that it is live."""
+    screens = [Browser(desk).sign_in() for _ in range(32)]
+    ends = [feed_end(desk, screen) for screen in screens]
+    Browser(desk).sign_in()
+    assert recorded(desk, "signed_out", by="officer")["reason"] == "crowded"
+    [thrown_out] = [n for n, screen in enumerate(screens) if screen.who().status_code == 401]
+    assert ends[thrown_out].wait(PATIENCE_S), "its feed goes on"
+    assert [n for n, end in enumerate(ends) if end.is_set()] == [thrown_out]
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_a_token_that_is_no_more_ends_its_feed(desk, change):
+    ended, kept = feed_end(desk, "desk-2"), feed_end(desk, "desk-1")
+    file = desk.folder / "tocsin.yaml"
+    main = yaml.safe_load(file.read_text())
+    account = next(account for account in main["accounts"] if account["id"] == "desk-2")
+    if change == "replaced":
+        account["token_hashes"] = ["sha256:" + hashlib.sha256(b"tk_another").hexdigest()]
+    else:
+        main["accounts"].remove(account)
+    file.write_text(yaml.safe_dump(main, allow_unicode=True))
+    desk.daemon.signal(signal.SIGHUP)
+    assert ended.wait(PATIENCE_S), "its feed goes on"
+    assert desk.ask("GET", "/api/v1/me", "desk-2").status_code == 401
+    assert not kept.is_set()
 
 
 # ---- other pages
