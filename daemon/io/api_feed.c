@@ -8,6 +8,7 @@
 
 #define BACKLOG_MAX (200 * 1024) /* bytes sent to one that resumes before it has to ask again */
 #define PAGE 500                 /* journal lines read at once */
+#define PUT_ID 32                /* bytes of a block that is only an id, with NUL */
 
 /* --- What was applied lately. */
 
@@ -41,25 +42,60 @@ static void message_set(struct api_recent *m, uint64_t seq, const char *type, co
         m->text = memory_resize(m->text, wanted); /* a desk that misses an event would not know it */
         m->capacity = wanted;
     }
-    int head = seq ? snprintf(m->text, m->capacity, "id: %" PRIu64 "\nevent: %s\ndata: ", seq, type)
-                   : snprintf(m->text, m->capacity, "event: %s\ndata: ", type);
+    m->id_size = seq ? (size_t)snprintf(m->text, m->capacity, "id: %" PRIu64 "\n", seq) : 0;
+    size_t head = m->id_size;
+    head += (size_t)snprintf(m->text + head, m->capacity - head, "event: %s\ndata: ", type);
     memcpy(m->text + head, line, size);
-    memcpy(m->text + (size_t)head + size, "\n\n", 2);
-    m->size = (size_t)head + size + 2;
+    memcpy(m->text + head + size, "\n\n", 2);
+    m->size = head + size + 2;
     m->seq = seq;
+}
+
+/* Who has heard everything may resume from here. After a crash, the number of what the journal does not have yet is
+ * another event's. */
+static uint64_t resumable(const struct api *api)
+{
+    uint64_t committed = engine_journal(api->options.engine).committed_seq;
+    return committed < api->last_seq ? committed : api->last_seq;
+}
+
+/* What has to be left out at the beginning: the id of what is not recorded yet. */
+static size_t without_id(const struct api *api, const struct api_recent *m)
+{
+    return m->seq <= resumable(api) ? 0 : m->id_size;
+}
+
+static size_t put_id(char text[PUT_ID], uint64_t seq)
+{
+    return (size_t)snprintf(text, PUT_ID, "id: %" PRIu64 "\n\n", seq);
+}
+
+/* What went out without its id is recorded by now, or the beginning of it. */
+static void tell_id(struct api *api)
+{
+    char text[PUT_ID];
+    uint64_t seq = resumable(api);
+    if (!api->untold_seq || api->untold_seq > seq)
+        return;
+    web_publish(api->web, text, put_id(text, seq), NULL, NULL);
+    api->untold_seq = seq < api->last_seq ? seq + 1 : 0;
 }
 
 void api_event(struct api *api, const struct event *e, const char *line, size_t size)
 {
     struct api_recent *m = &api->recent[api->recent_count % API_RECENT];
+    tell_id(api);
     if (!api_event_site(api, e, m->site))
         memcpy(m->site, NOBODYS, sizeof NOBODYS);
     if (e->seq > api->last_seq)
         api->last_seq = e->seq;
     message_set(m, e->seq, event_type_str(e->type), line, size);
     api->recent_count++;
+    size_t skip = without_id(api, m);
+    if (skip && !api->untold_seq)
+        api->untold_seq = e->seq;
     struct heard heard = {.api = api, .site = m->site};
-    web_publish(api->web, m->text, m->size, hears, &heard);
+    web_publish(api->web, m->text + skip, m->size - skip, hears, &heard);
     api_archive_kick(api);
 }
 
@@ -93,17 +129,19 @@ static void resume_end(struct resume *f)
     api_release(api);
 }
 
-/* It is too much for once: an answer that ends, and says how far it came. */
+/* It is too much for once: an answer that ends, and says how far it came, recorded or not: from an earlier place it
+ * would come no further the next time. */
 static void resume_later(struct resume *f)
 {
-    f->size += (size_t)snprintf(f->text + f->size, 64, "id: %" PRIu64 "\n\n", f->after);
+    f->size += put_id(f->text + f->size, f->after);
     web_answer(f->request, 200, "text/event-stream", NULL, f->text, f->size);
     resume_end(f);
 }
 
 static void resume_live(struct resume *f)
 {
-    f->size += (size_t)snprintf(f->text + f->size, 64, "id: %" PRIu64 "\n\n", f->after);
+    uint64_t most = resumable(f->api);
+    f->size += put_id(f->text + f->size, f->after < most ? f->after : most);
     web_feed(f->request, f->tag, f->text, f->size);
     resume_end(f);
 }
@@ -127,7 +165,8 @@ static void resume_recent(struct resume *f)
         const struct api_recent *m = &api->recent[i % API_RECENT];
         if (m->seq <= f->after)
             continue;
-        if (api_sees(account, m->site) && !resume_add(f, m->text, m->size)) {
+        size_t skip = without_id(api, m);
+        if (api_sees(account, m->site) && !resume_add(f, m->text + skip, m->size - skip)) {
             resume_later(f);
             return;
         }

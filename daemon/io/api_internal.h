@@ -28,7 +28,7 @@ struct api_recent {      /* one applied event as it goes over a feed */
     uint64_t seq;        /* 0 = never recorded */
     char site[LIMIT_ID]; /* "" = for everybody */
     char *text;
-    size_t size, capacity;
+    size_t size, capacity, id_size; /* of it the id: line at the beginning */
 };
 
 struct api_place {
@@ -50,6 +50,7 @@ struct api {
     unsigned holders;
     bool closing;
     uint64_t last_seq; /* of the newest event that was applied */
+    uint64_t untold_seq; /* the first that went over the feeds without its id; 0 = they know all ids */
     struct api_recent recent[API_RECENT];
     uint64_t recent_count; /* ever; the newest is recent[(recent_count - 1) % API_RECENT] */
     struct api_place places[API_PLACES];

@@ -1,10 +1,12 @@
 """Promise 3: the alarm does not die with the disk. It costs the record, loudly; never the alarm."""
+import json
 import os
 import signal
 
 import pytest
+import requests
 
-from house import SLOW_DISK, House, fill
+from house import PATIENCE_S, SLOW_DISK, House, fill
 
 pytestmark = pytest.mark.disk
 
@@ -65,6 +67,39 @@ def test_a_puback_that_waits_for_a_dead_disk_makes_nobody_wait(make_house):
     for press in (fire, panic):
         press.receipt("recorded", timeout_s=40)
     assert not house.feed.find("trouble_raised", code="broker"), "the broker is good"
+
+
+def hear(house, last, holds):
+    """What a desk that resumes after `last` hears, until that `holds`; and from where it would resume the next time."""
+    heard, number = [], None
+    headers = {"Authorization": f"Bearer {house.token('desk-1')}", "Last-Event-ID": str(last)}
+    with requests.get(house.daemon.url + "/api/v1/feed", headers=headers, stream=True, timeout=PATIENCE_S) as answer:
+        for line in answer.iter_lines(chunk_size=1):
+            if line.startswith(b"id:"):
+                number = int(line[3:])
+            elif line.startswith(b"data:"):
+                heard.append(json.loads(line[5:]))
+            elif not line:
+                last, number = number or last, None
+                if holds(heard):
+                    return heard, last
+
+
+def test_a_desk_misses_nothing_after_a_crash_with_a_dead_disk(make_house):
+    """What was never recorded is lost with the crash, and its numbers are those of other events then."""
+    house = make_house(unchecked=True)
+    with house.inject("fdatasync,fsync,pwrite64:error=EIO"):
+        fire = house.button().press(kind="fire")
+        both_are_told(house, fire, recorded=False)
+        heard, last = hear(house, 1, lambda heard: any(event.get("alarm") == fire.alarm_id for event in heard))
+        assert last <= house.metric("tocsin_journal_events")
+        house.daemon.kill()
+    house.restart()
+    press = house.button("school-1/room-102").press()
+    press.receipt("recorded")
+    heard, _ = hear(house, last, lambda heard: any(event.get("alarm") == press.alarm_id for event in heard))
+    seqs = [event["seq"] for event in heard]
+    assert seqs == list(range(last + 1, last + 1 + len(seqs)))
 
 
 @pytest.mark.parametrize("fault", ["fdatasync,fsync:error=EIO:when=3", "pwrite64:error=ENOSPC:when=4..9",
