@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELD 64          /* sign-ins held back at once; more are looked at without */
+#define HELD 64          /* sign-ins held back at once; more are told to come again */
 #define TRIED_OFTEN 10   /* wrong ones from wherever, before answers take longer */
 #define HOLD_STEP_MS 250 /* longer with each more */
 #define HOLD_MOST_MS 5000
@@ -146,20 +146,26 @@ static void on_checked(void *ctx, bool right)
     sign_in_free(s);
 }
 
-static void check(struct sign_in *s)
+static void answer_too_many(struct sign_in *s)
 {
     static const unsigned soon_s = 2;
+    api_problem(s->request, &(struct api_problem){.type = API_UNAVAILABLE, .retry_after_s = &soon_s},
+                "Too many sign in at this moment; try again at once.");
+    sign_in_free(s);
+}
+
+static void check(struct sign_in *s)
+{
     if (s->api->closing) {
         api_busy(s->request, "The daemon is stopping.");
         sign_in_free(s);
         return;
     }
     const struct conf_account *a = s->exists ? api_account(s->api, s->account) : NULL;
-    if (password_check(s->api->passwords, a ? a->password_hash : NULL, s->password, s->size, on_checked, s))
-        return;
-    api_problem(s->request, &(struct api_problem){.type = API_UNAVAILABLE, .retry_after_s = &soon_s},
-                "Too many sign in at this moment; try again at once.");
-    sign_in_free(s);
+    const struct password_try one = {
+        .hash = a ? a->password_hash : NULL, .text = s->password, .size = s->size, .known = s->known};
+    if (!password_check(s->api->passwords, &one, on_checked, s))
+        answer_too_many(s);
 }
 
 static void on_held(uv_handle_t *handle)
@@ -200,8 +206,12 @@ static void hold_or_check(struct sign_in *s)
 {
     uint64_t ms = hold_ms(s);
     struct api *api = s->api;
-    if (ms == 0 || api->held_count == HELD) {
+    if (ms == 0) {
         check(s);
+        return;
+    }
+    if (api->held_count == HELD) {
+        answer_too_many(s);
         return;
     }
     s->next = api->held;

@@ -14,17 +14,21 @@ struct check {
     struct check *next;
     password_fn *answer; /* NULL: answered when its owner went */
     void *ctx;
-    bool known, right;
+    bool exists, right;
     char hash[SECRET_TEXT];
     size_t size;
     char password[];
+};
+
+struct line {
+    struct check *first, **last;
 };
 
 struct passwords {
     uv_loop_t *loop;
     unsigned under_way, waiting;
     bool closing;
-    struct check *first, **last; /* waiting */
+    struct line known, strangers; /* waiting */
     struct check *at_work[PASSWORDS_AT_ONCE];
 };
 
@@ -34,7 +38,8 @@ struct passwords *passwords_create(uv_loop_t *loop)
     if (!p)
         return NULL;
     p->loop = loop;
-    p->last = &p->first;
+    p->known.last = &p->known.first;
+    p->strangers.last = &p->strangers.first;
     return p;
 }
 
@@ -49,7 +54,7 @@ static void work(uv_work_t *w)
 {
     struct check *c = w->data;
     bool matches = secret_password_matches(c->hash, c->password, c->size);
-    c->right = matches && c->known;
+    c->right = matches && c->exists;
 }
 
 static void give_work(struct passwords *p);
@@ -72,37 +77,48 @@ static void worked(uv_work_t *w, int status)
         free(p);
 }
 
+/* NULL: nobody waits. */
+static struct check *take_next(struct passwords *p)
+{
+    struct line *line = p->known.first ? &p->known : &p->strangers;
+    struct check *c = line->first;
+    if (!c)
+        return NULL;
+    line->first = c->next;
+    if (!line->first)
+        line->last = &line->first;
+    p->waiting--;
+    return c;
+}
+
 static void give_work(struct passwords *p)
 {
-    for (int i = 0; i < PASSWORDS_AT_ONCE && p->first; i++) {
+    for (int i = 0; i < PASSWORDS_AT_ONCE && p->waiting > 0; i++) {
         if (p->at_work[i])
             continue;
-        struct check *c = p->at_work[i] = p->first;
-        p->first = c->next;
-        if (!p->first)
-            p->last = &p->first;
-        p->waiting--;
+        struct check *c = p->at_work[i] = take_next(p);
         p->under_way++;
         uv_queue_work(p->loop, &c->work, work, worked);
     }
 }
 
-bool password_check(struct passwords *p, const char *hash, const char *password, size_t size,
-                    password_fn *answer, void *ctx)
+bool password_check(struct passwords *p, const struct password_try *one, password_fn *answer, void *ctx)
 {
-    struct check *c = p->waiting < PASSWORDS_WAITING ? calloc(1, sizeof *c + size + 1) : NULL;
+    struct line *line = one->known ? &p->known : &p->strangers;
+    unsigned places = one->known ? PASSWORDS_WAITING : PASSWORDS_WAITING - PASSWORDS_KNOWN;
+    struct check *c = p->waiting < places ? calloc(1, sizeof *c + one->size + 1) : NULL;
     if (!c)
         return false;
     c->work.data = c;
     c->owner = p;
     c->answer = answer;
     c->ctx = ctx;
-    c->known = hash != NULL;
-    strncpy(c->hash, hash ? hash : nobodys_hash, sizeof c->hash - 1);
-    c->size = size;
-    memcpy(c->password, password, size);
-    *p->last = c;
-    p->last = &c->next;
+    c->exists = one->hash != NULL;
+    strncpy(c->hash, one->hash ? one->hash : nobodys_hash, sizeof c->hash - 1);
+    c->size = one->size;
+    memcpy(c->password, one->text, one->size);
+    *line->last = c;
+    line->last = &c->next;
     p->waiting++;
     give_work(p);
     return true;
@@ -118,9 +134,7 @@ void passwords_destroy(struct passwords *p)
             p->at_work[i]->answer(p->at_work[i]->ctx, false);
             p->at_work[i]->answer = NULL;
         }
-    while (p->first) {
-        struct check *c = p->first;
-        p->first = c->next;
+    for (struct check *c; (c = take_next(p));) {
         c->answer(c->ctx, false);
         check_free(c);
     }

@@ -5,6 +5,7 @@ Every refusal is looked for where it has to be: in the answer, in what did not c
 import gzip
 import hashlib
 import http.client
+import itertools
 import json
 import math
 import signal
@@ -182,6 +183,32 @@ def test_a_browser_that_signed_in_before_is_not_kept_out_by_others(desk):
     assert officer.try_in("officer", "mistyped by himself").json()["retry_after_s"] == 0
     assert officer.try_in("officer").status_code == 200
     desk.wait_for(lambda: attacker.try_in("officer").status_code == 200, "nobody is locked out, not even he")
+
+
+def test_a_flood_of_strangers_keeps_no_known_browser_out(desk):
+    """One attacker with many connections and many names: he finds the door shut, the officer does not."""
+    officer = Browser(desk).sign_in()
+    shut, over = threading.Event(), threading.Event()
+
+    def attack(number):
+        with requests.Session() as stranger:
+            for n in itertools.count():
+                if over.is_set():
+                    return
+                answer = stranger.post(desk.daemon.url + "/api/v1/session", json={"account": f"x{number}-{n}", "password": "x"})
+                if answer.status_code == 503:
+                    assert int(answer.headers["Retry-After"]) > 0
+                    shut.set()
+
+    attackers = [threading.Thread(target=attack, args=(number,), daemon=True) for number in range(104)]
+    for attacker in attackers:
+        attacker.start()
+    assert shut.wait(PATIENCE_S)
+    answers = [officer.try_in("officer").status_code for _ in range(5)]
+    over.set()
+    for attacker in attackers:
+        attacker.join()
+    assert answers == [200] * 5
 
 
 def test_refused_sign_ins_cannot_fill_the_journal(desk):

@@ -130,6 +130,11 @@ static void on_checked(void *ctx, bool right)
     *(right ? &a->right : &a->wrong) += 1;
 }
 
+static bool try_password(struct passwords *p, const char *hash, const char *text, bool known, struct answers *a)
+{
+    return password_check(p, &(struct password_try){hash, text, strlen(text), known}, on_checked, a);
+}
+
 static void passwords_are_checked_in_turn(void **state)
 {
     char hash[SECRET_TEXT];
@@ -139,18 +144,42 @@ static void passwords_are_checked_in_turn(void **state)
     uv_loop_init(&loop);
     struct passwords *p = passwords_create(&loop);
     assert_true(secret_password_hash("correct horse", hash));
-    assert_true(password_check(p, hash, "correct horse", 13, on_checked, &a));
-    assert_true(password_check(p, hash, "correct horsf", 13, on_checked, &a));
-    assert_true(password_check(p, NULL, "correct horse", 13, on_checked, &a));
+    assert_true(try_password(p, hash, "correct horse", false, &a));
+    assert_true(try_password(p, hash, "correct horsf", false, &a));
+    assert_true(try_password(p, NULL, "correct horse", false, &a));
     assert_int_equal(a.right + a.wrong, 0); /* never from within the call */
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(a.right, 1);
     assert_int_equal(a.wrong, 2);
-    while (taken < 1000 && password_check(p, hash, "x", 1, on_checked, &a))
+    while (taken < 1000 && try_password(p, hash, "x", taken % 2, &a))
         taken++;
-    assert_int_equal(taken, PASSWORDS_AT_ONCE + PASSWORDS_WAITING); /* then: come again */
     passwords_destroy(p);
     assert_int_equal(a.wrong, 2 + taken); /* every one has its answer */
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* A flood of strangers leaves room for who is known, and lets him pass. */
+static void strangers_keep_nobody_out_who_is_known(void **state)
+{
+    char hash[SECRET_TEXT];
+    uv_loop_t loop;
+    struct answers known = {0}, strangers = {0};
+    unsigned taken = 0;
+    uv_loop_init(&loop);
+    struct passwords *p = passwords_create(&loop);
+    assert_true(secret_password_hash("correct horse", hash));
+    while (taken < 1000 && try_password(p, NULL, "x", false, &strangers))
+        taken++;
+    assert_int_equal(taken, PASSWORDS_AT_ONCE + PASSWORDS_WAITING - PASSWORDS_KNOWN);
+    for (unsigned i = 0; i < PASSWORDS_KNOWN; i++)
+        assert_true(try_password(p, hash, "correct horse", true, &known));
+    assert_false(try_password(p, hash, "correct horse", true, &known)); /* then: come again */
+    while (known.right < PASSWORDS_KNOWN)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_true(strangers.wrong <= 2 * PASSWORDS_AT_ONCE);
+    passwords_destroy(p);
+    assert_int_equal(strangers.wrong, taken);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
 }
@@ -199,7 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_has_its_time),        cmocka_unit_test(who_comes_last_finds_room),
         cmocka_unit_test(waits_grow_and_end),            cmocka_unit_test(a_full_table_keeps_nobody_out),
-        cmocka_unit_test(passwords_are_checked_in_turn), cmocka_unit_test(only_what_is_in_the_table),
+        cmocka_unit_test(passwords_are_checked_in_turn), cmocka_unit_test(strangers_keep_nobody_out_who_is_known),
+        cmocka_unit_test(only_what_is_in_the_table),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }
