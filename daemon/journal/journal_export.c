@@ -323,15 +323,41 @@ char *journal_prove(const char *database, uint64_t seq, char error[LIMIT_TEXT])
     return text;
 }
 
-bool journal_export_erase_note(const char *database, uint64_t seq, char error[LIMIT_TEXT])
+/* The note */
+
+static bool has_note(void *ctx, const struct store_event *e)
+{
+    bool *has = ctx;
+    *has = e->note != NULL;
+    return false;
+}
+
+/* Without a note it is erased all the same: one that was killed in the middle is finished, then it is told. */
+static bool erase_note(struct store *s, const char *database, uint64_t seq, char error[LIMIT_TEXT])
 {
     struct store_head head;
+    bool has = false;
+    if (!s->open(s, &head, error))
+        return false;
+    if (seq == 0 || seq > head.frontier.size) {
+        snprintf(error, LIMIT_TEXT, "there is no entry %" PRIu64 ": the journal has %" PRIu64, seq, head.frontier.size);
+        return false;
+    }
+    if (!s->read(s, seq, has_note, &has, error) || !archive_remove(database, error) || !s->erase_note(s, seq, error))
+        return false;
+    if (!has)
+        snprintf(error, LIMIT_TEXT, "entry %" PRIu64 " has no note (or it is erased already)", seq);
+    return has;
+}
+
+bool journal_export_erase_note(const char *database, uint64_t seq, char error[LIMIT_TEXT])
+{
     if (access(database, F_OK) != 0) { /* opening would make a new one */
         snprintf(error, LIMIT_TEXT, "%.150s: there is no such journal", database);
         return false;
     }
     struct store *s = store_sqlite_create(database);
-    bool good = archive_remove(database, error) && s->open(s, &head, error) && s->erase_note(s, seq, error);
+    bool good = erase_note(s, database, seq, error);
     s->close(s);
     store_destroy(s);
     return good;

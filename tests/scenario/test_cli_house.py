@@ -160,6 +160,9 @@ def test_the_journal_is_proved_and_a_note_erased(house):
     house.tool("journal", "erase-note", str(seq), "--journal", database, connected=False)
     assert house.tool("journal", "prove", str(seq), "--journal", database, connected=False) == before
     assert b"a secret" not in (house.state_dir / "journal.db").read_bytes()
+    for number, because in (str(seq), f"entry {seq} has no note"), ("100000", "there is no entry 100000"):
+        again = tool(house, "journal", "erase-note", number, "--journal", database, connected=False)
+        assert again.returncode == 1 and because in again.stderr, again.stderr
     key = str(house.folder / "journal.key.pub")
     assert "good:" in house.tool("journal", "verify", database, "--key", key, connected=False)
     assert json.loads(house.tool("journal", "verify", database, "--key", key, "--json", connected=False))["signed_by_key"] is True

@@ -595,6 +595,20 @@ static void test_an_erased_note_leaves_everything_valid(void **state)
     assert_int_equal(access(test_path(&f->folder, "none.db"), F_OK), -1);
 }
 
+static void test_a_note_that_is_not_there_is_not_erased(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(journal_export_erase_note(f->file, 17, f->error));
+    assert_string_equal(f->error, "entry 17 has no note (or it is erased already)");
+    assert_true(journal_export_erase_note(f->file, 18, f->error));
+    assert_false(journal_export_erase_note(f->file, 18, f->error));
+    assert_string_equal(f->error, "entry 18 has no note (or it is erased already)");
+    assert_false(journal_export_erase_note(f->file, 0, f->error));
+    assert_false(journal_export_erase_note(f->file, 100000, f->error));
+    assert_non_null(strstr(f->error, "there is no entry 100000: the journal has "));
+    assert_good(DATABASE(f), f);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -612,6 +626,7 @@ int main(void)
         ON_DATABASE(test_an_empty_database),
         ON_DATABASE(test_proofs_hold_up_against_sha256sum),
         ON_DATABASE(test_an_erased_note_leaves_everything_valid),
+        ON_DATABASE(test_a_note_that_is_not_there_is_not_erased),
         ON_EXPORT(test_a_good_export),
         ON_EXPORT(test_every_kind_of_flipped_bit_in_an_export),
         ON_EXPORT(test_moved_lines_in_an_export),
