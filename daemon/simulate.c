@@ -29,7 +29,7 @@ static struct simulated *new_item(struct simulation *s, int64_t after_ms, enum e
 
 bool simulate_press(struct simulation *s, int64_t after_ms, const struct conf_device *device, enum kind kind)
 {
-    struct simulated *item = new_item(s, after_ms, EVENT_PRESS_RECEIVED);
+    struct simulated *item = new_item(s, after_ms, device->disabled ? EVENT_PRESS_REFUSED : EVENT_PRESS_RECEIVED);
     if (!item)
         return false;
     struct event_press *p = &item->event.press;
@@ -42,6 +42,8 @@ bool simulate_press(struct simulation *s, int64_t after_ms, const struct conf_de
     p->kind = kind;
     p->mode = s->mode;
     p->battery = -1;
+    if (device->disabled)
+        p->refusal = REFUSAL_DEVICE_DISABLED;
     return true;
 }
 
@@ -82,12 +84,12 @@ static void apply(struct run *r, struct event *e)
     r->s->happened(r->s->ctx, r->now_ms, e, a, before, exhausted, board_last_result(r->board));
 }
 
-/* A press joins the open case of its place or opens one. A deed is about the first case until that is closed.
- */
+/* A press joins the open case of its place or opens one; of a disabled device it does neither. A deed is about
+ * the first case until that is closed. */
 static void apply_item(struct run *r, const struct simulated *item)
 {
     struct event e = item->event;
-    if (r->s->recorded) {
+    if (r->s->recorded || e.type == EVENT_PRESS_REFUSED) {
         apply(r, &e);
         return;
     }

@@ -216,11 +216,12 @@ static void say_end(const struct question *q, struct timeline *t)
 {
     char sentence[STORY_TEXT];
     bool opened = t->state != ALARM_STATE_COUNT;
+    bool refused = q->s.items[0].event.type == EVENT_PRESS_REFUSED;
     const char *state = opened ? alarm_state_str(t->state) : "none";
     if (opened)
         TEXT_FILL(sentence, TEXT_SIMULATE_END, {"state", text_word("state", state)});
     else
-        TEXT_FILL(sentence, TEXT_SIMULATE_NO_ALARM, {"state", ""});
+        TEXT_FILL(sentence, refused ? TEXT_SIMULATE_DISABLED : TEXT_SIMULATE_NO_ALARM, {"state", ""});
     if (!t->lines) {
         add_line(t, q->s.until_ms, NULL, "end", TONE_STRONG, sentence, NULL);
         return;

@@ -279,6 +279,21 @@ def test_a_cancel_alone_opens_nothing(school):
     assert done.returncode == 0 and "told:" not in done.stdout and "there is no alarm to cancel" in done.stdout
 
 
+def test_a_disabled_device_opens_nothing(school):
+    text = (school / "tocsin.yaml").read_text()
+    (school / "lost.yaml").write_text(text.replace("zone: \"204\"}", "zone: \"204\", disabled: true}"))
+    words = ["simulate", "--config", "lost.yaml", "--site", "school-1", "--device", "room-204", "--answers", "police:acknowledge@10"]
+    for kind in "panic", "cancel":
+        done = run(*words, "--kind", kind, folder=school)
+        assert done.returncode == 0 and "told:" not in done.stdout, done.stdout
+        assert "not taken for an alarm" in done.stdout and "this device is disabled" in done.stdout
+        assert "no alarm: a press of a disabled device is refused and opens none" in done.stdout
+    answer = json.loads(run(*words, "--json", folder=school).stdout)
+    assert answer["state_at_end"] == "none" and answer["timeline"][0]["what"] == "press_refused"
+    other = run(*words, "--press-again", "5:panic:gate", folder=school).stdout
+    assert "+5.000 s  told: Police Desk" in other and "end of the simulation" in other
+
+
 # ---- completion and manual
 
 def complete(*words):
