@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define PROGRESS_EVERY 4096 /* entries */
+#define NO_NUMBER INT64_MIN
 
 /* One verification under way, of a database or of an export. */
 struct check {
@@ -20,6 +21,8 @@ struct check {
 
     struct sqlite_hashes hashes; /* database only */
     bool has_hashes;
+    sqlite3_stmt *found;       /* whether an entry is in the lookup; NULL = format 1 has none */
+    uint64_t looked_up, count; /* how far the lookup goes; how many entries of alarms it has to have */
 
     FILE *leaves; /* export only; NULL = there are none to be trusted */
 };
@@ -48,6 +51,20 @@ static uint64_t own_seq(const char *line, size_t size)
     for (; i < size && i < skip + 19 && line[i] >= '0' && line[i] <= '9'; i++)
         seq = seq * 10 + (uint64_t)(line[i] - '0');
     return i < size && line[i] == ',' ? seq : 0;
+}
+
+/* The alarm a line names, not terminated; of size 0 when it names none. In a text the quotes would be escaped, and no
+ * member inside another is called so. */
+static const char *own_alarm(const char *line, size_t size, size_t *alarm_size)
+{
+    static const char key[] = ",\"alarm\":\"";
+    const char *alarm = memmem(line, size, key, sizeof key - 1), *end = NULL;
+    if (alarm) {
+        alarm += sizeof key - 1;
+        end = memchr(alarm, '"', (size_t)(line + size - alarm));
+    }
+    *alarm_size = end ? (size_t)(end - alarm) : 0;
+    return end ? alarm : line;
 }
 
 static void on_complete(void *ctx, unsigned level, uint64_t index, const unsigned char hash[TREE_HASH])
@@ -144,6 +161,68 @@ static bool note_is_recorded(const struct store_event *e)
     return memmem(e->line, e->size, hex, sizeof hex - 1) != NULL;
 }
 
+/* One number, asked for in one read, so that a daemon that commits meanwhile is not accused; NO_NUMBER when there is none.
+ * False: a finding. */
+static bool ask(struct check *c, sqlite3 *db, const char *sql, uint64_t up_to, int64_t *out)
+{
+    sqlite3_stmt *s = NULL;
+    char error[LIMIT_TEXT];
+    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(s, 1, (int64_t)up_to); /* not every question has it */
+        code = sqlite3_step(s);
+    }
+    bool there = code == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL;
+    *out = there ? sqlite3_column_int64(s, 0) : NO_NUMBER;
+    bool good = code == SQLITE_ROW || code == SQLITE_DONE;
+    if (!good)
+        sqlite_file_error(db, code, error);
+    sqlite3_finalize(s);
+    return good || bad(c, 0, "%s", error);
+}
+
+static bool open_lookup(struct check *c, sqlite3 *db, uint64_t size)
+{
+    int64_t format, looked_up;
+    char error[LIMIT_TEXT];
+    if (!ask(c, db, "SELECT user_version FROM pragma_user_version", 0, &format))
+        return false;
+    if (format < 2)
+        return true;
+    if (!ask(c, db, "SELECT seq FROM looked_up", 0, &looked_up))
+        return false;
+    if (looked_up < 0)
+        return bad(c, 0, "the journal does not say how far its lookup goes: later entries are not found under their alarms");
+    c->looked_up = (uint64_t)looked_up < size ? (uint64_t)looked_up : size;
+    int code = sqlite3_prepare_v2(db, "SELECT 1 FROM lookup WHERE kind = 0 AND word = ? AND seq = ?", -1, &c->found, NULL);
+    if (code != SQLITE_OK)
+        sqlite_file_error(db, code, error);
+    return code == SQLITE_OK || bad(c, 0, "%s", error);
+}
+
+/* Whoever asks for the alarm that the line names has to be shown this entry, and nobody else. */
+static bool check_found(struct check *c, const struct store_event *e)
+{
+    size_t size;
+    char error[LIMIT_TEXT];
+    const char *own = own_alarm(e->line, e->size, &size);
+    if (strlen(e->alarm) != size || memcmp(e->alarm, own, size) != 0)
+        return bad(c, e->seq, size ? "entry %" PRIu64 " is not found under its alarm"
+                                   : "entry %" PRIu64 " is found under an alarm, and is of none", e->seq);
+    if (size == 0 || e->seq > c->looked_up)
+        return true;
+    c->count++;
+    sqlite3_bind_text(c->found, 1, e->alarm, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(c->found, 2, (int64_t)e->seq);
+    int code = sqlite3_step(c->found);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        sqlite_file_error(sqlite3_db_handle(c->found), code, error);
+    sqlite3_reset(c->found);
+    if (code == SQLITE_DONE)
+        return bad(c, e->seq, "entry %" PRIu64 " is not found under its alarm", e->seq);
+    return code == SQLITE_ROW || bad(c, e->seq, "entry %" PRIu64 " cannot be looked up: %.180s", e->seq, error);
+}
+
 static bool check_event(void *ctx, const struct store_event *e)
 {
     struct check *c = ctx;
@@ -164,22 +243,55 @@ static bool check_event(void *ctx, const struct store_event *e)
     if (e->note && !note_is_recorded(e))
         return bad(c, expected, "the note beside entry %" PRIu64 " is not the one that was recorded",
                    expected);
-    return add_leaf(c, leaf);
+    return check_found(c, e) && add_leaf(c, leaf);
 }
 
-/* Rows behind the head, looked for in one read so that a daemon that commits meanwhile is not accused. */
+/* The lookup has every entry it has to have; has it more? */
+static bool check_lookup(struct check *c, sqlite3 *db)
+{
+    int64_t rows, foreign;
+    if (!c->found)
+        return true;
+    if (!ask(c, db, "SELECT count(*) FROM lookup WHERE kind = 0 AND seq BETWEEN 1 AND ?", c->looked_up, &rows))
+        return false;
+    if ((uint64_t)rows == c->count)
+        return true;
+    return ask(c, db,
+               "SELECT min(seq) FROM lookup l WHERE kind = 0 AND seq BETWEEN 1 AND ?"
+               " AND NOT EXISTS(SELECT 1 FROM event e WHERE e.seq = l.seq AND e.alarm = l.word)",
+               c->looked_up, &foreign) &&
+           bad(c, (uint64_t)foreign, "entry %" PRId64 " is found under an alarm that is not its own", foreign);
+}
+
+/* Rows before the first entry and behind the head: a daemon would stumble over them. */
 static bool check_end(struct check *c, sqlite3 *db)
 {
-    sqlite3_stmt *s = NULL;
-    uint64_t foreign = 0;
-    if (sqlite3_prepare_v2(db, "SELECT min(seq) FROM event, head WHERE seq > size", -1, &s, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW)
-        foreign = (uint64_t)sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return foreign == 0 ||
-           bad(c, foreign, "entry %" PRIu64 " lies behind the sealed end: it was put there by somebody else",
-               foreign);
+    static const struct {
+        const char *what, *sql;
+        bool of_lookup;
+    } ends[] = {
+        {"entry", "SELECT seq FROM event WHERE seq < 1 UNION ALL SELECT seq FROM event, head WHERE seq > size LIMIT 1", false},
+        {"a note beside entry",
+         "SELECT seq FROM note WHERE seq < 1 UNION ALL SELECT seq FROM note, head WHERE seq > size LIMIT 1", false},
+        {"a hash kept for entry",
+         "SELECT min((position + 1) << level) FROM subtree, head WHERE position < 0 OR position >= size >> level", false},
+        {"the lookup's last entry", "SELECT l.seq FROM looked_up l, head WHERE l.seq > size", true},
+        {"the place of entry",
+         "SELECT min(l.seq) FROM lookup l, looked_up u WHERE l.seq < 1 OR l.seq > u.seq", true},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        int64_t foreign;
+        if (ends[i].of_lookup && !c->found)
+            continue;
+        if (!ask(c, db, ends[i].sql, 0, &foreign))
+            return false;
+        if (foreign > 0)
+            return bad(c, (uint64_t)foreign,
+                       "%s %" PRId64 " lies behind the sealed end: it was put there by somebody else", ends[i].what, foreign);
+        if (foreign != NO_NUMBER)
+            return bad(c, 0, "%s %" PRId64 " lies before the first: it was put there by somebody else", ends[i].what, foreign);
+    }
+    return true;
 }
 
 static void check_database(struct check *c, sqlite3 *db)
@@ -194,6 +306,8 @@ static void check_database(struct check *c, sqlite3 *db)
     uint64_t size = head.frontier.size;
     r->size = size;
     c->has_hashes = sqlite_hashes_init(&c->hashes, db);
+    if (!open_lookup(c, db, size))
+        return;
     if (!sqlite_file_scan(db, 1, size, check_event, c, error)) {
         bad(c, c->frontier.size + 1, "entry %" PRIu64 " cannot be read: %.180s", c->frontier.size + 1, error);
         return;
@@ -206,7 +320,7 @@ static void check_database(struct check *c, sqlite3 *db)
             size);
         return;
     }
-    if (!check_end(c, db))
+    if (!check_lookup(c, db) || !check_end(c, db))
         return;
     if (size == 0) {
         tree_root(&c->frontier, r->root);
@@ -233,6 +347,7 @@ bool journal_verify_database(const char *file, const struct journal_verify_optio
         return false;
     check_database(&c, db);
     sqlite_hashes_finish(&c.hashes);
+    sqlite3_finalize(c.found);
     sqlite3_close(db);
     return r->good;
 }

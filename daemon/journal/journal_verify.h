@@ -3,7 +3,8 @@
  * Promises: reads only; holds no read transaction over 1 s, so a running daemon is not disturbed; memory does
  * not grow with the journal. Names the first bad entry and says in a sentence what is wrong with it. What a
  * good report means: these lines are the ones the checkpoint was signed over; and, when a witness is given
- * (size and root that somebody else was told), nothing before that size has been changed since.
+ * (size and root that somebody else was told), nothing before that size has been changed since. A database's alarms are
+ * found whole, too: each entry under the alarm that its line names, and under no other.
  *
  *     struct journal_verify_options o = {.public_key = "tocsin.example.edu+1a2b3c4d+AX…"};
  *     struct journal_verify_report r;

@@ -45,8 +45,18 @@ static void write_file(const char *path, const char *text, size_t size)
     assert_int_equal(fclose(f), 0);
 }
 
+/* Every ninth entry is of one of seven alarms. */
+static const char *alarm_of(uint64_t seq)
+{
+    static const char *const alarms[] = {"alarm-0", "alarm-1", "alarm-2", "alarm-3", "alarm-4", "alarm-5", "alarm-6"};
+    return seq % 9 == 1 ? alarms[seq % 7] : "";
+}
+
 static int make_line(char out[LIMIT_LINE], uint64_t seq)
 {
+    if (seq % 9 == 1)
+        return snprintf(out, LIMIT_LINE, "{\"seq\":%d,\"type\":\"acknowledged\",\"alarm\":\"%s\",\"by\":\"d'esk\"}", (int)seq,
+                        alarm_of(seq));
     if (seq % 9)
         return test_line(out, seq);
     unsigned char hash[32];
@@ -76,7 +86,7 @@ static void make_journal(struct fixture *f)
         struct journal_entry e = {.seq = i + 1,
                                   .line = lines[i],
                                   .size = (size_t)size,
-                                  .alarm = "",
+                                  .alarm = alarm_of(i + 1),
                                   .note = (i + 1) % 9 ? NULL : SALT "at the gate"};
         assert_true(journal_append(j, &e));
         if (i % 100 == 99)
@@ -85,6 +95,10 @@ static void make_journal(struct fixture *f)
             memcpy(f->witness, journal_poll(j).root, sizeof f->witness);
     }
     assert_true(journal_destroy(j));
+    struct store_head head;
+    assert_true(s->open(s, &head, f->error));
+    s->tidy(s, true); /* the lookup is brought up to date */
+    s->close(s);
     store_destroy(s);
 }
 
@@ -181,6 +195,8 @@ static void test_a_good_database(void **state)
     assert_good(DATABASE(f), f);
     assert_false(f->report.signed_by_key);
     assert_non_null(strstr(f->report.text, "no key was given"));
+    tamper(f, "DROP TABLE lookup; DROP TABLE looked_up; PRAGMA user_version=1"); /* of an older Tocsin */
+    assert_good(DATABASE(f), f);
 }
 
 static void test_each_change_of_a_database(void **state)
@@ -209,6 +225,21 @@ static void test_each_change_of_a_database(void **state)
          "the note beside entry 27"},
         {"UPDATE event SET leaf = zeroblob(32) WHERE seq = 9", 9, "entry 9 was changed"},
         {"DELETE FROM subtree", 1, "the hash kept for the entries 1 to 256 is missing"},
+        {"UPDATE event SET alarm = NULL WHERE seq = 91", 91, "entry 91 is not found under its alarm"},
+        {"UPDATE event SET alarm = 'alarm-9' WHERE seq = 100", 100, "entry 100 is not found under its alarm"},
+        {"UPDATE event SET alarm = 'alarm-1' WHERE seq = 92", 92, "entry 92 is found under an alarm, and is of none"},
+        {"DELETE FROM lookup WHERE seq IN (100, 91)", 91, "entry 91 is not found under its alarm"},
+        {"UPDATE lookup SET word = 'alarm-9' WHERE seq = 91", 91, "entry 91 is not found under its alarm"},
+        {"INSERT INTO lookup VALUES(0, 'alarm-1', 92), (0, 'alarm-2', 92)", 92, "an alarm that is not its own"},
+        {"INSERT INTO lookup VALUES(0, 'alarm-9', 91)", 91, "an alarm that is not its own"},
+        {"INSERT INTO lookup VALUES(0, 'alarm-1', 601)", 601, "the place of entry 601 lies behind"},
+        {"INSERT INTO lookup VALUES(0, 'alarm-1', -1)", 0, "the place of entry -1 lies before"},
+        {"UPDATE looked_up SET seq = 700", 700, "the lookup's last entry 700 lies behind"},
+        {"DELETE FROM looked_up", 0, "does not say how far its lookup goes"},
+        {"INSERT INTO event SELECT 0, alarm, found_as, leaf, line FROM event WHERE seq = 1", 0, "entry 0 lies before"},
+        {"INSERT INTO note SELECT 603, salt, text FROM note WHERE seq = 18", 603, "a note beside entry 603"},
+        {"INSERT INTO subtree SELECT 8, 2, hash FROM subtree WHERE level = 8 AND position = 1", 768,
+         "a hash kept for entry 768"},
     };
     struct fixture *f = *state;
     size_t size;
