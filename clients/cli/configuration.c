@@ -77,7 +77,7 @@ static void say_problems_json(const char *file, const struct conf *conf, const s
     json_t *lines = json_array();
     for (size_t i = 0; i < problems->count && i < CONF_PROBLEMS; i++)
         json_array_append_new(lines, json_string(problems->lines[i]));
-    json_t *answer = json_pack("{s:s, s:b, s:I, s:o}", "file", file, "good", conf != NULL, "problem_count",
+    json_t *answer = json_pack("{s:o, s:b, s:I, s:o}", "file", member_path(file), "good", conf != NULL, "problem_count",
                                (json_int_t)problems->count, "problems", lines);
     member_say(answer);
     json_decref(answer);

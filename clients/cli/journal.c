@@ -64,8 +64,10 @@ static bool read_witness(const struct invocation *inv, struct journal_verify_opt
     char *end = NULL;
     if (!value)
         return true;
-    o->witness_size = strtoull(value, &end, 10);
-    if (end != value && *end == ':' && o->witness_size > 0 && decode_hash(end + 1, o->witness_root))
+    errno = 0;
+    long long size = strtoll(value, &end, 10);
+    o->witness_size = (uint64_t)size;
+    if (errno == 0 && end != value && *end == ':' && size > 0 && decode_hash(end + 1, o->witness_root))
         return true;
     complain_about(TEXT_USAGE_WITNESS, {"value", value});
     return false;
@@ -167,7 +169,7 @@ int command_journal_export(const struct invocation *inv)
         return RESULT_NOT_SO;
     }
     if (inv->json) {
-        json_t *answer = json_pack("{s:s}", "folder", folder);
+        json_t *answer = json_pack("{s:o}", "folder", member_path(folder));
         member_say(answer);
         json_decref(answer);
     } else {

@@ -19,7 +19,7 @@ static void say_values(bool json, const struct text_value *values)
     json_t *answer = json_object();
     for (; values->name; values++)
         if (json)
-            json_object_set_new(answer, values->name, json_string(values->value));
+            json_object_set_new(answer, values->name, member_path(values->value));
         else
             say_text(TONE_PLAIN, values->value);
     if (json)

@@ -1,5 +1,6 @@
 #include "cli/member.h"
 #include "cli/terminal.h"
+#include "codec/text.h"
 #include "codec/time_text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,18 @@ const char *member_place(const json_t *object, const char *name)
     const json_t *place = json_object_get(object, name);
     const char *called = member_text(place, "name");
     return *called ? called : member_text(place, "id");
+}
+
+json_t *member_path(const char *path)
+{
+    size_t capacity = 3 * strlen(path) + 1; /* U+FFFD for each byte */
+    char *shown = malloc(capacity);
+    if (!shown)
+        return NULL;
+    text_clean(shown, capacity, path, strlen(path));
+    json_t *text = json_string(shown);
+    free(shown);
+    return text;
 }
 
 void member_say(const json_t *value)

@@ -1,5 +1,6 @@
 """The tool with a whole Tocsin: what a desk and an administrator do all day, with nothing but `tocsin`."""
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -177,6 +178,10 @@ def test_what_an_endpoint_was_told_is_a_witness(house):
     house.close_alarm(press)
     witness = json.loads(telling.raw)["journal"]
     folder, key = str(house.export()), str(house.folder / "journal.key.pub")
+    oddly_named = os.fsdecode(os.fsencode(house.folder / "evidence-") + b"\xe9")
+    said = house.tool("journal", "export", oddly_named, "--journal", str(house.state_dir / "journal.db"), "--key", key, "--json",
+                      connected=False)
+    assert json.loads(said)["folder"].endswith("evidence-\ufffd")
     words = ["journal", "verify", folder, "--key", key, "--witness"]
     if witness["size"]:
         assert tool(house, *words, f"{witness['size']}:{witness['root']}", connected=False).returncode == 0

@@ -83,6 +83,8 @@ WRONG = [
     (["journal", "verify", "/", "--witness", "12"], "SIZE:ROOT"),
     (["account", "add", "post-1", "--role", "school"], "--site SITE or --site SITE,… would be right"),
     (["account", "add", "post-1", "--role", "guard"], "--site SITE or --site SITE,… would be right"),
+    (["journal", "verify", "/", "--witness", f"-1:{'A' * 43}="], "SIZE:ROOT"),
+    (["journal", "verify", "/", "--witness", f"{2 ** 64}:{'A' * 43}="], "SIZE:ROOT"),
     (["keygen", "journal", "key"], "--name is needed"),
     (["keygen", "journal", "key", "--name", "with space"], "without spaces"),
     (["keygen", "device", "--device", "room 204"], "is not an id"),
@@ -128,6 +130,19 @@ def test_a_checkpoint_that_is_no_text_is_reported_as_json_all_the_same(tmp_path)
     done = run("--json", "journal", "verify", "export", folder=tmp_path)
     assert done.returncode == 1
     assert "bears no good signature" in json.loads(done.stdout)["text"]
+
+
+def test_a_path_that_is_no_utf8_is_reported_as_json_all_the_same(school):
+    name = os.fsdecode(b"caf\xe9.yaml")
+    shutil.copy(school / "tocsin.yaml", school / name)
+    answer = json.loads(run("--json", "check-config", name, folder=school).stdout)
+    assert answer["good"] is True and answer["file"] == "caf\ufffd.yaml"
+    with open(school / name, "a") as file:
+        file.write("nonsense: 1\n")
+    answer = json.loads(run("--json", "check-config", name, folder=school).stdout)
+    assert answer["good"] is False and answer["problems"][0].startswith("caf\ufffd.yaml:")
+    answer = json.loads(run("--json", "keygen", "journal", os.fsdecode(b"cl\xe9"), "--name", "tocsin.test", folder=school).stdout)
+    assert answer == {"key_file": "cl\ufffd", "public_key_file": "cl\ufffd.pub"}
 
 
 # ---- keys
