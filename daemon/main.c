@@ -494,7 +494,7 @@ int main(int argc, char **argv)
     sodium_set_misuse_handler(say_misuse);
     if (sodium_init() < 0 || !libraries_need_memory())
         return fail("start", "the random numbers of this system do not work") ? 0 : EXIT_FAILURE;
-    struct conf_problems problems = {0};
+    struct conf_problems problems = {.at_start = true};
     house.conf = conf_load(house.conf_file, &problems);
     if (!house.conf) {
         for (size_t i = 0; i < problems.count && i < CONF_PROBLEMS; i++)

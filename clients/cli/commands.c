@@ -176,7 +176,7 @@ const struct command commands[] = {
      .arguments_most = 1,
      .help = {{"check a configuration: file:line: key: what would be right",
                "检查配置：文件:行: 键: 应如何修改"}},
-     .about = {{"Reads the file and everything it names (sites.d, keys, secrets) as the daemon would, and "
+     .about = {{"Reads the file and everything it names (sites.d, keys, secrets, certificates) as the daemon would, and "
                 "changes nothing.",
                 "与服务相同的方式读取该文件及其引用的所有文件，不作任何更改。"}}},
     {.name = "simulate",

@@ -527,6 +527,8 @@ void check_all(struct check *c)
         check_plan(c, i);
     check_sites(c);
     check_accounts(c);
+    if (!c->problems->at_start)
+        check_tls(c);
     check_secrets(c);
     for (size_t i = 0; i < c->conf->account_count; i++)
         check_pressing(c, &c->conf->accounts[i], &c->account_places[i]);

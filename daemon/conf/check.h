@@ -33,6 +33,8 @@ struct check {
 void check_all(struct check *);
 /* check_guide.c: maps, places on them, cameras, the time zone of one site. */
 void check_guide(const struct check *, const struct conf_site *, const struct where *at);
+/* check_tls.c: certificates, their keys and authorities, lists of revoked ones. */
+void check_tls(const struct check *);
 /* check_secrets.c: loads the keys and secrets of the conf. */
 void check_secrets(struct check *);
 

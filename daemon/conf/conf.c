@@ -184,7 +184,7 @@ struct conf *conf_load(const char *file, struct conf_problems *problems)
 {
     if (sodium_init() < 0)
         abort();
-    struct loader l = {0};
+    struct loader l = {.problems.at_start = problems->at_start};
     struct conf *c = NULL;
     find_sources(&l, file);
     load_sources(&l);

@@ -169,6 +169,7 @@ struct conf {
 
 #define CONF_PROBLEMS 50
 struct conf_problems {
+    bool at_start; /* set before: rather without an endpoint than not at all; a TLS file that is broken is its trouble then */
     size_t count; /* how many there were; the first CONF_PROBLEMS have a line */
     char *lines[CONF_PROBLEMS];
 };

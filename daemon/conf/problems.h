@@ -43,6 +43,7 @@ struct problem {
 
 struct problems {
     struct arena arena;
+    bool at_start; /* conf.h */
     size_t count; /* how many there were; the first CONF_PROBLEMS are kept */
     struct problem kept[CONF_PROBLEMS];
 };

@@ -49,6 +49,7 @@ BAD = {
     "bad id": set_value(["endpoints", 0, "id"], "po/lice"),
     "bad address": set_value(["endpoints", 0, "urls"], ["ftp://127.0.0.1/"]),
     "missing secret": set_value(["endpoints", 0, "secret_file"], "nowhere.secret"),
+    "broken authority": set_value(["endpoints", 0, "ca_file"], "journal.key.pub"),
 }
 
 

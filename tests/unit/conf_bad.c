@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "conf/folder.h"
+#include "conf/pem.h"
 
 #define HASH_1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define HASH_2 "sha256:2222222222222222222222222222222222222222222222222222222222222222"
@@ -259,17 +260,43 @@ static const struct bad bads[] = {
      "has no use without username"},
     {"  port: 1883", "  receipts: {client_id: s, username: s, password_file: empty}", 9,
      "broker.receipts.password_file", "is empty; its first line must be"},
-    {"  port: 1883", "  supervision: {client_id: s, certificate_file: a.pem, key_file: password}", 9,
+    {"  port: 1883", "  supervision: {client_id: s, certificate_file: a.pem, key_file: a.key}", 9,
      "broker.supervision.certificate_file", "has no use without broker.ca_file"},
     {"  port: 1883",
-     "  ca_file: a.pem\n  certificate_file: a.pem\n  key_file: password\n"
-     "  supervision: {client_id: s, certificate_file: ./a.pem, key_file: password}",
+     "  ca_file: a.pem\n  certificate_file: a.pem\n  key_file: a.key\n"
+     "  supervision: {client_id: s, certificate_file: ./a.pem, key_file: a.key}",
      12, "broker.supervision.certificate_file", "is broker.certificate_file, too"},
     {"  port: 1883", "  ca_file: missing.pem", 9, "broker.ca_file", "cannot be read (No such file"},
     {"  port: 1883", "  ca_file: .", 9, "broker.ca_file", "is no plain file"},
     {"  log_level: info", "  http_tls_key_file: journal.key", 6, "daemon.http_tls_key_file",
      "is given without http_tls_certificate_file"},
-    {"    confirm: echo", "    crl_file: a.pem", 18, "endpoints.crl_file", "has no use without ca_file"},
+    {"    confirm: echo", "    crl_file: crl.pem", 18, "endpoints.crl_file", "has no use without ca_file"},
+    {"  port: 1883", "  ca_file: broken.pem", 9, "broker.ca_file", "cannot be used (OpenSSL: "},
+    {"  port: 1883", "  ca_file: password", 9, "broker.ca_file", "it must be the authority's certificate, in PEM"},
+    {"  port: 1883", "  ca_file: crl.pem", 9, "broker.ca_file", "it must be the authority's certificate, in PEM"},
+    {"  port: 1883", "  ca_file: a.pem\n  certificate_file: broken.pem\n  key_file: a.key", 10, "broker.certificate_file",
+     "it must be a certificate, in PEM"},
+    {"  port: 1883", "  ca_file: a.pem\n  certificate_file: a.pem\n  key_file: password", 11, "broker.key_file",
+     "it must be a secret key, in PEM"},
+    {"  port: 1883", "  ca_file: a.pem\n  certificate_file: a.pem\n  key_file: locked.key", 11, "broker.key_file",
+     "without a passphrase"},
+    {"  port: 1883", "  ca_file: a.pem\n  certificate_file: a.pem\n  key_file: foreign.key", 11, "broker.key_file",
+     "is not the key of the certificate in "},
+    {"  port: 1883",
+     "  ca_file: a.pem\n  receipts: {client_id: s, certificate_file: a.pem, key_file: ed.key}", 10,
+     "broker.receipts.key_file", "is not the key of the certificate in "},
+    {"  port: 1883",
+     "  ca_file: a.pem\n  supervision: {client_id: s, certificate_file: crl.pem, key_file: a.key}", 10,
+     "broker.supervision.certificate_file", "it must be a certificate, in PEM"},
+    {"  log_level: info", "  http_tls_certificate_file: a.pem\n  http_tls_key_file: foreign.key", 7,
+     "daemon.http_tls_key_file", "is not the key of the certificate in "},
+    {"  log_level: info", "  http_tls_certificate_file: broken.pem\n  http_tls_key_file: a.key", 6,
+     "daemon.http_tls_certificate_file", "it must be a certificate, in PEM"},
+    {"    confirm: echo", "    ca_file: broken.pem", 18, "endpoints.ca_file", "it must be the authority's certificate"},
+    {"    confirm: echo", "    ca_file: a.pem\n    crl_file: a.pem", 19, "endpoints.crl_file",
+     "it must be a list of revoked certificates, in PEM"},
+    {"    confirm: echo", "    certificate_file: a.pem\n    key_file: foreign.key", 19, "endpoints.key_file",
+     "is not the key of the certificate in "},
     {"    secret_file: police.secret", "    secret_file: none.secret", 17, "endpoints.secret_file",
      "`tocsin keygen webhook"},
     {"    secret_file: police.secret", "    secret_file: empty", 17, "endpoints.secret_file",
@@ -312,7 +339,14 @@ static void make_files(struct folder *f)
     folder_secret(f, "keys", "button-1 " KEY "\n");
     folder_secret(f, "empty", "\n# nothing\n");
     folder_write(f, "open.key", "secret\n");
-    folder_write(f, "a.pem", "-----BEGIN CERTIFICATE-----\n");
+    const struct pem pem = pem_make();
+    folder_write(f, "a.pem", pem.certificate);
+    folder_write(f, "broken.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    folder_write(f, "crl.pem", pem.crl);
+    folder_secret(f, "a.key", pem.key);
+    folder_secret(f, "locked.key", pem.locked_key);
+    folder_secret(f, "foreign.key", pem.other_key);
+    folder_secret(f, "ed.key", pem.ed25519_key);
     assert_int_equal(symlink("loop", folder_path(f, "loop")), 0);
 }
 
@@ -363,6 +397,18 @@ static void the_good_one_loads(void **state)
     assert_non_null(c);
     conf_destroy(c);
     assert_true(sizeof bads / sizeof *bads >= 100);
+}
+
+/* One endpoint, or the broker, is in trouble then; without a daemon all are. */
+static void a_start_goes_on_with_a_broken_tls_file(void **state)
+{
+    struct conf_problems problems = {.at_start = true};
+    char *text = replaced(good, "    confirm: echo", "    ca_file: broken.pem");
+    struct conf *c = conf_load(folder_write(*state, "tocsin.yaml", text), &problems);
+    assert_int_equal(problems.count, 0);
+    assert_non_null(c);
+    conf_destroy(c);
+    free(text);
 }
 
 static size_t not_told(void **state, const struct bad *bad, size_t count, size_t more)
@@ -608,6 +654,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(the_good_one_loads),
+        TEST(a_start_goes_on_with_a_broken_tls_file),
         TEST(each_fault_is_told_at_its_place),
         TEST(problems_come_together_and_in_order),
         TEST(more_problems_than_lines_are_counted),

@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "conf/folder.h"
+#include "conf/pem.h"
 #include <malloc.h>
 
 #define KEY "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" /* 32 bytes */
@@ -145,15 +146,16 @@ static void a_city_loads(void **state)
     static const char *const certificates[] = {"tocsin.pem",    "broker-ca.pem",   "tocsin-client.pem", "tocsin-supervision.pem",
                                                "tocsin-receipts.pem",
                                                "police-ca.pem", "district-ca.pem", "district-crl.pem"};
+    const struct pem pem = pem_make();
     for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++) {
         char name[64];
         snprintf(name, sizeof name, "city/tls/%s", certificates[i]);
-        folder_write(&f, name, "");
+        folder_write(&f, name, strstr(name, "-crl") ? pem.crl : pem.certificate);
     }
-    folder_secret(&f, "city/tls/tocsin.key", "");
-    folder_secret(&f, "city/tls/tocsin-client.key", "");
-    folder_secret(&f, "city/tls/tocsin-supervision.key", "");
-    folder_secret(&f, "city/tls/tocsin-receipts.key", "");
+    folder_secret(&f, "city/tls/tocsin.key", pem.key);
+    folder_secret(&f, "city/tls/tocsin-client.key", pem.key);
+    folder_secret(&f, "city/tls/tocsin-supervision.key", pem.key);
+    folder_secret(&f, "city/tls/tocsin-receipts.key", pem.key);
 
     struct conf *c = load(folder_path(&f, "city/tocsin.yaml"));
     char summary[LIMIT_TEXT];

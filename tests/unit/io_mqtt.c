@@ -274,14 +274,14 @@ static void test_late_and_stopped(void **state)
     int peer = peer_connect(&broker, "button");
     peer_publish(peer, "tocsin/v1/s/late/press", "not committed", 1, false);
     run_until(b, b->count == 1, 5000);
-    for (unsigned times = 0; times < 2; times++) {
-        close_bench(b);
-        b = open_bench(5);
-        run_until(b, b->count == 1, 10000);
-        assert_string_equal(b->kept[0].payload, "not committed");
-        assert_true(b->kept[0].duplicate);
-        assert_non_null(b->kept[0].hold);
-    }
+    close_bench(b);
+    b = open_bench(5);
+    run_until(b, b->count == 1, 10000);
+    assert_string_equal(b->kept[0].payload, "not committed");
+    assert_true(b->kept[0].duplicate);
+    assert_non_null(b->kept[0].hold);
+    mqtt_release(b->mqtt, b->kept[0].hold);
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 10000);
     close(peer);
     close_bench(b);
 }
@@ -339,6 +339,8 @@ static void test_late_and_killed(void **state)
     run_until(b, b->count == 1, 10000);
     assert_string_equal(b->kept[0].payload, "survives");
     assert_true(b->kept[0].duplicate);
+    mqtt_release(b->mqtt, b->kept[0].hold);
+    run_until(b, b->states[MQTT_CONNECTED] == 1, 10000);
     close(said[0]);
     close(peer);
     close_bench(b);
