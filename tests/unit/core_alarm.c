@@ -242,6 +242,31 @@ static void test_delivery_states(void **unused)
     assert_null(alarm_delivery(&a, "nobody"));
 }
 
+/* What was answered with a no is told anew when it gets graver, also while it is tried again; what may yet be received is not. */
+static void test_what_said_no_is_replaced_by_what_is_graver(void **unused)
+{
+    static const struct {
+        enum delivery_outcome outcome;
+        bool replaced;
+    } rows[] = {{OUTCOME_FAILED, false}, {OUTCOME_UNCONFIRMED, true}, {OUTCOME_REFUSED, true}};
+    for (unsigned i = 0; i < 3; i++) {
+        struct alarm a;
+        in_state(&a, ALARM_OPEN);
+        struct delivery *d = alarm_delivery(&a, "police");
+        d->sending_version = d->sending_presses = 1;
+        struct event no = result_event("police", rows[i].outcome, 1), same = press_event(KIND_INTRUSION),
+                     cancel = press_event(KIND_CANCEL), graver = press_event(KIND_ATTACK);
+        alarm_step(&a, &no);
+        alarm_step(&a, &same);
+        alarm_step(&a, &cancel);
+        assert_false(alarm_gets_graver(&a, &cancel));
+        assert_int_equal(d->sending_version, 1);
+        assert_true(alarm_gets_graver(&a, &graver));
+        alarm_step(&a, &graver);
+        assert_int_equal(d->sending_version, rows[i].replaced ? 0 : 1);
+    }
+}
+
 static void test_only_a_test_closes_itself(void **unused)
 {
     struct alarm a = {0};
@@ -363,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_refused_by_all_goes_on_at_once),
         cmocka_unit_test(test_closing_what_was_not_seen),
         cmocka_unit_test(test_delivery_states),
+        cmocka_unit_test(test_what_said_no_is_replaced_by_what_is_graver),
         cmocka_unit_test(test_only_a_test_closes_itself),
         cmocka_unit_test(test_last_word_ends),
         cmocka_unit_test(test_a_test_that_was_acknowledged_still_closes_itself),

@@ -83,6 +83,28 @@ static void test_many_presses_go_in_bodies_of_limited_size(void **unused)
     board_destroy(w.board);
 }
 
+/* Of each case; that the device has pressed in another one since takes nothing away. */
+static void test_the_last_press_of_a_device(void **unused)
+{
+    struct world w = {.board = board_create(), .clock_ms = 1000};
+    struct event first = press_of("s", "d", 1, NULL), second = press_of("s", "d", 2, first.alarm),
+                 others = press_of("s", "other", 1, first.alarm), elsewhere = press_of("s", "d", 3, NULL);
+    elsewhere.press.kind = KIND_MEDICAL;
+    apply(&w, &first);
+    apply(&w, &second);
+    apply(&w, &others);
+    const struct alarm *a = board_alarm(w.board, first.alarm);
+    const struct press *one = board_press(w.board, a->press_first), *two = board_press(w.board, one->next);
+    assert_false(board_is_last_press(w.board, a, one));
+    assert_true(board_is_last_press(w.board, a, two));
+    apply(&w, &elsewhere);
+    assert_string_not_equal(elsewhere.alarm, first.alarm);
+    assert_false(board_is_last_press(w.board, a, one));
+    assert_true(board_is_last_press(w.board, a, two));
+    assert_true(board_is_last_press(w.board, a, board_press(w.board, two->next)));
+    board_destroy(w.board);
+}
+
 static void test_closed_alarms_are_forgotten(void **unused)
 {
     struct world w = {.board = board_create(), .clock_ms = 1000};
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_presses_heard_before),
         cmocka_unit_test(test_first_at_once_followers_gathered),
         cmocka_unit_test(test_many_presses_go_in_bodies_of_limited_size),
+        cmocka_unit_test(test_the_last_press_of_a_device),
         cmocka_unit_test(test_closed_alarms_are_forgotten),
         cmocka_unit_test(test_unlinked_press_opens_a_closed_alarm_again),
         cmocka_unit_test(test_random_histories),
