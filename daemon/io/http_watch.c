@@ -2,9 +2,12 @@
 #include "io/http_address.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define IDLE_AT_ONCE 64 /* idle connections looked at by one call */
 
 /* A socket over which no answer has come yet the library (7.88) may close without a word. So its watch is
  * closed as soon as the library wants nothing of it: later, the number may be that of another descriptor of
@@ -194,16 +197,30 @@ void http_watch_keep(struct http_watches *watches, CURL *easy)
         watch->kept = true;
 }
 
+static void end_speaker(int socket)
+{
+    char unasked[4096];
+    if (recv(socket, unasked, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        return; /* it has closed, which the library sees itself */
+    shutdown(socket, SHUT_RDWR);
+    while (recv(socket, unasked, sizeof unasked, MSG_DONTWAIT) > 0)
+        ;
+}
+
 void http_watch_silence(struct http_watches *watches)
 {
-    struct http_watch *watch;
-    char unasked[4096];
-    LIST_FOREACH(watch, &watches->list, entry) {
-        if (!watch->kept || watch->wanted != 0 || recv(watch->socket, unasked, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+    struct http_watch *watch = LIST_FIRST(&watches->list);
+    while (watch) {
+        struct pollfd idle[IDLE_AT_ONCE];
+        nfds_t count = 0;
+        for (; watch && count < IDLE_AT_ONCE; watch = LIST_NEXT(watch, entry))
+            if (watch->kept && watch->wanted == 0)
+                idle[count++] = (struct pollfd){.fd = watch->socket, .events = POLLIN};
+        if (count == 0 || poll(idle, count, 0) <= 0)
             continue;
-        shutdown(watch->socket, SHUT_RDWR);
-        while (recv(watch->socket, unasked, sizeof unasked, MSG_DONTWAIT) > 0)
-            ;
+        for (nfds_t i = 0; i < count; i++)
+            if (idle[i].revents)
+                end_speaker(idle[i].fd);
     }
 }
 
