@@ -16,7 +16,8 @@
 #include "conf/conf.h"
 #include "core/board.h"
 
-/* A press (EVENT_PRESS_RECEIVED; EVENT_PRESS_REFUSED when its device is disabled) or a deed at a moment; with `recorded` any event of the alarm. */
+/* A press (EVENT_PRESS_RECEIVED; EVENT_PRESS_REFUSED when its device is disabled) or a deed at a moment; with `recorded`
+ * any event of the alarm. */
 struct simulated {
     int64_t after_ms;
     struct event event;

@@ -6,10 +6,10 @@
  * every 30 s, and at once when the endpoint's probe is answered again. Each attempt ends within
  * attempt_timeout_ms + 500 ms whatever the peer does; the alternates are tried as well after 1 s of silence
  * (or half of attempt_timeout_ms, if that is less), and at once after a bad answer. One bad endpoint delays
- * no other; from its first attempt on a telling carries the same webhook-id and the same body, until it is answered with a
- * no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never from within dispatch_tell(). Endpoints are probed every probe_s (0: never) at
- * each of their addresses, which keeps connections warm and supervises them. Changed certificate files are
- * taken within a minute.
+ * no other; from its first attempt on a telling carries the same webhook-id and the same body, until it is answered
+ * with a no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never from within
+ * dispatch_tell(). Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps connections
+ * warm and supervises them. Changed certificate files are taken within a minute.
  * Does not: decide who is told; remember anything over a restart. The process ignores SIGPIPE.
  *
  *     struct dispatch *d = dispatch_create(loop, &options);
@@ -75,7 +75,8 @@ struct dispatch_options {
      * or back. */
     void (*on_endpoint)(void *ctx, const char *endpoint, bool up, const char *text);
     /* NULL, or: before the first attempt of a telling that has waited for one of the endpoint's connections, and before
-     * those after a no. It may put another id and another body (whose owner dispatch becomes) in the place of these; also from within dispatch_tell(). */
+     * those after a no. It may put another id and another body (whose owner dispatch becomes) in the place of these;
+     * also from within dispatch_tell(). */
     void (*on_leaving)(void *ctx, struct dispatch_telling *);
     void *ctx;
 };

@@ -190,8 +190,8 @@ void socket_turn_give(const void *owner); /* it is not coming about, or nobody w
 int socket_find(unsigned port);
 
 /* All with `lock` held. */
-/* With lock held, which it gives away meanwhile. The socket ends as the connection did, all that was written being taken by
- * the broker, or this much later. One that is closed with something unread takes back what its peer has not received
+/* Gives the lock away meanwhile. Returns when the broker has ended its side, having taken all that was written, or when the
+ * time is over. A socket that is closed with something unread takes back what its peer has not received
  * (RFC 1122, 4.2.2.13). */
 void socket_linger(struct mqtt *, int socket, uint64_t until_ms);
 void mqtt_socket_take(struct mqtt *);   /* keeps a duplicate of the socket that Paho has just connected */
