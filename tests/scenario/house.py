@@ -573,13 +573,13 @@ class Feed:
     """The live feed of an administrator, resumed by id over every interruption."""
 
     def __init__(self, house):
-        self.house, self.events, self.last = house, [], 0
+        self.house, self.events, self.last = house, [], "0"
         threading.Thread(target=self._follow, daemon=True).start()
 
     def _follow(self):
         while not self.house.closing.is_set():
             try:
-                headers = {"Authorization": f"Bearer {self.house.token('admin')}", "Last-Event-ID": str(self.last)}
+                headers = {"Authorization": f"Bearer {self.house.token('admin')}", "Last-Event-ID": self.last}
                 with requests.get(self.house.daemon.url + "/api/v1/feed", headers=headers, stream=True, timeout=25) as answer:
                     if answer.status_code == 200:
                         self._read(answer)
@@ -588,13 +588,20 @@ class Feed:
             self.house.closing.wait(0.02)
 
     def _read(self, answer):
+        fields = {}
         for line in answer.iter_lines(chunk_size=1):
-            if line.startswith(b"data:"):
-                event = json.loads(line[5:])
-                with self.house.changed:
-                    self.events.append(event)
-                    self.last = event.get("seq") or self.last
-                    self.house.changed.notify_all()
+            name, _, value = line.decode().partition(":")
+            fields[name] = value.strip()
+            if not line:  # a message ends; only now it counts, and so does its id
+                self._take(fields)
+                fields = {}
+
+    def _take(self, fields):
+        with self.house.changed:
+            self.last = fields.get("id", self.last)
+            if "data" in fields:
+                self.events.append(json.loads(fields["data"]))
+            self.house.changed.notify_all()
 
     def find(self, type, **members):
         with self.house.changed:
