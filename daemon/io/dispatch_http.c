@@ -193,12 +193,12 @@ static bool said_no(const struct dispatch_judgement *judgement)
     return judgement->outcome == OUTCOME_REFUSED || judgement->outcome == OUTCOME_UNCONFIRMED || judgement->pace == PACE_SLOW;
 }
 
-void telling_ended(struct telling *telling, const struct dispatch_judgement *judgement, uint32_t duration_ms)
+void telling_ended(struct telling *telling, const struct dispatch_judgement *judgement, uint32_t duration_ms, bool outdated)
 {
     struct endpoint *endpoint = telling->endpoint;
     struct dispatch *dispatch = endpoint->dispatch;
     bool received = judgement->outcome == OUTCOME_RECEIVED;
-    uint64_t wait = received ? 0 : wait_ms(telling, judgement);
+    uint64_t wait = received || outdated ? 0 : wait_ms(telling, judgement);
     uint64_t next_ms = due_now_ms() + wait - telling->told_ms;
     bool final = received || (telling->told.give_up_s > 0 && next_ms > telling->told.give_up_s * 1000ull);
     bool cancelled = telling->cancelled;
@@ -272,7 +272,8 @@ static void endpoint_destroy(struct endpoint *endpoint)
     free(endpoint);
 }
 
-/* Rounds that are under way keep the target they began with; the next ones begin with the new one. */
+/* Rounds that are under way keep the target they began with; the next ones begin with the new one. What waits does so
+ * because of what has just been mended, perhaps: it is tried at once. */
 static void endpoint_use(struct endpoint *endpoint, const struct settings *settings)
 {
     struct target *before = endpoint->target, *target = target_create(endpoint, settings);
@@ -283,6 +284,7 @@ static void endpoint_use(struct endpoint *endpoint, const struct settings *setti
     }
     endpoint->target = target;
     probe_begin(target);
+    endpoint_recovered(endpoint);
 }
 
 static void endpoint_configure(struct dispatch *dispatch, const struct conf_endpoint *conf)

@@ -165,8 +165,8 @@ struct dispatch {
     void *stopped_ctx;
 };
 
-/* The round of `telling` has ended: queue again, or done; reports. */
-void telling_ended(struct telling *, const struct dispatch_judgement *, uint32_t duration_ms);
+/* The round of `telling` has ended: queue again, or done; reports. `outdated`: it began under settings that are no more. */
+void telling_ended(struct telling *, const struct dispatch_judgement *, uint32_t duration_ms, bool outdated);
 void endpoint_start(struct endpoint *);     /* what is queued, as far as it may */
 void endpoint_recovered(struct endpoint *); /* what waits is tried at once */
 void dispatch_closed_client(void *dispatch);

@@ -154,11 +154,12 @@ static void finish(struct round *round)
     struct telling *telling = round->telling;
     struct dispatch_judgement judgement = round->judgement;
     unsigned duration_ms = elapsed_ms(round);
+    bool outdated = round->target != round->target->endpoint->target;
     if (round->probed)
         probe_ended(round);
     round_free(round);
     if (telling)
-        telling_ended(telling, &judgement, duration_ms);
+        telling_ended(telling, &judgement, duration_ms, outdated);
     dispatch_ended_round(dispatch);
 }
 

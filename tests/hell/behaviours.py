@@ -183,7 +183,8 @@ async def late_first(request):
 
 @behaviour
 async def status(request):
-    """?code=503, with ?retry=… as Retry-After"""
+    """?code=503 after ?s=0, with ?retry=… as Retry-After"""
+    await asyncio.sleep(request.parameter("s", 0.0))
     retry = request.parameter("retry", "")
     await request.answer(request.parameter("code", 503), b"", [f"Retry-After: {retry}"] if retry else [])
 

@@ -341,6 +341,28 @@ static void test_a_reload_takes_effect_and_loses_nothing(void **state)
     bench_close(&b);
 }
 
+static void test_what_waits_is_told_at_once_where_a_reload_says(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    bench_add(&b, &hell, "police", "status/mistyped?code=404")->probe_s = 1;
+    bench_configure(&b);
+    bench_tell(&b, "t1", "police");
+    BENCH_UNTIL(&b, 2000, b.downs == 1 && bench_result(&b, "t1", 0)); /* due again in 30 s */
+    bench_add(&b, &hell, "bureau", "status/mistyped-and-slow?code=404&s=0.3");
+    bench_configure(&b);
+    bench_tell(&b, "t2", "bureau"); /* under way */
+    hell_url(&hell, b.url_texts[1][0], "echo/corrected-meanwhile");
+    hell_url(&hell, b.url_texts[0][0], "echo/corrected");
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 3000, b.ups == 1 && bench_result(&b, "t1", 1));
+    assert_int_equal(bench_result(&b, "t1", 1)->outcome, OUTCOME_RECEIVED);
+    BENCH_UNTIL(&b, 3000, bench_result(&b, "t2", 1));
+    assert_int_equal(bench_result(&b, "t2", 0)->status, 404);
+    assert_int_equal(bench_result(&b, "t2", 1)->outcome, OUTCOME_RECEIVED);
+    bench_close(&b);
+}
+
 static void copy_file(const char *from, const char *to)
 {
     char command[800];
@@ -552,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_probes_see_an_endpoint_go_and_come),
         cmocka_unit_test(test_each_address_is_supervised),
         cmocka_unit_test(test_a_reload_takes_effect_and_loses_nothing),
+        cmocka_unit_test(test_what_waits_is_told_at_once_where_a_reload_says),
         cmocka_unit_test(test_renewed_certificates_are_taken),
         cmocka_unit_test(test_stopping_lets_requests_end_but_not_for_long),
         cmocka_unit_test(test_stopping_reports_what_still_ended),
