@@ -369,6 +369,7 @@ void dispatch_configure(struct dispatch *dispatch, const struct conf *conf)
     TAILQ_FOREACH(endpoint, &dispatch->endpoints, entry)
     if (!endpoint->removed && !configured(conf, endpoint->id)) {
         endpoint->removed = true;
+        endpoint->standing = STANDING_UNKNOWN; /* should it come back, what it is then is news */
         probe_stop(endpoint->target);
     }
     for (size_t i = 0; i < conf->endpoint_count; i++)

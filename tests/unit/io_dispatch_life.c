@@ -363,6 +363,23 @@ static void test_what_waits_is_told_at_once_where_a_reload_says(void **state)
     bench_close(&b);
 }
 
+static void test_an_endpoint_that_comes_back_dead_is_said_to_be(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    bench_add(&b, &hell, "bureau", "echo/stays");
+    bench_add(&b, &hell, "police", "@refused/x")->probe_s = 1;
+    bench_configure(&b);
+    bench_tell(&b, "t1", "police"); /* it is kept for its sake */
+    BENCH_UNTIL(&b, 2000, b.downs == 1);
+    b.endpoint_count = 1;
+    bench_configure(&b);
+    b.endpoint_count = 2;
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 3000, b.downs == 2);
+    bench_close(&b);
+}
+
 static void copy_file(const char *from, const char *to)
 {
     char command[800];
@@ -575,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_each_address_is_supervised),
         cmocka_unit_test(test_a_reload_takes_effect_and_loses_nothing),
         cmocka_unit_test(test_what_waits_is_told_at_once_where_a_reload_says),
+        cmocka_unit_test(test_an_endpoint_that_comes_back_dead_is_said_to_be),
         cmocka_unit_test(test_renewed_certificates_are_taken),
         cmocka_unit_test(test_stopping_lets_requests_end_but_not_for_long),
         cmocka_unit_test(test_stopping_reports_what_still_ended),
