@@ -72,7 +72,7 @@ struct dispatch_options {
     /* The result is valid during the call; may call dispatch_tell() and dispatch_cancel(). */
     void (*on_result)(void *ctx, const struct dispatch_result *);
     /* When each address has been tried, and on change; not up again: from some of its addresses bad to all,
-     * or back. */
+     * or back, or for another reason, which then has been seen twice in a row. */
     void (*on_endpoint)(void *ctx, const char *endpoint, bool up, const char *text);
     /* NULL, or: before the first attempt of a telling that has waited for one of the endpoint's connections, and before
      * those after a no. It may put another id and another body (whose owner dispatch becomes) in the place of these;

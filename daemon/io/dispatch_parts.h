@@ -56,9 +56,10 @@ struct address {
     const char *url;
     char place[128]; /* host:port */
     enum health health;
-    char text[LIMIT_TEXT]; /* why it is not good */
-    char known_ip[64];     /* where it was last reached */
-    uint64_t heard_ms;     /* last good answer */
+    char text[LIMIT_TEXT];   /* why it is not good */
+    char latest[LIMIT_TEXT]; /* what was the matter last time */
+    char known_ip[64];       /* where it was last reached */
+    uint64_t heard_ms;       /* last good answer */
     struct due probe_due;
     struct round *probe; /* under way */
 };

@@ -17,20 +17,35 @@ static void say(struct endpoint *endpoint)
             bad = address;
     }
     enum standing standing = !bad ? STANDING_GOOD : good ? STANDING_PARTLY : STANDING_BAD;
-    if (standing == endpoint->standing)
+    char text[LIMIT_TEXT];
+    if (standing == STANDING_GOOD)
+        snprintf(text, sizeof text, "%s: answers", endpoint->id);
+    else if (standing == STANDING_PARTLY)
+        snprintf(text, sizeof text, "%s: %.120s; tellings go to %.60s", endpoint->id, bad->text, good->place);
+    else
+        snprintf(text, sizeof text, "%s: %.200s", endpoint->id, bad->text);
+    if (standing == endpoint->standing && strcmp(text, endpoint->text) == 0)
         return;
     endpoint->standing = standing;
-    if (standing == STANDING_GOOD)
-        snprintf(endpoint->text, sizeof endpoint->text, "%s: answers", endpoint->id);
-    else if (standing == STANDING_PARTLY)
-        snprintf(endpoint->text, sizeof endpoint->text, "%s: %.120s; tellings go to %.60s", endpoint->id,
-                 bad->text, good->place);
-    else
-        snprintf(endpoint->text, sizeof endpoint->text, "%s: %.200s", endpoint->id, bad->text);
+    memcpy(endpoint->text, text, sizeof text);
     struct dispatch *dispatch = endpoint->dispatch;
     if (dispatch->options.on_endpoint && !dispatch->stopping)
         dispatch->options.on_endpoint(dispatch->options.ctx, endpoint->id, standing == STANDING_GOOD,
                                       endpoint->text);
+}
+
+/* Why a bad address is bad the probes say, which all have the same time; two reasons that take turns are not news each
+ * time: another one counts when it comes twice in a row. */
+static void note_reason(struct address *address, enum health before, bool probe, const char *judged)
+{
+    bool was_bad = before == HEALTH_SILENT || before == HEALTH_ANSWERS_BADLY;
+    char reason[LIMIT_TEXT];
+    if (was_bad && !probe)
+        return;
+    snprintf(reason, sizeof reason, "%s%.200s", address->health == HEALTH_SILENT ? "" : "the probe was ", judged);
+    if (!was_bad || strcmp(reason, address->latest) == 0)
+        memcpy(address->text, reason, sizeof reason);
+    memcpy(address->latest, reason, sizeof reason);
 }
 
 /* The answer to one telling says little about the address (it may be about the message), the answer to a
@@ -47,9 +62,8 @@ void probe_note(struct address *address, bool probe, const struct dispatch_judge
         address->health = HEALTH_ANSWERS_BADLY;
     if (judgement->outcome == OUTCOME_RECEIVED)
         address->heard_ms = due_now_ms();
-    if (address->health != HEALTH_GOOD)
-        snprintf(address->text, sizeof address->text, "%s%.200s",
-                 probe && !judgement->silent ? "the probe was " : "", judgement->text);
+    if (judgement->silent || (probe && address->health != HEALTH_GOOD))
+        note_reason(address, before, probe, judgement->text);
     if (endpoint->target != address->target || endpoint->removed)
         return; /* of settings that are no more */
     say(endpoint);

@@ -131,6 +131,7 @@ void target_inherit(struct target *target, const struct target *before)
                 continue;
             address->health = old->health;
             memcpy(address->text, old->text, sizeof address->text);
+            memcpy(address->latest, old->latest, sizeof address->latest);
             memcpy(address->known_ip, old->known_ip, sizeof address->known_ip);
         }
 }

@@ -147,9 +147,11 @@ async def hints_first(request):
 
 @behaviour
 async def fail_first(request):
-    """?code=503 to the first ?n=1 requests, then 200 with the echo"""
+    """?code=503 to the first ?n=1 requests, then 200 with the echo, or ?then=…"""
     if request.hell.count(request.path) <= request.parameter("n", 1):
         await request.answer(request.parameter("code", 503))
+    elif (then := request.parameter("then", 200)) != 200:
+        await request.answer(then)
     else:
         await echo(request)
 

@@ -380,6 +380,39 @@ static void test_an_endpoint_that_comes_back_dead_is_said_to_be(void **state)
     bench_close(&b);
 }
 
+static void test_what_is_said_of_an_address_goes_with_it(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    bench_add(&b, &hell, "police", "@refused/x")->probe_s = 1;
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 2000, b.downs == 1);
+    assert_non_null(strstr(b.said, "connection refused"));
+    hell_url(&hell, b.url_texts[0][0], "status/wrong?code=404");
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 3000, strstr(b.said, "the probe was answered 404"));
+    bench_close(&b);
+}
+
+static void test_another_reason_is_said_when_it_is_no_accident(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    bench_add(&b, &hell, "police", "fail-first/worse?n=1&code=404&then=500")->probe_s = 1;
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 2000, b.downs == 1);
+    assert_non_null(strstr(b.said, "the probe was answered 404"));
+    BENCH_UNTIL(&b, 6000, b.downs == 2);
+    assert_non_null(strstr(b.said, "the probe was answered 500"));
+    json_t *seen = hell_requests(&hell, "/fail-first/worse");
+    assert_true(json_array_size(seen) >= 3);
+    json_decref(seen);
+    struct dispatch_endpoint_status status;
+    assert_true(dispatch_endpoint_status(b.dispatch, 0, &status));
+    assert_string_equal(status.text, b.said);
+    bench_close(&b);
+}
+
 static void copy_file(const char *from, const char *to)
 {
     char command[800];
@@ -593,6 +626,8 @@ int main(void)
         cmocka_unit_test(test_a_reload_takes_effect_and_loses_nothing),
         cmocka_unit_test(test_what_waits_is_told_at_once_where_a_reload_says),
         cmocka_unit_test(test_an_endpoint_that_comes_back_dead_is_said_to_be),
+        cmocka_unit_test(test_what_is_said_of_an_address_goes_with_it),
+        cmocka_unit_test(test_another_reason_is_said_when_it_is_no_accident),
         cmocka_unit_test(test_renewed_certificates_are_taken),
         cmocka_unit_test(test_stopping_lets_requests_end_but_not_for_long),
         cmocka_unit_test(test_stopping_reports_what_still_ended),
