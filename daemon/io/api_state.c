@@ -152,11 +152,10 @@ void api_devices(struct api_call *c)
 /* Its state among dispatch's; all zero when dispatch does not know it (yet). */
 static struct dispatch_endpoint_status endpoint_status(struct dispatch *dispatch, const char *id)
 {
-    struct dispatch_endpoint_status status;
-    for (size_t i = 0; dispatch && dispatch_endpoint_status(dispatch, i, &status); i++)
-        if (strcmp(status.id, id) == 0)
-            return status;
-    return (struct dispatch_endpoint_status){0};
+    struct dispatch_endpoint_status status = {.up = false};
+    if (dispatch)
+        dispatch_endpoint_status(dispatch, id, &status);
+    return status;
 }
 
 void api_endpoints(struct api_call *c)
@@ -239,14 +238,14 @@ void api_health(struct api_call *c)
     api_out_answer(&out, c->request);
 }
 
-static bool nobody_reachable(struct dispatch *dispatch)
+static bool nobody_reachable(struct dispatch *dispatch, const struct conf *conf)
 {
-    struct dispatch_endpoint_status s;
-    size_t count = 0;
-    for (; dispatch && dispatch_endpoint_status(dispatch, count, &s); count++)
+    for (size_t i = 0; dispatch && i < conf->endpoint_count; i++) {
+        struct dispatch_endpoint_status s = endpoint_status(dispatch, conf->endpoints[i].id);
         if (s.up || !s.known)
             return false;
-    return count > 0;
+    }
+    return dispatch && conf->endpoint_count > 0;
 }
 
 void api_ready(struct api_call *c)
@@ -258,7 +257,7 @@ void api_ready(struct api_call *c)
         journal == JOURNAL_SLOW       ? "the journal is slow: alarms go out before they are recorded"
         : journal == JOURNAL_DEGRADED ? "the journal does not record: alarms go out unrecorded"
                                       : NULL,
-        NULL, NULL, nobody_reachable(c->api->options.dispatch) ? "no endpoint answers" : NULL};
+        NULL, NULL, nobody_reachable(c->api->options.dispatch, c->conf) ? "no endpoint answers" : NULL};
     struct board *board = engine_board(engine);
     bool hears = !c->api->options.mqtt || mqtt_hears(c->api->options.mqtt); /* presses: heartbeats do not decide */
     if (!hears || board_trouble(board, TROUBLE_BROKER, "broker"))

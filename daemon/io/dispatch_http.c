@@ -238,10 +238,15 @@ void telling_ended(struct telling *telling, const struct dispatch_judgement *jud
 
 /* ---- endpoints ---- */
 
+static struct endpoint_bucket *endpoint_bucket_of(struct dispatch *dispatch, const char *id)
+{
+    return &dispatch->endpoints_by_id[table_hash(id, NULL) % DISPATCH_ENDPOINT_BUCKETS];
+}
+
 static struct endpoint *endpoint_find(struct dispatch *dispatch, const char *id)
 {
     struct endpoint *endpoint;
-    TAILQ_FOREACH(endpoint, &dispatch->endpoints, entry)
+    LIST_FOREACH(endpoint, endpoint_bucket_of(dispatch, id), by_id)
     if (strcmp(endpoint->id, id) == 0)
         return endpoint;
     return NULL;
@@ -257,6 +262,7 @@ static struct endpoint *endpoint_create(struct dispatch *dispatch, const char *i
     TAILQ_INIT(&endpoint->waiting);
     endpoint->pace.ring = on_pace;
     TAILQ_INSERT_TAIL(&dispatch->endpoints, endpoint, entry);
+    LIST_INSERT_HEAD(endpoint_bucket_of(dispatch, id), endpoint, by_id);
     return endpoint;
 }
 
@@ -265,6 +271,7 @@ static void endpoint_destroy(struct endpoint *endpoint)
     assert(endpoint->under_way == 0 && endpoint->queued == 0 && endpoint->waiting_count == 0);
     due_clear(&endpoint->dispatch->dues, &endpoint->pace);
     TAILQ_REMOVE(&endpoint->dispatch->endpoints, endpoint, entry);
+    LIST_REMOVE(endpoint, by_id);
     if (endpoint->target) {
         probe_stop(endpoint->target);
         target_release(endpoint->target);
@@ -417,15 +424,12 @@ void dispatch_cancel(struct dispatch *dispatch, const char *id, const char *endp
     }
 }
 
-bool dispatch_endpoint_status(struct dispatch *dispatch, size_t index, struct dispatch_endpoint_status *out)
+bool dispatch_endpoint_status(struct dispatch *dispatch, const char *id, struct dispatch_endpoint_status *out)
 {
-    struct endpoint *endpoint = TAILQ_FIRST(&dispatch->endpoints);
-    while (endpoint && index-- > 0)
-        endpoint = TAILQ_NEXT(endpoint, entry);
+    struct endpoint *endpoint = endpoint_find(dispatch, id);
     if (!endpoint)
         return false;
     *out = (struct dispatch_endpoint_status){
-        .id = endpoint->id,
         .up = endpoint->standing == STANDING_GOOD,
         .known = endpoint->standing != STANDING_UNKNOWN,
         .text = endpoint->text,

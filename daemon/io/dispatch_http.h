@@ -60,7 +60,6 @@ struct dispatch_result {
 };
 
 struct dispatch_endpoint_status {
-    const char *id;
     bool up, known;             /* up: every address of it answers as it should; known: each has been tried */
     const char *text;           /* a sentence; while one address is bad and another good it names both */
     unsigned queued, under_way; /* queued: waiting for their next attempt as well */
@@ -88,8 +87,8 @@ void dispatch_configure(struct dispatch *, const struct conf *);
 bool dispatch_tell(struct dispatch *, struct dispatch_telling *);
 /* Forget a telling; a request already on the wire is let end, its result is not reported. */
 void dispatch_cancel(struct dispatch *, const char *id, const char *endpoint);
-/* False: no such index. */
-bool dispatch_endpoint_status(struct dispatch *, size_t index, struct dispatch_endpoint_status *);
+/* False: it was never configured, or is gone. A look-up, so that all of thousands can be asked for in one turn of the loop. */
+bool dispatch_endpoint_status(struct dispatch *, const char *id, struct dispatch_endpoint_status *);
 /* Lets requests on the wire end, for at most 2 s; what still ends is reported. */
 void dispatch_stop(struct dispatch *, void (*stopped)(void *ctx), void *ctx);
 void dispatch_destroy(struct dispatch *);

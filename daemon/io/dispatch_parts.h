@@ -25,6 +25,7 @@
 #define DISPATCH_FILE 1024    /* bytes of a file name */
 #define DISPATCH_FILES 4      /* ca, certificate, key, revocation list */
 #define DISPATCH_BUCKETS 8192 /* of the table of tellings by id */
+#define DISPATCH_ENDPOINT_BUCKETS 1024
 
 /* The thing that `member` is in. */
 #define DISPATCH_OWNER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -149,6 +150,7 @@ struct endpoint {
     uint64_t sent, received, failed;
     uint32_t last_ms;
     TAILQ_ENTRY(endpoint) entry;
+    LIST_ENTRY(endpoint) by_id;
 };
 
 struct dispatch {
@@ -157,6 +159,7 @@ struct dispatch {
     struct dues dues;
     struct due minute, stop_due;
     TAILQ_HEAD(, endpoint) endpoints;
+    LIST_HEAD(endpoint_bucket, endpoint) endpoints_by_id[DISPATCH_ENDPOINT_BUCKETS];
     LIST_HEAD(, telling) by_id[DISPATCH_BUCKETS];
     LIST_HEAD(, round) rounds, spare_rounds;
     unsigned clients; /* not yet closed */

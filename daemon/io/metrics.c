@@ -124,7 +124,7 @@ static double last_of(const struct dispatch_endpoint_status *s)
     return s->last_ms / 1e3;
 }
 
-static void put_endpoints(FILE *out, struct dispatch *dispatch)
+static void put_endpoints(FILE *out, struct dispatch *dispatch, const struct conf *conf)
 {
     static const struct {
         const char *name, *type, *help;
@@ -141,8 +141,9 @@ static void put_endpoints(FILE *out, struct dispatch *dispatch)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct dispatch_endpoint_status s;
         head(out, table[i].name, table[i].type, table[i].help);
-        for (size_t k = 0; dispatch_endpoint_status(dispatch, k, &s); k++) /* ids need no escaping */
-            fprintf(out, "tocsin_%s{endpoint=\"%s\"} %.15g\n", table[i].name, s.id, table[i].value(&s));
+        for (size_t k = 0; k < conf->endpoint_count; k++) /* ids need no escaping */
+            if (dispatch_endpoint_status(dispatch, conf->endpoints[k].id, &s))
+                fprintf(out, "tocsin_%s{endpoint=\"%s\"} %.15g\n", table[i].name, conf->endpoints[k].id, table[i].value(&s));
     }
 }
 
@@ -181,7 +182,7 @@ char *metrics_text(const struct metrics_source *source, size_t *size)
     put_journal(out, source->engine);
     put_board(out, source->engine);
     if (source->dispatch)
-        put_endpoints(out, source->dispatch);
+        put_endpoints(out, source->dispatch, engine_conf(source->engine));
     if (source->mqtt)
         put_mqtt(out, source->mqtt, source->supervision);
     one(out, "feeds", "gauge", "Open event feeds.", source->feeds);

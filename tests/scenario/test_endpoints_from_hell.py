@@ -55,6 +55,18 @@ def test_all_of_hell_at_once(make_house):
         assert IS_SANITIZED or resident_mb(house.daemon.pid) < 150
 
 
+def test_as_many_as_may_be_configured(make_house):
+    """What every desk asks for when it opens is answered at once: meanwhile nobody hears a press."""
+    def fill(configuration):
+        configuration["endpoints"] += [{"id": f"gate-{number}", "name": "Gate", "role": "guard", "urls": ["http://127.0.0.1:9/"], "probe_s": 15}
+                                       for number in range(4096 - len(configuration["endpoints"]))]
+    house = make_house(adjust=fill)
+    assert len(house.api("endpoints")["endpoints"]) == 4096
+    press = house.button().press()
+    press.receipt("recorded")
+    house.police.told("alarm.opened", press)
+
+
 def is_in(house, press, endpoint, wanted):
     state = next(one for one in house.alarm(press)["deliveries"] if one["endpoint"] == endpoint)["state"]
     return state == wanted if wanted else state in (RECEIVED, UNCONFIRMED, REFUSED, FAILING)

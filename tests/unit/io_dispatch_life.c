@@ -135,7 +135,7 @@ static void test_the_gravest_goes_first(void **state)
     for (size_t i = 0; i < 6; i++)
         bench_tell_with(&b, told[i].id, "police", told[i].priority, 0);
     struct dispatch_endpoint_status status;
-    assert_true(dispatch_endpoint_status(b.dispatch, 0, &status));
+    assert_true(dispatch_endpoint_status(b.dispatch, "police", &status));
     assert_int_equal(status.under_way, 1);
     assert_int_equal(status.queued, 5);
     BENCH_UNTIL(&b, 3000, b.count == 6);
@@ -144,10 +144,10 @@ static void test_the_gravest_goes_first(void **state)
     for (size_t i = 0; i < 6; i++)
         assert_string_equal(json_string_value(json_object_get(json_array_get(seen, i), "id")), expected[i]);
     json_decref(seen);
-    assert_true(dispatch_endpoint_status(b.dispatch, 0, &status));
+    assert_true(dispatch_endpoint_status(b.dispatch, "police", &status));
     assert_int_equal(status.sent, 6);
     assert_int_equal(status.received, 6);
-    assert_false(dispatch_endpoint_status(b.dispatch, 1, &status));
+    assert_false(dispatch_endpoint_status(b.dispatch, "nobody", &status));
     bench_close(&b);
 }
 
@@ -282,7 +282,7 @@ static void test_probes_see_an_endpoint_go_and_come(void **state)
     BENCH_UNTIL(&b, 3000, b.ups == 1 && bench_result(&b, "t1", 1));
     assert_int_equal(bench_result(&b, "t1", 1)->outcome, OUTCOME_RECEIVED);
     struct dispatch_endpoint_status status;
-    assert_true(dispatch_endpoint_status(b.dispatch, 0, &status));
+    assert_true(dispatch_endpoint_status(b.dispatch, "police", &status));
     assert_true(status.known && status.up);
     assert_int_equal(b.downs, 1);
     json_t *seen = hell_requests(&hell, "/fail-first/probed");
@@ -408,7 +408,7 @@ static void test_another_reason_is_said_when_it_is_no_accident(void **state)
     assert_true(json_array_size(seen) >= 3);
     json_decref(seen);
     struct dispatch_endpoint_status status;
-    assert_true(dispatch_endpoint_status(b.dispatch, 0, &status));
+    assert_true(dispatch_endpoint_status(b.dispatch, "police", &status));
     assert_string_equal(status.text, b.said);
     bench_close(&b);
 }
@@ -546,7 +546,7 @@ static unsigned left_over(const struct bench *b)
 {
     struct dispatch_endpoint_status s;
     unsigned count = 0;
-    for (size_t i = 0; dispatch_endpoint_status(b->dispatch, i, &s); i++)
+    for (size_t i = 0; i < b->endpoint_count && dispatch_endpoint_status(b->dispatch, b->ids[i], &s); i++)
         count += s.queued + s.under_way;
     return count;
 }
