@@ -242,7 +242,7 @@ static bool nobody_reachable(struct dispatch *dispatch, const struct conf *conf)
 {
     for (size_t i = 0; dispatch && i < conf->endpoint_count; i++) {
         struct dispatch_endpoint_status s = endpoint_status(dispatch, conf->endpoints[i].id);
-        if (s.up || !s.known)
+        if (s.reachable || !s.known)
             return false;
     }
     return dispatch && conf->endpoint_count > 0;

@@ -432,6 +432,7 @@ bool dispatch_endpoint_status(struct dispatch *dispatch, const char *id, struct 
     *out = (struct dispatch_endpoint_status){
         .up = endpoint->standing == STANDING_GOOD,
         .known = endpoint->standing != STANDING_UNKNOWN,
+        .reachable = endpoint->standing == STANDING_GOOD || endpoint->standing == STANDING_PARTLY,
         .text = endpoint->text,
         .queued = endpoint->queued + endpoint->waiting_count,
         .under_way = endpoint->under_way,

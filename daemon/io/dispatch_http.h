@@ -61,6 +61,7 @@ struct dispatch_result {
 
 struct dispatch_endpoint_status {
     bool up, known;             /* up: every address of it answers as it should; known: each has been tried */
+    bool reachable;             /* known, and one of them answers as it should */
     const char *text;           /* a sentence; while one address is bad and another good it names both */
     unsigned queued, under_way; /* queued: waiting for their next attempt as well */
     uint64_t sent, received, failed;

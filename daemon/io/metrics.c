@@ -130,7 +130,7 @@ static void put_endpoints(FILE *out, struct dispatch *dispatch, const struct con
         const char *name, *type, *help;
         double (*value)(const struct dispatch_endpoint_status *);
     } table[] = {
-        {"endpoint_up", "gauge", "1 when the endpoint's last answer was a good one.", up_of},
+        {"endpoint_up", "gauge", "1 when every address of the endpoint answers as it should.", up_of},
         {"endpoint_queued", "gauge", "Tellings that wait for their turn or their next attempt.", queued_of},
         {"endpoint_under_way", "gauge", "Tellings on the wire.", under_way_of},
         {"endpoint_sent_total", "counter", "Attempts.", sent_of},

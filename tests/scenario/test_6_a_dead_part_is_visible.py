@@ -90,6 +90,19 @@ def test_an_endpoint_that_is_down(house):
     house.no_trouble("endpoint", "police")
 
 
+def test_endpoints_that_answer_at_one_of_their_addresses_are_reached(make_house):
+    def second_address(configuration):
+        for endpoint in configuration["endpoints"]:
+            endpoint["urls"].append("http://127.0.0.1:9/")
+    house = make_house(adjust=second_address)
+    for endpoint in house.endpoints:
+        assert "tellings go to" in house.trouble("endpoint", endpoint.name)["text"]
+    house.wait_for(lambda: house.ask("GET", "/readyz", None).json()["ready"], "all is ready")
+    for endpoint in house.endpoints:
+        endpoint.down()
+    house.wait_for(lambda: "no endpoint answers" in house.ask("GET", "/readyz", None).json()["reasons"], "none is reached", 40)
+
+
 def test_an_endpoint_that_answers_and_does_not_understand(make_house):
     def echo(configuration):
         configuration["endpoints"][0]["confirm"] = "echo"
