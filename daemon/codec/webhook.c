@@ -54,7 +54,9 @@ static void decode_ack(const json_t *object, struct webhook_answer *out)
 {
     size_t size;
     const char *by = json_in_text(json_object_get(json_object_get(object, "ack"), "by"), &size);
-    if (!by || size == 0 || out->refused)
+    const json_t *alarm = json_object_get(object, "alarm");
+    bool of_another = alarm && !json_is_null(alarm) && !out->echo;
+    if (!by || size == 0 || out->refused || of_another)
         return;
     out->acknowledged = true;
     make_id(out->acknowledged_by, by, size);

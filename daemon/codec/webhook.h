@@ -23,7 +23,7 @@ void webhook_signature(char out[WEBHOOK_SIGNATURE], const unsigned char *key, si
 
 /* What an endpoint's 2xx or 4xx body said; everything is optional. A body that is no JSON object, has a key
  * twice, is nested too deeply or is longer than LIMIT_BODY says nothing. Where it is unclear the alarm goes
- * on: an `ack` without a name, or beside a `refuse`, acknowledges nothing. */
+ * on: an `ack` without a name, beside a `refuse`, or beside the name of another alarm acknowledges nothing. */
 struct webhook_answer {
     bool echo; /* {"alarm":"…"} names the alarm */
     bool acknowledged;

@@ -86,7 +86,10 @@ static const struct {
     {"{\"ack\":{\"by\":\"指挥 desk/3\\n\"}}", false, "---desk-3-", NULL},
     {"{\"ack\":{\"by\":\"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz\"}}", false,
      "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijk", NULL},
+    {"{\"alarm\":null,\"ack\":{\"by\":\"desk-3\"}}", false, "desk-3", NULL},
     /* unclear: it goes on being nobody's */
+    {"{\"alarm\":\"baaaaaaaaaaaaaaaaaaaa\",\"ack\":{\"by\":\"desk-3\"}}", false, NULL, NULL},
+    {"{\"alarm\":4711,\"ack\":{\"by\":\"desk-3\"}}", false, NULL, NULL},
     {"{\"ack\":{}}", false, NULL, NULL},
     {"{\"ack\":true}", false, NULL, NULL},
     {"{\"ack\":\"desk-3\"}", false, NULL, NULL},
