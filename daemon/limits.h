@@ -13,6 +13,7 @@
 #define LIMIT_ALARM_ID 24 /* bytes; "a" and 20 base32 characters: 100 bits of a hash, no accident in a lifetime */
 #define LIMIT_TEXT 256    /* bytes; a reason, an error sentence, a person's name */
 #define LIMIT_RAW 256     /* bytes; how much of an odd payload is kept with the press */
+#define LIMIT_URL 1024    /* bytes; where an endpoint is told, a token in its query included */
 #define LIMIT_NOTE 2000   /* bytes; a note a person writes; stored beside the journal */
 
 /* Plans. A plan is copied into each alarm, so it stays small. */

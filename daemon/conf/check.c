@@ -232,9 +232,29 @@ static void check_broker(const struct check *c)
 /* -- endpoints
  * ----------------------------------------------------------------------------------------------------- */
 
+/* A host that ends in a number is an address, of which there are many ways to write (RFC 3986, section 7.4): 010.0.0.1 is
+ * 8.0.0.1 for some. */
+static const char *host_fault(const char *host)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    unsigned char address[sizeof(struct in_addr)];
+    const char *last = strrchr(host, '.');
+    last = last ? last + 1 : host;
+    if (host[0] == '\0')
+        return "has no host";
+    if (host[strspn(host, allowed)] != '\0')
+        return "has a host with other characters than A-Z a-z 0-9 _ . -";
+    bool is_number = last[0] != '\0' && (last[strspn(last, "0123456789")] == '\0' || strncasecmp(last, "0x", 2) == 0);
+    if (is_number && inet_pton(AF_INET, host, address) != 1)
+        return "has no valid numeric address; write four numbers without leading zeros, such as 10.0.0.2";
+    return NULL;
+}
+
 /* What is wrong with an http or https URL, or NULL. */
 static const char *url_fault(const char *url)
 {
+    if (strlen(url) >= LIMIT_URL)
+        return "is longer than 1023 bytes";
     size_t scheme = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
     if (scheme == 0)
         return "must begin with https:// or http://";
@@ -263,7 +283,7 @@ static const char *url_fault(const char *url)
             return "has no valid port; it must be from 1 to 65535";
         *colon = '\0';
     }
-    return text[0] ? NULL : "has no host";
+    return text[0] == '[' ? NULL : host_fault(text);
 }
 
 static void check_endpoint(const struct check *c, const struct conf_endpoint *e, const struct where *at)

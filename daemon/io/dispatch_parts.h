@@ -21,7 +21,7 @@
 
 #define DISPATCH_ADDRESSES 8  /* urls of one endpoint that are used */
 #define DISPATCH_SECRETS 4    /* secrets of one endpoint that sign */
-#define DISPATCH_URL 1024     /* bytes */
+#define DISPATCH_URL LIMIT_URL
 #define DISPATCH_FILE 1024    /* bytes of a file name */
 #define DISPATCH_FILES 4      /* ca, certificate, key, revocation list */
 #define DISPATCH_BUCKETS 8192 /* of the table of tellings by id */

@@ -74,6 +74,10 @@ static const char good[] = "daemon:\n"                                          
                            "    token_hashes: [\"" HASH_1 "\"]\n"                  /* 56 */
                            "    sites: [school-1]\n";                              /* 57 */
 
+#define X10 "XXXXXXXXXX"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+#define X1000 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
+
 struct bad {
     const char *find, *replace; /* once */
     unsigned line;              /* of the problem, in the main file */
@@ -236,6 +240,12 @@ static const struct bad bads[] = {
     {"https://police.example/alarm", "https://a:b@police.example/", 16, "endpoints.urls",
      "must not hold a user name"},
     {"https://police.example/alarm", "https://警察.example/", 16, "endpoints.urls", "must be plain ASCII"},
+    {"https://police.example/alarm", "https://010.0.0.2/alarm", 16, "endpoints.urls", "without leading zeros"},
+    {"https://police.example/alarm", "https://192.168.001.010:8443/", 16, "endpoints.urls", "without leading zeros"},
+    {"https://police.example/alarm", "https://0x0a000002/", 16, "endpoints.urls", "write four numbers"},
+    {"https://police.example/alarm", "https://10.2/alarm", 16, "endpoints.urls", "write four numbers"},
+    {"https://police.example/alarm", "https://police;example/", 16, "endpoints.urls", "other characters"},
+    {"https://police.example/alarm", "https://police.example/?token=" X1000, 16, "endpoints.urls", "is longer than 1023 bytes"},
     {"https://police.example/alarm", "https://[::zz]/", 16, "endpoints.urls",
      "no valid numeric address in [ ]"},
     {"      - http://[::1]:9002/alarm", "      - http://127.0.0.1:9002/alarm", 24, "endpoints.urls",

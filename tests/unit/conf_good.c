@@ -192,7 +192,7 @@ static void tokens_and_what_they_see(void **state)
         asprintf(
             &text,
             "daemon: {name: t, journal_key_file: secrets/journal.key}\nbroker: {port: 1}\n"
-            "endpoints: [{id: p, name: P, role: police, urls: [\"http://[::1]:1/x?y=1#z\"]}]\n"
+            "endpoints: [{id: p, name: P, role: police, urls: [\"http://[::1]:1/x?y=1#z\", \"https://Police_1.example.:443\", \"http://10.0.0.2\", \"http://2a4f\"]}]\n"
             "plans: [{id: default, steps: [{answer_timeout_s: 1, endpoints: [p]}], acks_needed: [police]}]\n"
             "sites: [{id: s1, name: S}, {id: s2, name: S}]\n"
             "accounts:\n"
