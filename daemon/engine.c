@@ -185,11 +185,11 @@ static void show(struct engine *g, const struct event *e, const char *line, size
     g->ports.applied(g->ports.ctx, e, line, size);
 }
 
-/* Who waits for a yes is told that there will be none. */
+/* Who waits for a yes is told that there will be none. A no needs no record. */
 static void answer_no_record(struct pending *p)
 {
     if (p->answer)
-        p->answer(p->answer_ctx, ENGINE_UNRECORDED, p->who, p->seq);
+        p->answer(p->answer_ctx, p->result == ENGINE_DONE ? ENGINE_UNRECORDED : p->result, p->who, p->seq);
     if (p->press_answer)
         p->press_answer(p->answer_ctx, &(struct engine_receipt){.epoch = p->epoch, .n = p->n, .alarm = p->alarm});
     p->answer = NULL;

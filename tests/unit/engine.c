@@ -579,6 +579,29 @@ static void test_one_wins_the_other_is_told_who(void **state)
     assert_int_equal(count(l, 'p', "d1/receipt", "\"stage\":\"acknowledged\""), 1);
 }
 
+static void test_a_no_needs_no_record(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    uint32_t seen = the_alarm(l)->version;
+    press(l, "d2", "{\"epoch\":\"e\",\"n\":1}");
+    deed(l, EVENT_ACKNOWLEDGED, "desk-1", 0); /* from here on the journal does not answer */
+    pass(l, 2000);
+    assert_int_equal(l->answer, ENGINE_UNRECORDED);
+    deed(l, EVENT_ACKNOWLEDGED, "desk-2", 0);
+    pass(l, 2000);
+    assert_int_equal(l->answer, ENGINE_ALREADY);
+    assert_string_equal(l->who, "desk-1");
+    deed(l, EVENT_CLOSED, "desk-2", seen); /* a press has joined since */
+    pass(l, 2000);
+    assert_int_equal(l->answer, ENGINE_IMPOSSIBLE);
+    assert_int_equal(the_alarm(l)->state, ALARM_ACKNOWLEDGED);
+    assert_int_equal(l->answers, 3);
+    commit(l);
+    assert_int_equal(l->answers, 3);
+}
+
 static void test_closing_meets_a_press(void **state)
 {
     struct lab *l = *state;
@@ -788,6 +811,7 @@ int main(void)
         TEST(test_nobody_is_falsely_alarmed),
         TEST(test_tests_and_drills_stay_apart),
         TEST(test_one_wins_the_other_is_told_who),
+        TEST(test_a_no_needs_no_record),
         TEST(test_closing_meets_a_press),
         TEST(test_restart_is_resume),
         TEST(test_stop_and_start_from_the_snapshot),
