@@ -136,6 +136,12 @@ static void answer_impossible(const struct doing *d, const struct alarm *a)
     }
 }
 
+static void answer_already(const struct doing *d, const char *who)
+{
+    api_problem(d->request, &(struct api_problem){.type = API_ALREADY, .by = who}, "%s %s.",
+                who && who[0] ? who : "Somebody", has_done(d->deed));
+}
+
 static void on_answer(void *ctx, enum engine_answer answer, const char *who, uint64_t seq)
 {
     struct doing *d = ctx;
@@ -146,8 +152,7 @@ static void on_answer(void *ctx, enum engine_answer answer, const char *who, uin
         answer_done(d, a, seq);
         break;
     case ENGINE_ALREADY:
-        api_problem(d->request, &(struct api_problem){.type = API_ALREADY, .by = who}, "%s %s.",
-                    who && who[0] ? who : "Somebody", has_done(d->deed));
+        answer_already(d, who);
         break;
     case ENGINE_IMPOSSIBLE:
         answer_impossible(d, a);
@@ -180,12 +185,28 @@ static void submit(struct api_call *c, struct engine_deed *deed)
     engine_deed(c->api->options.engine, deed);
 }
 
+/* One that has left the board is over, not unknown: who comes late hears so. */
+static void tell_over(struct api *api, struct web_request *request, const struct api_story *s, bool closing)
+{
+    const struct doing d = {
+        .api = api, .request = request, .deed = closing ? EVENT_CLOSED : EVENT_NOTE_ADDED};
+    if (s->alarm->state != ALARM_CLOSED)
+        api_busy(request, "The alarm is not on the board now; try again.");
+    else if (closing)
+        answer_already(&d, s->alarm->closed_by);
+    else
+        answer_impossible(&d, s->alarm);
+}
+
 void api_deed(struct api_call *c)
 {
     const struct alarm *a = board_alarm(engine_board(c->api->options.engine), c->ids[0]);
-    if (!a || !api_sees(c->account, a->site)) {
-        if (a)
-            api_refused_site(c);
+    if (!a) {
+        api_tell_story(c, tell_over, c->deed == EVENT_CLOSED);
+        return;
+    }
+    if (!api_sees(c->account, a->site)) {
+        api_refused_site(c);
         api_no_alarm(c->request);
         return;
     }

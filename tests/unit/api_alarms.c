@@ -240,6 +240,16 @@ static void test_forgotten(void **state)
     assert_true(json_is_true(json_object_get(a.json, "recorded")));
     answer_free(&a);
     expect(story(r, alarm, "guard-2"), 404, "not-found", NULL);
+
+    a = post(r, alarm, "close", "bureau", "{\"disposition\":\"real\",\"seen_version\":1}"); /* who comes late */
+    assert_string_equal(text_of(&a, "by"), "desk");
+    expect(a, 409, "already", NULL);
+    a = post(r, alarm, "notes", "bureau", "{\"text\":\"late\"}");
+    assert_string_equal(text_of(&a, "state"), "closed");
+    expect(a, 409, "impossible", NULL);
+    expect(post(r, alarm, "acknowledge", "guard-2", NULL), 404, "not-found", NULL);
+    expect(post(r, "aaaaaaaaaaaaaaaaaaaaa", "acknowledge", "desk", NULL), 404, "not-found", NULL);
+
     assert_int_equal(alarms_in(r, "?state=closed", "desk"), 3);
     assert_int_equal(alarms_in(r, "?state=closed", "guard-2"), 1);
     assert_int_equal(alarms_in(r, "?state=closed&site=school-1", "desk"), 2);
