@@ -129,6 +129,12 @@ static void resume_end(struct resume *f)
     api_release(api);
 }
 
+static void resume_fail(struct resume *f)
+{
+    api_busy(f->request, "The journal cannot be read now; try again.");
+    resume_end(f);
+}
+
 /* It is too much for once: an answer that ends, and says how far it came, recorded or not: from an earlier place it
  * would come no further the next time. */
 static void resume_later(struct resume *f)
@@ -180,8 +186,11 @@ static void on_first_line(void *ctx, const struct history_lines *lines)
     struct resume *f = ctx;
     struct event e;
     char why[LIMIT_TEXT];
-    bool ok = !lines->error && lines->count > 0 &&
-              event_decode(lines->lines[0], strlen(lines->lines[0]), &e, why) &&
+    if (lines->error) { /* whose it is may be known the next time: to withhold it now would leave a gap */
+        resume_fail(f);
+        return;
+    }
+    bool ok = lines->count > 0 && event_decode(lines->lines[0], strlen(lines->lines[0]), &e, why) &&
               e.type == EVENT_PRESS_RECEIVED;
     api_place_put(f->api, f->unknown, ok ? e.press.site : NOBODYS);
     resume_step(f);
@@ -216,8 +225,7 @@ static void on_page(void *ctx, const struct history_lines *lines)
     struct resume *f = ctx;
     const struct conf_account *account = f->api->closing ? NULL : api_tagged(f->api, f->tag);
     if (!account || lines->error) {
-        api_busy(f->request, "The journal cannot be read now; try again.");
-        resume_end(f);
+        resume_fail(f);
         return;
     }
     for (size_t i = 0; i < lines->count && lines->seqs[i] <= f->api->last_seq; i++) {

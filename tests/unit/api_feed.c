@@ -162,6 +162,76 @@ static void test_live(void **state)
     rig_stop(r);
 }
 
+/* --- Whose an event is cannot be found out now. */
+
+static bool alarms_unreadable;
+static history_lines_fn *asked;
+
+static void cannot_read(void *ctx, const struct history_lines *lines)
+{
+    asked(ctx, &(struct history_lines){.error = "the disk does not answer"});
+}
+
+void __real_history_alarm(struct history *h, const char *alarm, unsigned limit, history_lines_fn *fn, void *ctx);
+void __wrap_history_alarm(struct history *h, const char *alarm, unsigned limit, history_lines_fn *fn, void *ctx);
+void __wrap_history_alarm(struct history *h, const char *alarm, unsigned limit, history_lines_fn *fn, void *ctx)
+{
+    asked = fn;
+    __real_history_alarm(h, alarm, limit, alarms_unreadable ? cannot_read : fn, ctx);
+}
+
+static void move_clock(struct rig *r, void *argument)
+{
+    r->ahead_ms += (intptr_t)argument;
+    engine_tick(r->engine);
+}
+
+static void forget_places(struct rig *r, void *argument)
+{
+    api_conf_changed(r->api, NULL);
+}
+
+/* An alarm that has left the board: which school it was of is read from the journal. When that fails the feed has to be asked
+ * for again; to withhold its events would leave a gap that nobody sees. */
+static void test_no_gap_when_the_site_cannot_be_read(void **state)
+{
+    struct rig *r = rig_start();
+    char alarm[LIMIT_ALARM_ID];
+    struct rig_look look = {.place = "school-1/b2"};
+    uint64_t pressed = 0;
+    unsigned next = 1;
+    rig_press(r, look.place, 1, "fire", alarm);
+    rig_call(r, committed, &pressed);
+    struct answer a = post(r, alarm, "close", "desk", "{\"disposition\":\"false\",\"seen_version\":1}");
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+    rig_call(r, move_clock, (void *)(intptr_t)(2 * 3600 * 1000));
+    rig_settle(r, &look);
+    rig_call(r, move_clock, (void *)(intptr_t)(60 * 1000));
+    for (int i = 0; i < 12; i++) { /* more than what is kept for a resume */
+        rig_call(r, presses_of_both_schools, &next);
+        rig_settle(r, &look);
+    }
+    rig_call(r, forget_places, NULL);
+
+    char extra[64];
+    snprintf(extra, sizeof extra, "Last-Event-ID: %llu", (unsigned long long)pressed);
+    alarms_unreadable = true;
+    a = rig_ask(r, "GET", "/api/v1/feed", "guard-1", NULL, NULL, extra, 5000);
+    assert_int_equal(a.status, 503);
+    answer_free(&a);
+    alarms_unreadable = false;
+    static struct heard some;
+    memset(&some, 0, sizeof some);
+    while (listen_from(r, "guard-1", some.last_id ? some.last_id : pressed, &some, NULL))
+        continue;
+    bool closing = false;
+    for (size_t i = 0; i < some.count; i++)
+        closing = closing || some.ids[i] == pressed + 1;
+    assert_true(closing);
+    rig_stop(r);
+}
+
 /* --- What is not recorded (yet). */
 
 static void mend_disk(struct rig *r, void *argument)
@@ -337,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_live),
+        cmocka_unit_test(test_no_gap_when_the_site_cannot_be_read),
         cmocka_unit_test(test_no_id_before_the_record),
         cmocka_unit_test(test_journal),
         cmocka_unit_test(test_refused),
