@@ -11,6 +11,8 @@
 
 #define ITEM_ROOM 16384      /* bytes one zone, contact, camera or map may take at most */
 #define IMAGE_MAX (8u << 20) /* bytes of a map's image */
+#define IMAGES_AT_ONCE 2     /* so many threads of the pool a disk can hold that does not answer */
+#define IMAGES_WAITING 1024  /* a city's desks, when a school presses */
 #define IMAGE_HEADERS                                                                                        \
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\n"                      \
     "Cache-Control: private, max-age=300"
@@ -134,10 +136,12 @@ void api_guide(struct api_call *c)
     api_out_answer(&out, c->request);
 }
 
-/* --- Images are read on the pool: a disk that is slow keeps nobody else waiting. */
+/* --- Images are read on the pool, a few at a time: they may lie on another machine, and when that does not answer, who
+ * signs in or looks at an alarm still needs the pool. */
 
 struct image {
     uv_work_t work;
+    struct image *next; /* that waits */
     struct api *api;
     struct web_request *request;
     const char *type;
@@ -178,10 +182,14 @@ static void read_image(uv_work_t *work)
     close(file);
 }
 
+static void read_images(struct api *api);
+
 static void image_read(uv_work_t *work, int status)
 {
     struct image *i = work->data;
     struct api *api = i->api;
+    api->images.under_way--;
+    read_images(api);
     if (i->bytes && i->size > 0) {
         web_answer_take(i->request, 200, i->type, IMAGE_HEADERS, i->bytes, i->size);
     } else {
@@ -190,6 +198,28 @@ static void image_read(uv_work_t *work, int status)
     }
     free(i);
     api_release(api);
+}
+
+static void read_images(struct api *api)
+{
+    struct api_images *images = &api->images;
+    while (images->first && images->under_way < IMAGES_AT_ONCE) {
+        struct image *i = images->first;
+        images->first = i->next;
+        images->waiting--;
+        images->under_way++;
+        uv_queue_work(api->options.loop, &i->work, read_image, image_read);
+    }
+}
+
+static void image_wait(struct image *i)
+{
+    struct api_images *images = &i->api->images;
+    *(images->first ? &images->last->next : &images->first) = i;
+    images->last = i;
+    images->waiting++;
+    api_hold(i->api);
+    read_images(i->api);
 }
 
 void api_map(struct api_call *c)
@@ -206,9 +236,9 @@ void api_map(struct api_call *c)
         return;
     }
     size_t size = strlen(map->image_file) + 1;
-    struct image *i = calloc(1, sizeof *i + size);
+    struct image *i = c->api->images.waiting < IMAGES_WAITING ? calloc(1, sizeof *i + size) : NULL;
     if (!i) {
-        api_busy(c->request, "There is no memory for this answer; try again later.");
+        api_busy(c->request, "Too many images wait to be read, or there is no memory for one; try again later.");
         return;
     }
     memcpy(i->path, map->image_file, size);
@@ -216,6 +246,5 @@ void api_map(struct api_call *c)
     i->api = c->api;
     i->request = c->request;
     i->work.data = i;
-    api_hold(c->api);
-    uv_queue_work(c->api->options.loop, &i->work, read_image, image_read);
+    image_wait(i);
 }

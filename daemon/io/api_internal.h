@@ -44,6 +44,11 @@ struct api_refusals {
     } gathered[2];      /* of sign-ins, of actions */
 };
 
+struct api_images {
+    unsigned under_way, waiting;
+    struct image *first, *last; /* waiting */
+};
+
 struct api {
     struct api_options options;
     struct web *web;
@@ -64,6 +69,7 @@ struct api {
     struct archive *archive;           /* NULL: there is no journal file */
     struct api_archive *archive_maker; /* api_archive.c */
     struct api_refusals refusals;
+    struct api_images images; /* being read, and waiting for that: api_guide.c */
     struct sign_in *held; /* sign-ins whose answer takes longer: api_session.c */
     unsigned held_count;
     uv_timer_t sweep;

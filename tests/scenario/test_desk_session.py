@@ -2,13 +2,16 @@
 
 Every refusal is looked for where it has to be: in the answer, in what did not change, and in the journal.
 """
+import contextlib
 import gzip
 import hashlib
 import http.client
 import itertools
 import json
 import math
+import select
 import signal
+import socket
 import threading
 from collections import Counter
 
@@ -417,6 +420,24 @@ def test_an_alarm_says_how_to_get_in(desk):
         assert desk.ask("GET", path).status_code in (400, 404)
     told = desk.police.told("alarm.opened", press)
     assert "North gate" not in json.dumps(told.body) and "cameras" not in json.dumps(told.body), "endpoints are told what they need"
+
+
+def test_maps_on_a_disk_that_does_not_answer_keep_nobody_else_waiting(desk):
+    """They may lie on another machine: who signs in, or looks at an alarm that is over, does not wait for it."""
+    press = desk.button("school-1/room-101").press()
+    press.receipt("recorded")
+    desk.alarm(press)  # the journal's file is open for reading from now on
+    address = ("127.0.0.1", int(desk.daemon.url.rsplit(":", 1)[1]))
+    question = f"GET /api/v1/maps/school-1/yard HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {desk.token('desk-1')}\r\n\r\n"
+    with desk.inject("openat:delay_enter=14000000"), contextlib.ExitStack() as open_ones:
+        connections = [open_ones.enter_context(socket.create_connection(address)) for _ in range(20)]
+        for connection in connections:
+            connection.sendall(question.encode())
+        assert desk.ask("GET", "/api/v1/me").status_code == 200
+        Browser(desk).sign_in()
+        assert desk.ask("GET", f"/api/v1/alarms/{press.alarm_id}").status_code == 200
+        assert not select.select(connections, [], [], 0)[0], "the maps were read before"
+    assert desk.ask("GET", "/api/v1/maps/school-1/yard").status_code == 200
 
 
 def test_the_replay_shows_what_was_known(desk):
