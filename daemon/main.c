@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define DRAIN_MS 2000            /* at stop, the journal has this long for what is under way */
+#define PARTING_MS 1000          /* then, libuv's pool for what it has in hand */
 
 /* The engine's ports. */
 
@@ -180,6 +181,15 @@ static void on_health(void *ctx, enum trouble_code code, const char *part, bool 
 
 /* Stop: first what is under way is recorded, then the connections end, then everything goes in reverse order. */
 
+/* Unreferenced, for the whole process: it rings only when something else keeps the loop from its end. */
+static uv_timer_t parting;
+
+static void on_parting(uv_timer_t *timer)
+{
+    log_line(LOG_LEVEL_ERROR, "", "the disk does not answer; ending without it");
+    _exit(EXIT_FAILURE);
+}
+
 static void close_handle(uv_handle_t *handle, void *ctx)
 {
     if (!uv_is_closing(handle))
@@ -203,6 +213,7 @@ static void part_stopped(void *ctx)
                           (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         close_handle(own[i], NULL);
+    uv_timer_start(&parting, on_parting, PARTING_MS, 0);
 }
 
 static void on_drain(uv_timer_t *timer)
@@ -411,6 +422,7 @@ static int run(struct house *h)
     if (h->reload_again)
         house_reload(h);
     uv_run(h->loop, UV_RUN_DEFAULT);
+    uv_timer_stop(&parting);
     if (!journal_destroy(h->journal)) {
         log_line(LOG_LEVEL_ERROR, "", "the disk does not answer; ending without it");
         _exit(EXIT_FAILURE); /* the writer is still inside a call: nothing it uses may go */
@@ -508,6 +520,8 @@ int main(int argc, char **argv)
         log_set_level(level);
     house.loop = uv_default_loop();
     watch_signals(&house);
+    uv_timer_init(house.loop, &parting);
+    uv_unref((uv_handle_t *)&parting);
     int result;
     do
         result = run(&house);

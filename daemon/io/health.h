@@ -1,4 +1,5 @@
-/* health.h - looks at the machine every 5 s: room on the disk, a disciplined clock.
+/* health.h - looks at the machine every 5 s: room on the disk, a disciplined clock. A disk that hangs holds up nobody: it is
+ * asked on libuv's pool, and one that has not answered until the next look is trouble.
  *
  *     struct health *h = health_create(loop, conf, report, ctx);    // report(ctx, TROUBLE_DISK, "disk", true, "…")
  */

@@ -1,11 +1,12 @@
 """Files of the journal that somebody damaged, locked, took away or put back."""
 import os
 import shutil
+import signal
 import sqlite3
 
 import pytest
 
-from house import own_alarm_id
+from house import PATIENCE_S, own_alarm_id
 
 pytestmark = pytest.mark.disk
 
@@ -131,3 +132,27 @@ def test_the_folder_taken_away_is_seen(make_house):
     finally:
         away.rename(house.state_dir)
     house.no_trouble("disk")
+
+
+def test_a_disk_that_does_not_answer_holds_up_no_alarm(make_house):
+    """Not the question how much room there is, either: it was asked where everything is decided."""
+    house = make_house(unchecked=True)
+    with house.inject("statfs:delay_enter=300000000"):
+        house.trouble("disk", "disk")
+        press = house.button().press()
+        house.police.told("alarm.opened", press)
+        press.receipt("recorded")
+    house.no_trouble("disk")
+
+
+def test_a_disk_that_does_not_answer_holds_up_no_stop(make_house):
+    house = make_house(unchecked=True)
+    with house.inject("statfs:delay_enter=300000000"):
+        house.trouble("disk", "disk")
+        press = house.button().press()
+        press.receipt("recorded")
+        house.daemon.signal(signal.SIGTERM)
+        house.wait_for(lambda: "ending without it" in house.daemon.log(), "it ends all the same")
+    assert house.daemon.process.wait(PATIENCE_S) == 1  # strace has let go of it
+    house.restart()
+    assert press.identity in stored(house)
