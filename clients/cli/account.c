@@ -220,8 +220,8 @@ static bool configuration_good(const struct places *p)
 static int tell(const struct invocation *inv, const struct places *p, const char *id, enum text done, bool good)
 {
     if (inv->json) {
-        json_t *answer = json_pack("{s:s, s:s, s:s, s:b}", "account", id, "file", p->yaml, "password_file",
-                                   p->password, "configuration_good", good);
+        json_t *answer = json_pack("{s:s, s:o, s:o, s:b}", "account", id, "file", member_path(p->yaml), "password_file",
+                                   member_path(p->password), "configuration_good", good);
         member_say(answer);
         json_decref(answer);
     } else {

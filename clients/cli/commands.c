@@ -1,5 +1,6 @@
 /* The commands of the tool, in the order of the manual. */
 #include "cli/command.h"
+#include "conf/secrets.h"
 
 #define KINDS "panic|attack|fire|medical|intrusion|generic|cancel"
 #define ROLES "duty|bureau|school|administrator|auditor|police|guard|admin|viewer"
@@ -177,8 +178,9 @@ const struct command commands[] = {
      .help = {{"check a configuration: file:line: key: what would be right",
                "检查配置：文件:行: 键: 应如何修改"}},
      .about = {{"Reads the file and everything it names (sites.d, keys, secrets, certificates) as the daemon would, and "
-                "changes nothing.",
-                "与服务相同的方式读取该文件及其引用的所有文件，不作任何更改。"}}},
+                "changes nothing. Root reads as user " SECRET_DAEMON_USER ", where there is one and the file is in a folder of his.",
+                "与服务相同的方式读取该文件及其引用的所有文件，不作任何更改。root 以用户 " SECRET_DAEMON_USER
+                " 的权限读取（如存在该用户且其可访问该目录）。"}}},
     {.name = "simulate",
      .synopsis = "--config FILE --site SITE --device DEVICE [OPTION]…",
      .run = command_simulate,

@@ -2,7 +2,14 @@
 #include "cli/configuration.h"
 #include "cli/member.h"
 #include "cli/terminal.h"
+#include "conf/secrets.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIST_TEXT 512 /* bytes of "it has: …" */
 
@@ -83,12 +90,45 @@ static void say_problems_json(const char *file, const struct conf *conf, const s
     json_decref(answer);
 }
 
+/* -- As the daemon reads it: root may read everything, and would call good what the daemon cannot start with. */
+
+static bool be(uid_t user, gid_t group)
+{
+    return geteuid() == 0 ? setegid(group) == 0 && seteuid(user) == 0 : seteuid(user) == 0 && setegid(group) == 0;
+}
+
+static bool reachable(const char *file)
+{
+    char *copy = strdup(file);
+    bool can = copy && faccessat(AT_FDCWD, dirname(copy), X_OK, AT_EACCESS) == 0;
+    free(copy);
+    return can;
+}
+
+/* From now on root reads as the daemon's user, where there is one; a folder that is closed to him is not the daemon's.
+ * His name, or NULL. */
+static const char *read_as_daemon(const char *file)
+{
+    const struct passwd *daemon = geteuid() == 0 ? getpwnam(SECRET_DAEMON_USER) : NULL;
+    if (!daemon || initgroups(daemon->pw_name, daemon->pw_gid) != 0 || !be(daemon->pw_uid, daemon->pw_gid))
+        return NULL;
+    if (reachable(file))
+        return daemon->pw_name;
+    be(0, getgid());
+    remark_about(TEXT_CHECK_NOT_AS, {"user", daemon->pw_name}, {"file", file});
+    return NULL;
+}
+
 int command_check_config(const struct invocation *inv)
 {
-    const char *file = inv->arguments[0];
+    const char *file = inv->arguments[0], *reader = read_as_daemon(file);
     struct conf_problems problems = {0};
     struct conf *conf = conf_load(file, &problems);
     char summary[LIMIT_TEXT];
+    if (reader)
+        be(0, getgid());
+    if (reader && !conf)
+        remark_about(TEXT_CHECK_AS, {"user", reader});
     if (inv->json)
         say_problems_json(file, conf, &problems);
     else

@@ -143,6 +143,16 @@ def test_a_path_that_is_no_utf8_is_reported_as_json_all_the_same(school):
     assert answer["good"] is False and answer["problems"][0].startswith("caf\ufffd.yaml:")
     answer = json.loads(run("--json", "keygen", "journal", os.fsdecode(b"cl\xe9"), "--name", "tocsin.test", folder=school).stdout)
     assert answer == {"key_file": "cl\ufffd", "public_key_file": "cl\ufffd.pub"}
+    folder = school / os.fsdecode(b"\xe9cole")
+    folder.mkdir()
+    for file in "tocsin.yaml", "journal.key", "endpoint.secret":
+        shutil.copy(school / file, folder)
+    for words, word in (("add", "--role", "duty"), "first"), (("password",), "second"):
+        done = run("--json", "account", words[0], "desk-9", *words[1:], "--config", folder / "tocsin.yaml", "--password-file", "-",
+                   stdin=f"the {word} of two passwords\n")
+        answer = json.loads(done.stdout)
+        assert done.returncode == 0 and answer["configuration_good"] is True
+        assert answer["file"].endswith("/\ufffdcole/accounts.d/desk-9.yaml")
 
 
 # ---- keys
@@ -204,6 +214,46 @@ def test_a_bad_configuration_is_explained_by_line(school, tmp_path):
     answer = json.loads(run("check-config", "--json", "bad.yaml", folder=school).stdout)
     assert answer["good"] is False and answer["problem_count"] == len(answer["problems"]) >= 1
     assert run("check-config", "missing.yaml", folder=school).returncode == 1
+
+
+# A folder that everybody can get at, and a user "tocsin", in a world of its own.
+AS_ROOT = """
+mount -t tmpfs -o mode=755 tmpfs /mnt && cp -r "$2" /mnt/school && cp /etc/passwd /mnt/passwd || exit 99
+echo tocsin:x:987:987::/:/bin/false >>/mnt/passwd && mount --bind /mnt/passwd /etc/passwd || exit 99
+cd /mnt/school && chmod 755 . && chown -R 987:987 . || exit 99
+eval "$3"
+exec "$1" check-config tocsin.yaml
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+@pytest.mark.parametrize("change,file", [
+    ("true", ""),
+    ("chown root journal.key", "journal.key"),
+    ("chown root endpoint.secret", "endpoint.secret"),
+    ("chown root tocsin.yaml; chmod 600 tocsin.yaml", "tocsin.yaml"),
+    ("mkdir sites.d; (umask 077; echo 'sites: []' >sites.d/new.yaml)", "sites.d/new.yaml"),
+    ("mkdir -m 700 accounts.d", "accounts.d"),
+])
+def test_root_does_not_call_good_what_the_daemon_cannot_read(school, change, file):
+    done = subprocess.run(["unshare", "-m", "sh", "-c", AS_ROOT, "sh", TOCSIN.resolve(), school, change], capture_output=True,
+                          text=True, timeout=60, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip(f"no mount here: {done.stderr.strip()}")
+    assert done.returncode == (1 if file else 0), done.stderr
+    if file:
+        assert done.stderr.startswith("read as user tocsin, whom the daemon runs as:")
+        assert f"{file} cannot be read" in done.stderr or f"{file}: cannot be read" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_a_folder_that_is_closed_to_the_daemon_is_read_as_root(school):
+    done = subprocess.run(["unshare", "-m", "sh", "-c", AS_ROOT, "sh", TOCSIN.resolve(), school, "chown -R 0:0 .; chmod 700 ."],
+                          capture_output=True, text=True, timeout=60, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip(f"no mount here: {done.stderr.strip()}")
+    assert done.returncode == 0 and "is good" in done.stdout
+    assert "user tocsin, whom the daemon runs as, cannot get at tocsin.yaml" in done.stderr
 
 
 def test_an_account_that_would_spoil_the_configuration_leaves_nothing_behind(school, tmp_path):
