@@ -10,6 +10,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 struct internal {
     struct arena arena; /* everything the conf points to; the conf itself too */
@@ -28,10 +30,11 @@ struct loader {
 /* -- the files
  * ----------------------------------------------------------------------------------------------------- */
 
+/* In whatever capitals another system has written it. */
 static bool ends_with(const char *text, const char *end)
 {
     size_t size = strlen(text), end_size = strlen(end);
-    return size > end_size && strcmp(text + size - end_size, end) == 0;
+    return size > end_size && strcasecmp(text + size - end_size, end) == 0;
 }
 
 static int is_part_file(const struct dirent *entry)
@@ -57,10 +60,11 @@ static void find_part(struct loader *l, const struct part *part, const char *fil
     const char *slash = strrchr(file, '/');
     char *folder = arena_format(&l->arena, "%.*s%s", slash ? (int)(slash - file) + 1 : 0, file, part->folder);
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_part_file, by_name);
-    if (count < 0 && errno != ENOENT)
+    struct stat status;
+    int count = scandir(folder, &entries, is_part_file, by_name), why = errno;
+    if (count < 0 && (why != ENOENT || lstat(folder, &status) == 0)) /* a link that leads nowhere is no folder that nobody made */
         problem_line(&l->problems, folder, 0, "", "cannot be read (%s); it must be a folder of files of %s",
-                     strerror(errno), part->key);
+                     strerror(why), part->key);
     struct source *known = l->sources;
     l->sources =
         arena_take(&l->arena, (l->source_count + (size_t)(count > 0 ? count : 0)) * sizeof *l->sources);

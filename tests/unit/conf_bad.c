@@ -607,6 +607,8 @@ static void sites_d(void **state)
         {"sites.d/b.yaml", "sites:\n  - {id: s2, name: X, keys_file: ../open.key}\n", 2, "others may read"},
         {"sites.d/b.yaml", "", 0, "is empty"},
         {"sites.d/b.yml", "sites: []\n", 0, "rename it, so that it ends in .yaml"},
+        {"sites.d/B.YAML", "sites:\n  - {id: s2, name: X, plan: x}\n", 2, "sites.plan: no plan has the id \"x\""},
+        {"sites.d/B.YML", "sites: []\n", 0, "rename it, so that it ends in .yaml"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char place[300];
@@ -630,6 +632,11 @@ static void sites_d_that_is_no_folder(void **state)
     char place[300];
     snprintf(place, sizeof place, "%s: ", folder_write(f, "sites.d", "x"));
     expect_only(main_path, place, "it must be a folder of files of sites");
+    const char *folder = folder_path(f, "sites.d");
+    assert_int_equal(unlink(folder), 0);
+    assert_int_equal(symlink("/nowhere/sites.d", folder), 0);
+    expect_only(main_path, place, "it must be a folder of files of sites");
+    assert_int_equal(unlink(folder), 0);
 }
 
 static void nobody_could_press(void **state)
