@@ -12,10 +12,12 @@ char *difference_read(const char *file)
 {
     FILE *in = fopen(file, "re");
     char *text = in ? malloc(FILE_BYTES + 1) : NULL;
-    if (!text) {
+    size_t size = text ? fread(text, 1, FILE_BYTES, in) : 0;
+    if (!text || ferror(in)) {
         complain_about(TEXT_CANNOT_READ, {"file", file}, {"why", strerror(errno)});
+        free(text);
+        text = NULL;
     } else {
-        size_t size = fread(text, 1, FILE_BYTES, in);
         text[size] = '\0';
     }
     if (in)

@@ -221,7 +221,7 @@ static bool take_receipt(struct button *b, const MQTTClient_message *m, int *res
         say_text(TONE_BAD, text(TEXT_PRESS_STAGE_REFUSED));
     else
         say_about(TONE_GOOD, TEXT_PRESS_STAGE, {"stage", text_word("stage", r.stage)}, {"alarm", r.alarm});
-    fflush(stdout);
+    (void)terminal_flush();
     *result = refused ? RESULT_NOT_SO : RESULT_OK;
     return refused || stage_rank(r.stage) >= stage_rank(b->wanted_stage);
 }
@@ -285,7 +285,7 @@ static void say_sent(const struct button *b)
     else
         say_about(TONE_STRONG, TEXT_PRESS_SENT, {"site", b->site}, {"device", b->device},
                   {"epoch", b->press.epoch}, {"n", n});
-    fflush(stdout);
+    (void)terminal_flush();
 }
 
 static int run(struct button *b)

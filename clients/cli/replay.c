@@ -27,7 +27,7 @@ static void keep_pace(struct replay *r, int64_t clock_ms)
     r->last_clock_ms = clock_ms;
     if (gap_ms <= 0 || r->speed <= 0)
         return;
-    fflush(stdout);
+    (void)terminal_flush();
     double seconds = (double)gap_ms / 1000 / r->speed;
     struct timespec pause = {.tv_sec = (time_t)seconds,
                              .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};

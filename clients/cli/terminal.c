@@ -16,6 +16,7 @@
 static struct {
     FILE *redirected;
     bool colors, to_terminal, utc, progress_shown;
+    int write_error; /* of errno: why standard output does not take it */
     long long progress_ms;
 } terminal;
 
@@ -132,7 +133,7 @@ static void to_standard_error(const char *before, const char *format, va_list li
 {
     char line[LINE_BYTES], safe[LINE_BYTES];
     terminal_progress_end();
-    fflush(stdout);
+    (void)terminal_flush();
     vsnprintf(line, sizeof line, format, list);
     text_clean(safe, sizeof safe, line, strlen(line));
     fprintf(stderr, "%s%s\n", before, safe);
@@ -249,11 +250,19 @@ void terminal_redirect(FILE *file)
     terminal.redirected = file;
 }
 
+bool terminal_flush(void)
+{
+    bool good = fflush(stdout) == 0 && !ferror(stdout);
+    if (!good && !terminal.write_error)
+        terminal.write_error = errno;
+    return good;
+}
+
 int terminal_finish(int result)
 {
     terminal_progress_end();
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (terminal_flush())
         return result;
-    complain_about(TEXT_CANNOT_WRITE, {"why", strerror(errno)});
+    complain_about(TEXT_CANNOT_WRITE, {"why", strerror(terminal.write_error)});
     return result == RESULT_OK ? RESULT_NOT_SO : result;
 }

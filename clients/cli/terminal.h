@@ -64,6 +64,9 @@ void terminal_date(char out[TERMINAL_TIME], int64_t at_ms);  /* 2026-11-23 +08:0
 /* Lines go to `file` instead of standard output, without colours; NULL: back again. */
 void terminal_redirect(FILE *file);
 
+/* Flushes, for who reads along. False: what was said cannot be written, and terminal_finish() will say so. */
+bool terminal_flush(void);
+
 /* Flushes; `result`, or RESULT_NOT_SO with a sentence when what was said could not be written. */
 int terminal_finish(int result);
 

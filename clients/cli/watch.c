@@ -26,8 +26,7 @@ static bool on_event(void *ctx, const char *data, size_t size)
         story_tell_line(w->story, data, size, NULL, &line);
         story_say(&line, true);
     }
-    fflush(stdout);
-    return w->left < 0 || --w->left > 0;
+    return terminal_flush() && (w->left < 0 || --w->left > 0);
 }
 
 static bool take(void *ctx, const char *bytes, size_t size)

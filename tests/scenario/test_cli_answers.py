@@ -344,6 +344,16 @@ def test_watch_outlives_the_daemon(fake, token_file):
         watching.communicate()
 
 
+def test_watch_ends_when_nobody_takes_what_it_says(fake, token_file):
+    """Into a file on a full disk, for instance: going on would look like a quiet night."""
+    fake.answers["/api/v1/feed"] = feed("id: 1\n\n" + message(2), lambda _: time.sleep(30))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([str(TOCSIN), "watch", "--json"], env=environment(fake, token_file), stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "could not be written: No space left on device" in done.stderr
+    assert len(fake.asked) == 1, "it asked again"
+
+
 def test_watch_ends_when_it_is_refused(fake, tool):
     fake.answers["/api/v1/feed"] = (403, {"type": "x", "title": "x", "status": 403, "detail": "Not for you."})
     done = tool("watch")

@@ -312,7 +312,9 @@ def test_a_changed_plan_is_shown_as_a_difference(school):
     assert done.returncode == 1
     assert "-      +30.000 s  nobody acknowledged step 1 within 30 s" in done.stdout
     assert "+      +20.000 s  nobody acknowledged step 1 within 20 s" in done.stdout
-    assert simulate(school, "--expect", "missing.txt").returncode == 3
+    for unreadable in "missing.txt", ".":
+        done = simulate(school, "--expect", unreadable)
+        assert done.returncode == 3 and done.stdout == "" and f"{unreadable} cannot be read" in done.stderr
 
 
 def test_the_timeline_as_json_has_the_same_moments(school):
