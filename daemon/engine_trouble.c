@@ -1,4 +1,5 @@
 /* What is not as it should be: raised and cleared as events, each once. */
+#include "codec/text.h"
 #include "engine_private.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -9,13 +10,13 @@ void engine_trouble(struct engine *g, enum trouble_code code, const char *part, 
     const struct event *coming = engine_trouble_under_way(g, code, part);
     const struct trouble *known = coming ? NULL : board_trouble(g->board, code, part);
     bool stands = coming ? coming->type == EVENT_TROUBLE_RAISED : known != NULL;
-    if (stands == raised && (!raised || strncmp(coming ? coming->trouble.text : known->text, text, LIMIT_TEXT - 1) == 0))
-        return;
     struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED, .trouble = {.code = code}};
     snprintf(e.trouble.part, sizeof e.trouble.part, "%s", part);
-    snprintf(e.trouble.text, sizeof e.trouble.text, "%s", text);
+    text_clean(e.trouble.text, sizeof e.trouble.text, text, strlen(text)); /* as the record will have it */
+    if (stands == raised && (!raised || strcmp(coming ? coming->trouble.text : known->text, e.trouble.text) == 0))
+        return;
     engine_say(g, raised ? LOG_WARNING : LOG_INFO, "", "trouble %s: %s: %s", raised ? "raised" : "cleared",
-               trouble_code_str(code), text);
+               trouble_code_str(code), e.trouble.text);
     engine_submit(g, &(struct submission){.event = &e});
     engine_batch_end(g);
 }

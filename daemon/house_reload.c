@@ -43,18 +43,25 @@ static void log_problems(const struct conf_problems *problems)
         log_line(LOG_LEVEL_ERROR, "", problems->lines[i]);
 }
 
+/* `problem`: the first of them. */
+static void refused(struct house *h, const char *problem)
+{
+    char *text;
+    if (asprintf(&text, "the new configuration was refused, the old one stays: %s", problem) < 0)
+        memory_end();
+    engine_trouble(h->engine, TROUBLE_CONF, "configuration", true, text);
+    free(text);
+}
+
 static void exchange_conf(uv_work_t *work, int status)
 {
     struct reload *r = work->data;
     struct house *h = r->house;
     h->reloading = false;
     if (h->stopping || !r->conf) {
-        char text[LIMIT_TEXT];
         log_problems(&r->problems);
-        snprintf(text, sizeof text, "the new configuration was refused, the old one stays: %.170s",
-                 r->problems.count ? r->problems.lines[0] : "stopping");
         if (!h->stopping)
-            engine_trouble(h->engine, TROUBLE_CONF, "configuration", true, text);
+            refused(h, r->problems.lines[0]);
         conf_destroy(r->conf);
         web_files_destroy(r->files);
     } else {

@@ -723,6 +723,25 @@ static void test_a_trouble_that_comes_and_goes_within_a_commit(void **state)
     assert_int_equal(count(l, 't', "bureau", "trouble.cleared"), 2);
 }
 
+/* A text that is too long, or not UTF-8, is the same text when it is read back. */
+static void test_a_trouble_with_an_odd_text_is_said_once(void **state)
+{
+    struct lab *l = *state;
+    char text[3 * LIMIT_TEXT] = "\xff";
+    while (strlen(text) < 2 * LIMIT_TEXT)
+        strcat(text, "警钟");
+    commit(l);
+    forget_said(l);
+    for (int i = 0; i < 3; i++) {
+        engine_trouble(l->engine, TROUBLE_DISK, "disk", true, text);
+        commit(l);
+    }
+    assert_int_equal(count(l, 't', "bureau", "trouble.raised"), 1);
+    const char *known = board_trouble(engine_board(l->engine), TROUBLE_DISK, "disk")->text;
+    assert_memory_equal(known, "\xEF\xBF\xBD警钟", 9);
+    assert_string_equal(known + strlen(known) - 3, strlen(known) % 6 == 3 ? "钟" : "警"); /* a whole letter */
+}
+
 static void test_unknown_topics_are_counted(void **state)
 {
     struct lab *l = *state;
@@ -817,6 +836,7 @@ int main(void)
         TEST(test_stop_and_start_from_the_snapshot),
         TEST(test_devices_are_supervised),
         TEST(test_a_trouble_that_comes_and_goes_within_a_commit),
+        TEST(test_a_trouble_with_an_odd_text_is_said_once),
         TEST(test_unknown_topics_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
