@@ -21,6 +21,7 @@ struct record_look {
     uv_work_t work;
     uint64_t wait_ms;
     char path[4096], origin[LIMIT_TEXT];
+    char lock_path[4096]; /* "" = the house has the lock */
     unsigned char key[64];
     bool usable, said;
 };
@@ -34,7 +35,7 @@ struct house {
     struct vigil vigil;
     struct record_look look;
     int64_t wake_boottime_ms;
-    int lock;
+    int lock; /* LOCK_NONE = no lock can be had, and so no record */
     struct store *store;
     struct journal *journal;
     _Atomic(struct journal *) expecting; /* the same, once it runs: for foreign threads */

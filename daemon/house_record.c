@@ -3,6 +3,7 @@
 #include "codec/event_json.h"
 #include "house.h"
 #include "io/log.h"
+#include "journal/lock.h"
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,17 +24,23 @@ static void ignore_snapshot(void *ctx, uint64_t seq, const void *bytes, size_t s
 {
 }
 
-/* On libuv's pool: all that a start would do with the journal. Nobody else has it open, and we hold the lock. */
+/* On libuv's pool: all that a start would do with the journal. Nobody else has it open while there is a lock: ours, or one
+ * for this look. */
 static void look(uv_work_t *work)
 {
     struct record_look *l = work->data;
     char error[LIMIT_TEXT];
+    int lock = *l->lock_path ? lock_take(l->lock_path, error) : LOCK_NONE;
+    l->usable = false;
+    if (*l->lock_path && lock < 0)
+        return;
     struct store *store = store_sqlite_create(l->path);
     struct journal *j =
         journal_create(&(struct journal_options){.store = store, .origin = l->origin, .secret_key = l->key}, error);
     l->usable = j && journal_replay(j, ignore_snapshot, readable, NULL, error);
     journal_destroy(j);
     store_destroy(store);
+    lock_release(lock);
 }
 
 static void on_looked(uv_work_t *work, int status)
@@ -60,6 +67,8 @@ static void on_time(uv_timer_t *timer)
     struct house *h = timer->data;
     struct record_look *l = &h->look;
     snprintf(l->path, sizeof l->path, "%s/journal.db", h->conf->daemon.state_dir);
+    if (h->lock < 0)
+        snprintf(l->lock_path, sizeof l->lock_path, "%s/tocsind.lock", h->conf->daemon.state_dir);
     snprintf(l->origin, sizeof l->origin, "%s", h->conf->daemon.name);
     memcpy(l->key, h->conf->daemon.journal_key, sizeof l->key);
     uv_queue_work(h->loop, &l->work, look, on_looked);

@@ -268,12 +268,13 @@ static bool fail(const char *what, const char *why)
     return false;
 }
 
-static bool take_lock(struct house *h)
+/* False: another daemon has it. Without one, `error` says why, and there is no record. */
+static bool take_lock(struct house *h, char error[LIMIT_TEXT])
 {
-    char error[LIMIT_TEXT], path[4096];
+    char path[4096];
     snprintf(path, sizeof path, "%s/tocsind.lock", h->conf->daemon.state_dir);
     h->lock = lock_take(path, error);
-    return h->lock >= 0 || fail("start", error);
+    return h->lock != LOCK_HELD || fail("start", error);
 }
 
 /* For the whole process: a signal that comes between two lives is told to the next one. They keep no life from ending. */
@@ -351,15 +352,15 @@ static bool start_engine(struct house *h, struct store *store, char error[LIMIT_
     return false;
 }
 
-/* A journal that cannot be used costs the record, loudly; never the alarm (design, promise 3). */
-static bool open_engine(struct house *h)
+/* A journal that cannot be used costs the record, loudly; never the alarm (design, promise 3). `error`: of the lock. */
+static bool open_engine(struct house *h, char error[LIMIT_TEXT])
 {
-    char error[LIMIT_TEXT], reason[2 * LIMIT_TEXT], path[4096];
+    char reason[2 * LIMIT_TEXT], path[4096];
     snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
     h->history = history_create(h->loop, path);
     if (!h->history)
         return fail(path, "no memory to read the record");
-    for (unsigned tries = 0; tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
+    for (unsigned tries = 0; h->lock >= 0 && tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
         if (start_engine(h, store_sqlite_create(path), error))
             return true;
     snprintf(reason, sizeof reason, "%s; mended, it records again once no alarm is open", error);
@@ -410,8 +411,9 @@ static void forget_connections(struct house *h)
 static int run(struct house *h)
 {
     *h = (struct house){.conf_file = h->conf_file, .conf = h->conf, .loop = h->loop, .reload_again = h->reload_again};
+    char error[LIMIT_TEXT];
     open_handles(h);
-    if (!take_lock(h) || !open_connections(h) || !open_engine(h) || !open_api(h))
+    if (!take_lock(h, error) || !open_connections(h) || !open_engine(h, error) || !open_api(h))
         return EXIT_FAILURE;
     forget_connections(h);
     h->health = health_create(h->loop, h->conf, on_health, h);

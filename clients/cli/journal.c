@@ -311,7 +311,10 @@ int command_journal_erase_note(const struct invocation *inv)
         return RESULT_UNREACHABLE;
     int lock = lock_take(lock_file, error);
     bool good = lock >= 0 && journal_export_erase_note(database, seq, error);
-    int result = good ? RESULT_OK : lock < 0 ? RESULT_CONFLICT : RESULT_NOT_SO;
+    int result = good                ? RESULT_OK
+                 : lock == LOCK_HELD ? RESULT_CONFLICT
+                 : lock == LOCK_NONE ? RESULT_UNREACHABLE
+                                     : RESULT_NOT_SO;
     if (!good)
         complain("%s", error);
     else if (inv->json)

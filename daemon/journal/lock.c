@@ -15,15 +15,25 @@ static long holder(int fd)
     return pread(fd, text, sizeof text - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-int lock_take(const char *path, char error[LIMIT_TEXT])
+static int open_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 || errno != EROFS)
+        return fd;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW); /* the lock holds on a file that cannot be written, too */
+    errno = EROFS;
+    return fd;
+}
+
+int lock_take(const char *path, char error[LIMIT_TEXT])
+{
+    int fd = open_file(path);
     if (fd < 0) {
         snprintf(error, LIMIT_TEXT,
                  "%.120s: the lock file cannot be opened (%s); the folder must exist and be writable "
                  "for the daemon's user",
                  path, strerror(errno));
-        return -1;
+        return LOCK_NONE;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int why = errno;
@@ -41,7 +51,7 @@ int lock_take(const char *path, char error[LIMIT_TEXT])
                      "daemon, so stop that one first",
                      path);
         close(fd);
-        return -1;
+        return why == EWOULDBLOCK ? LOCK_HELD : LOCK_NONE;
     }
     char text[24];
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());

@@ -3,10 +3,11 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
-from house import PATIENCE_S, own_alarm_id
+from house import BUILD, PATIENCE_S, loopback, own_alarm_id
 
 pytestmark = pytest.mark.disk
 
@@ -132,6 +133,41 @@ def test_the_folder_taken_away_is_seen(make_house):
     finally:
         away.rename(house.state_dir)
     house.no_trouble("disk")
+
+
+@pytest.mark.parametrize("how", ["missing", "read-only"])
+def test_a_folder_that_takes_nothing_at_the_start_costs_the_record_and_no_alarm(make_house, small_disk, how):
+    """A disk that is dying is made read-only by the kernel, and what starts then meets it so. Mended, it is used without a
+    restart."""
+    listen = f"127.0.0.1:{loopback.free_port()}"
+    house = make_house(unchecked=True, state_dir=small_disk / "state",
+                       adjust=lambda configuration: configuration["daemon"].update(http_listen=listen))
+    house.stop()
+    away = small_disk / "away"
+    if how == "missing":
+        house.state_dir.rename(away)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    house.daemon.run([BUILD / "daemon" / "tocsind", "--config", house.daemon.config_file])
+    press = house.button().press()
+    assert house.police.told("alarm.opened", press).data["recorded"] is False
+    house.trouble("journal")
+    assert not press.receipts(), "a yes without a record"
+    if how == "read-only":
+        second = subprocess.run([BUILD / "daemon" / "tocsind", "--config", house.daemon.config_file], capture_output=True, text=True)
+        assert second.returncode == 1 and "there must be only one daemon" in second.stderr
+    if how == "missing":
+        away.rename(house.state_dir)
+    else:
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    alarm = house.police.told("alarm.opened", press).alarm["id"]
+    house.deed(alarm, "close", disposition="false", seen_version=house.alarm(alarm)["version"])
+    house.wait_for(lambda: "starting anew, with a record" in house.daemon.log(), "it has seen that nothing is open", timeout_s=40)
+    house.daemon.wait_until_it_answers()
+    house.no_trouble("journal")
+    fire = house.button("school-1/gate").press(kind="fire")
+    fire.receipt("recorded")
+    assert fire.identity in stored(house)
 
 
 def test_a_disk_that_does_not_answer_holds_up_no_alarm(make_house):

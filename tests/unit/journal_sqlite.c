@@ -439,7 +439,7 @@ static void test_the_lock_names_its_holder(void **state)
         _exit(lock < 0);
     }
     assert_int_equal(read(to_parent[0], &byte, 1), 1);
-    assert_int_equal(lock_take(path, f->error), -1);
+    assert_int_equal(lock_take(path, f->error), LOCK_HELD);
     char named[40];
     snprintf(named, sizeof named, "process %ld already", (long)child);
     assert_non_null(strstr(f->error, named));
@@ -449,13 +449,13 @@ static void test_the_lock_names_its_holder(void **state)
     assert_int_equal(status, 0);
     int lock = lock_take(path, f->error); /* gone with the holder, the file stays */
     assert_true(lock >= 0);
-    assert_int_equal(lock_take(path, f->error), -1); /* not twice in one process either */
+    assert_int_equal(lock_take(path, f->error), LOCK_HELD); /* not twice in one process either */
     lock_release(lock);
     for (int i = 0; i < 2; i++) {
         close(to_parent[i]);
         close(to_child[i]);
     }
-    assert_int_equal(lock_take(test_path(&f->folder, "none/tocsind.lock"), f->error), -1);
+    assert_int_equal(lock_take(test_path(&f->folder, "none/tocsind.lock"), f->error), LOCK_NONE);
     assert_non_null(strstr(f->error, "cannot be opened"));
 }
 
