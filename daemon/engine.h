@@ -110,6 +110,8 @@ void engine_access(struct engine *, enum event_type, const struct event_access *
 void engine_trouble(struct engine *, enum trouble_code, const char *part, bool raised, const char *text); /* idempotent */
 void engine_progress(struct engine *); /* after the journal's wake */
 void engine_tick(struct engine *);     /* when wake_at said, or at any time */
+/* Heartbeats come through, or do not: until they do no device is called silent, and then each has its time anew. */
+void engine_hears(struct engine *, bool hears);
 void engine_broker_back(struct engine *); /* says again what buttons and sites may have missed */
 void engine_read_ahead(struct engine *); /* while the journal commits: what can be done before it has; cheap when done */
 void engine_batch_end(struct engine *); /* end of a batch of messages: lets the writer take what is gathered */

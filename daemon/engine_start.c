@@ -141,6 +141,7 @@ void engine_set_conf(struct engine *g, const struct conf *conf)
     int64_t now = g->ports.boottime_ms(g->ports.ctx);
     bool ok = supervision_init(&fresh, conf->device_count, now);
     assert(ok);
+    fresh.deaf = g->supervision.deaf;
     for (uint32_t i = 0; i < conf->device_count; i++) {
         const struct conf_device *device = conf_device_at(conf, i);
         const struct conf_device *before = conf_device(old, conf_device_site(conf, i)->id, device->id);

@@ -77,6 +77,11 @@ void engine_resume_troubles(struct engine *g)
     g->conf_is_new = true;
 }
 
+void engine_hears(struct engine *g, bool hears)
+{
+    supervision_hears(&g->supervision, hears, g->ports.boottime_ms(g->ports.ctx));
+}
+
 /* Is the part that it is about still there to report that it is over? */
 static bool has_part(struct engine *g, const struct trouble *t)
 {

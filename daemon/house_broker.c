@@ -47,6 +47,14 @@ static void on_session_told(uv_timer_t *timer)
     engine_trouble(h->engine, TROUBLE_BROKER_SESSION, "supervision", false, "the broker keeps our session again");
 }
 
+/* Over which of the connections do heartbeats come? */
+static void tell_hearing(struct house *h, const struct mqtt *over, enum mqtt_state state)
+{
+    bool about_it = state <= MQTT_LOOPBACK_LOST && over == (h->supervision ? h->supervision : h->mqtt);
+    if (about_it)
+        engine_hears(h->engine, mqtt_hears(over));
+}
+
 static void tell_connection(struct house *h, const char *part, enum mqtt_state state, const char *text)
 {
     switch (state) {
@@ -82,6 +90,7 @@ static void on_broker(void *ctx, enum mqtt_state state, const char *text)
     if (h->stopping)
         return;
     tell_connection(h, "broker", state, text);
+    tell_hearing(h, h->mqtt, state);
     if (state == MQTT_CONNECTED)
         engine_broker_back(h->engine);
 }
@@ -96,6 +105,7 @@ static void on_supervision(void *ctx, enum mqtt_state state, const char *text)
     snprintf(sentence, sizeof sentence, "%s%s",
              deaf ? "Heartbeats do not come through; presses have a connection of their own. " : "", text);
     tell_connection(h, "supervision", state, sentence);
+    tell_hearing(h, h->supervision, state);
 }
 
 /* An IPv6 address stands there without brackets. */

@@ -416,6 +416,7 @@ static int run(struct house *h)
     if (!take_lock(h, error) || !open_connections(h) || !open_engine(h, error) || !open_api(h))
         return EXIT_FAILURE;
     forget_connections(h);
+    engine_hears(h->engine, false); /* until we are connected */
     h->health = health_create(h->loop, h->conf, on_health, h);
     h->service = service_create(h->loop);
     log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints; HTTP on port %u", TOCSIN_VERSION,

@@ -22,9 +22,20 @@ void supervision_finish(struct supervision *s)
     free(s->rows);
 }
 
+void supervision_hears(struct supervision *s, bool hears, int64_t boottime_ms)
+{
+    s->deaf = !hears;
+    for (size_t i = 0; i < s->count; i++) {
+        s->rows[i].heard = false;
+        if (s->rows[i].heard_boottime_ms != INT64_MIN)
+            s->rows[i].heard_boottime_ms = boottime_ms;
+    }
+}
+
 void supervision_heard(struct supervision *s, uint32_t device_index, int64_t boottime_ms, int64_t at_ms, int battery)
 {
     struct supervised *row = &s->rows[device_index];
+    row->heard = true;
     row->heard_boottime_ms = boottime_ms;
     row->heard_at_ms = at_ms;
     if (battery >= 0)
@@ -58,11 +69,11 @@ void supervision_scan(struct supervision *s, const struct conf *conf, int64_t bo
     for (uint32_t i = 0; i < s->count; i++) {
         struct supervised *row = &s->rows[i];
         const struct conf_device *device = conf_device_at(conf, i);
-        bool heard = row->heard_at_ms != 0; /* until then it is what it was before the start */
-        bool offline = row->heard_boottime_ms == INT64_MIN || (!heard && row->offline);
+        bool offline = row->heard_boottime_ms == INT64_MIN || (!row->heard && row->offline);
         int64_t quiet_ms = offline ? 0 : boottime_ms - row->heard_boottime_ms;
         bool supervised = device->silent_after_s > 0 && !device->disabled;
-        bool quiet = quiet_ms > (int64_t)device->silent_after_s * 1000 || (!heard && row->silent);
+        bool too_long = !s->deaf && quiet_ms > (int64_t)device->silent_after_s * 1000;
+        bool quiet = too_long || (!row->heard && row->silent);
         bool silent = supervised && !offline && quiet;
         bool low = row->battery < 0 ? row->battery_low : row->battery < (row->battery_low ? BATTERY_GOOD : BATTERY_LOW);
         if (boottime_ms - row->suspect_boottime_ms > SUSPECT_MS)

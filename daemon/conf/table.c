@@ -306,7 +306,8 @@ static const struct conf_table table_device = {
                  "no press wait: then it is when the press was told."},
         {"silent_after_s", CONF_NUMBER, AT(conf_device, silent_after_s), .fallback = "20",
          .minimum = 0, .maximum = 86400, .unit = "s",
-         .help = "Trouble when nothing was heard of it for so long. 0 = not supervised."},
+         .help = "Trouble when nothing was heard of it for so long, of a broker that was there. 0 = not "
+                 "supervised."},
         {"disabled", CONF_BOOL, AT(conf_device, disabled), .fallback = "false",
          .help = "true: lost or stolen. Its presses are shown to the desk and open nothing."},
         {0}}};

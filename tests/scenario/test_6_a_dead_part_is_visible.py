@@ -133,6 +133,18 @@ def test_a_button_that_was_never_heard(make_house):
     house.trouble("device_silent", "school-1/gate")
 
 
+def test_a_broker_that_is_away_is_one_trouble(make_house):
+    house = make_house(adjust=supervised)
+    house.button("school-1/gate").heartbeat()
+    house.wait_for(lambda: device(house, "gate")["heard"], "the heartbeat is seen")
+    house.broker.kill()
+    house.trouble("broker")
+    house.never(lambda: house.feed.find("trouble_raised", code="device_silent"), "a button is blamed", 4)
+    house.broker.start()
+    house.no_trouble("broker")
+    house.trouble("device_silent", "school-1/gate")
+
+
 def device(house, name):
     return next(one for one in house.api("devices")["devices"] if one["id"] == name)
 

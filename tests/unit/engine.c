@@ -702,6 +702,35 @@ static void test_devices_are_supervised(void **state)
     assert_true(device.offline && device.battery == 5);
 }
 
+/* It is one trouble, the broker's. What was silent before stays so until it is heard; all others have their time anew. */
+static void test_no_device_is_silent_while_nothing_is_heard(void **state)
+{
+    struct lab *l = *state;
+    const struct board *b = engine_board(l->engine);
+    message(l, "d2", "heartbeat", "", false, NULL);
+    engine_hears(l->engine, false);
+    pass(l, 60000);
+    commit(l);
+    assert_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+    engine_hears(l->engine, true);
+    pass(l, 19000);
+    commit(l);
+    assert_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+    pass(l, 2000);
+    commit(l);
+    assert_non_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+    for (int hears = 0; hears < 2; hears++) {
+        engine_hears(l->engine, hears);
+        pass(l, 5000);
+        commit(l);
+        assert_non_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+    }
+    message(l, "d2", "heartbeat", "", false, NULL);
+    pass(l, 1000);
+    commit(l);
+    assert_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+}
+
 /* What comes back before its end is recorded is not taken for what is known already; nor is anything said twice. */
 static void test_a_trouble_that_comes_and_goes_within_a_commit(void **state)
 {
@@ -835,6 +864,7 @@ int main(void)
         TEST(test_restart_is_resume),
         TEST(test_stop_and_start_from_the_snapshot),
         TEST(test_devices_are_supervised),
+        TEST(test_no_device_is_silent_while_nothing_is_heard),
         TEST(test_a_trouble_that_comes_and_goes_within_a_commit),
         TEST(test_a_trouble_with_an_odd_text_is_said_once),
         TEST(test_unknown_topics_are_counted),
