@@ -26,6 +26,7 @@ struct link {
     pthread_mutex_t lock; /* guards all below */
     struct link_event *events[EVENTS];
     unsigned count;
+    bool spoiled; /* the client holds memory that it has freed: it is given up as it is */
 };
 
 static void push(struct link *l, enum link_event_type type, const void *bytes, size_t size)
@@ -126,6 +127,7 @@ static void connect_now(struct link *l)
     will.message = "{\"lost\":true}";
     will.qos = 1;
     options.will = &will;
+    options.cleanstart = 0; /* what was said while we were away is said now */
     options.keepAliveInterval = KEEP_ALIVE_S;
     options.connectTimeout = CONNECT_TIMEOUT_S;
     options.connectProperties = &properties;
@@ -174,6 +176,24 @@ static bool create_client(struct link *l)
     MQTTAsync_setCallbacks(l->client, l, on_lost, on_arrived, NULL);
     MQTTAsync_setDisconnected(l->client, l, on_disconnected);
     return true;
+}
+
+static bool is_spoiled(struct link *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool spoiled = l->spoiled;
+    pthread_mutex_unlock(&l->lock);
+    return spoiled;
+}
+
+/* A spoiled one stays where it is, unconnected and a few kilobytes lost. */
+static bool renew_client(struct link *l)
+{
+    if (!is_spoiled(l))
+        MQTTAsync_destroy(&l->client);
+    l->client = NULL;
+    l->spoiled = false;
+    return create_client(l);
 }
 
 struct link *link_open(const struct button_program_options *o, const char *listen_topic,
@@ -230,10 +250,8 @@ bool link_next(struct link *l, struct link_event *out)
 uint64_t link_tick(struct link *l, uint64_t now_ms)
 {
     static const unsigned waits_ms[] = {1000, 2000, 5000};
-    if (l->connecting && !l->up && now_ms - l->connect_at_ms >= STUCK_MS) {
-        MQTTAsync_destroy(&l->client);
-        l->down = create_client(l);
-    }
+    if (l->connecting && !l->up && now_ms - l->connect_at_ms >= STUCK_MS)
+        l->down = renew_client(l);
     if (l->down) {
         l->down = l->connecting = false;
         l->connect_at_ms = now_ms + waits_ms[l->failures < 2 ? l->failures : 2];
@@ -241,14 +259,29 @@ uint64_t link_tick(struct link *l, uint64_t now_ms)
     }
     if (!l->connecting && now_ms >= l->connect_at_ms) {
         l->connect_at_ms = now_ms;
+        if (is_spoiled(l))
+            renew_client(l);
         connect_now(l);
     }
     return l->connecting ? STUCK_MS : l->connect_at_ms - now_ms;
 }
 
+/* Paho (1.3.12) frees a QoS 1 publish whose write failed, and keeps it all the same: to send it on the next connection,
+ * and to free it once more. */
+static void on_publish_failed(void *context, MQTTAsync_failureData5 *data)
+{
+    struct link *l = context;
+    pthread_mutex_lock(&l->lock);
+    l->spoiled = l->spoiled || data->code == MQTTASYNC_FAILURE;
+    pthread_mutex_unlock(&l->lock);
+}
+
 bool link_publish(struct link *l, const char *topic, const void *payload, size_t size, int qos)
 {
-    return MQTTAsync_send(l->client, topic, (int)size, payload, qos, 0, NULL) == MQTTASYNC_SUCCESS;
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    options.onFailure5 = on_publish_failed;
+    options.context = l;
+    return MQTTAsync_send(l->client, topic, (int)size, payload, qos, 0, qos > 0 ? &options : NULL) == MQTTASYNC_SUCCESS;
 }
 
 void link_close(struct link *l, unsigned linger_ms)
@@ -259,6 +292,8 @@ void link_close(struct link *l, unsigned linger_ms)
     MQTTAsync_disconnect(l->client, &options);
     for (unsigned waited_ms = 0; waited_ms < linger_ms && MQTTAsync_isConnected(l->client); waited_ms += 10)
         usleep(10000);
+    if (is_spoiled(l))
+        return; /* it may still call */
     MQTTAsync_destroy(&l->client);
     while (l->count)
         free(l->events[--l->count]);

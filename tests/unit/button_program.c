@@ -196,6 +196,33 @@ static void test_press_survives(void **state)
     close(speaking);
 }
 
+/* What is said of its alarm while it has no connection waits for it at the broker. */
+static void test_what_was_said_meanwhile_is_heard(void **state)
+{
+    char press[1024], line[1024], text[512];
+    int listening = listen_as_daemon(), speaking = peer_connect(&broker, "speaker");
+    struct program p = start_program((const char *const[]){NULL});
+    await_line(&p, "\"link\"", "true", line);
+    command(&p, "press\n");
+    await_message(listening, "press", press);
+    answer(speaking, press, "recorded");
+    await_line(&p, "\"state\"", "received", line);
+    close(listening);
+    close(speaking);
+    kill(p.pid, SIGSTOP); /* it sees nothing of what follows */
+    broker_end(&broker, SIGTERM);
+    broker_start(&broker, "");
+    speaking = peer_connect(&broker, "speaker");
+    snprintf(text, sizeof text, "%.*s,\"stage\":\"coming\",\"alarm\":\"a1\"}", (int)(strstr(press, ",\"at\"") - press), press);
+    peer_publish(speaking, "tocsin/v1/s/d/receipt", text, 1, false);
+    kill(p.pid, SIGCONT);
+    await_line(&p, "\"link\"", "false", line);
+    await_line(&p, "\"state\"", "help is coming", line);
+    command(&p, "quit\n");
+    assert_int_equal(end_program(&p), 0);
+    close(speaking);
+}
+
 static int start_broker(void **state)
 {
     broker_start(&broker, "");
@@ -217,6 +244,7 @@ int main(void)
         with_broker(test_once_refused_and_timeout),
         with_broker(test_commands),
         with_broker(test_press_survives),
+        with_broker(test_what_was_said_meanwhile_is_heard),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
