@@ -163,16 +163,16 @@ static void set_fault(struct button *b, enum button_fault fault, bool on)
     b->faults = on ? b->faults | fault : b->faults & ~(unsigned)fault;
 }
 
-/* What time alone changes, and the word to the observer. */
+/* What time alone changes, and the word to the observer. A caller may have looked at his clock before the last press. */
 static void look(struct button *b, uint64_t now_ms)
 {
     bool unanswered = false;
     for (unsigned i = 0; i < b->waiting_count; i++)
-        unanswered |= now_ms - b->waiting[i].first_ms >= BUTTON_UNANSWERED_MS;
+        unanswered |= now_ms >= b->waiting[i].first_ms + BUTTON_UNANSWERED_MS;
     set_fault(b, BUTTON_FAULT_UNANSWERED, unanswered);
-    set_fault(b, BUTTON_FAULT_LINK, !b->link_up && now_ms - b->link_since_ms >= BUTTON_LINK_LOST_MS);
+    set_fault(b, BUTTON_FAULT_LINK, !b->link_up && now_ms >= b->link_since_ms + BUTTON_LINK_LOST_MS);
     for (unsigned mode = 0; mode < BUTTON_MODE_COUNT; mode++)
-        if (now_ms - b->follow[mode].since_ms >= FOLLOW_MS)
+        if (now_ms >= b->follow[mode].since_ms + FOLLOW_MS)
             b->follow[mode].stage = BUTTON_STAGE_NONE;
     enum button_state state = button_state(b);
     if (state == b->told && b->faults == b->told_faults)
@@ -372,14 +372,14 @@ uint64_t button_tick(struct button *b, uint64_t now_ms)
             send(b, w, now_ms);
         if (b->link_up)
             earlier(&due_ms, w->due_ms);
-        if (now_ms - w->first_ms < BUTTON_UNANSWERED_MS)
+        if (now_ms < w->first_ms + BUTTON_UNANSWERED_MS)
             earlier(&due_ms, w->first_ms + BUTTON_UNANSWERED_MS);
     }
     if (b->link_up && now_ms >= b->heartbeat_due_ms)
         heartbeat(b, now_ms);
     if (b->link_up)
         earlier(&due_ms, b->heartbeat_due_ms);
-    else if (now_ms - b->link_since_ms < BUTTON_LINK_LOST_MS)
+    else if (now_ms < b->link_since_ms + BUTTON_LINK_LOST_MS)
         earlier(&due_ms, b->link_since_ms + BUTTON_LINK_LOST_MS);
     if (b->faults & BUTTON_FAULT_STORAGE) {
         if (now_ms >= b->save_due_ms) {

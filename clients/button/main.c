@@ -289,7 +289,7 @@ static int run(void)
         if (now >= end_ms)
             return EXIT_TIMEOUT;
         press_once(now, start_ms, &wait_ms);
-        earlier(&wait_ms, button_tick(&app.button, now));
+        earlier(&wait_ms, button_tick(&app.button, now_ms())); /* not before what has just happened */
         earlier(&wait_ms, end_ms - now);
         struct pollfd fds[] = {{link_fd(app.link), POLLIN, 0},
                                {app.options.once ? -1 : input_fd(), POLLIN, 0},

@@ -96,6 +96,26 @@ static void test_repeats_and_fault(void **state)
     free(r);
 }
 
+/* A program looks at its clock, presses, and then says what it saw on the clock. */
+static void test_a_moment_that_is_over_is_no_fault(void **state)
+{
+    struct rig *r = rig_new();
+    uint64_t before_ms = r->now_ms;
+    r->now_ms += 5;
+    rig_link(r, true);
+    uint64_t n = rig_press(r, "panic", BUTTON_REAL);
+    button_tick(&r->button, before_ms);
+    assert_int_equal(r->state, BUTTON_SENDING);
+    rig_answer(r, n, "recorded", "a1");
+    button_tick(&r->button, before_ms);
+    assert_int_equal(r->state, BUTTON_RECEIVED);
+    assert_int_equal(r->faults, 0);
+    rig_link(r, false);
+    button_tick(&r->button, before_ms);
+    assert_int_equal(r->faults, 0);
+    free(r);
+}
+
 static void test_no_link(void **state)
 {
     struct rig *r = rig_new();
@@ -518,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_payload),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_repeats_and_fault),
+        cmocka_unit_test(test_a_moment_that_is_over_is_no_fault),
         cmocka_unit_test(test_no_link),
         cmocka_unit_test(test_heartbeats),
         cmocka_unit_test(test_impatient),
