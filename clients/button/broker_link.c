@@ -11,6 +11,7 @@
 #define CONNECT_TIMEOUT_S 5
 #define SESSION_S 3600 /* receipts wait for us so long */
 #define EVENTS 64      /* more than a button ever has unread */
+#define MESSAGES 56    /* of them: a flood of receipts leaves room for what is said of the connection, or it is never made anew */
 #define STUCK_MS 30000 /* Paho's own limits hang on the wall clock; this one does not */
 
 struct link {
@@ -39,7 +40,7 @@ static void push(struct link *l, enum link_event_type type, const void *bytes, s
     memcpy(event->bytes, bytes, event->size);
     event->bytes[event->size] = '\0';
     pthread_mutex_lock(&l->lock);
-    bool kept = l->count < EVENTS;
+    bool kept = l->count < (type == LINK_EVENT_MESSAGE ? MESSAGES : EVENTS);
     if (kept)
         l->events[l->count++] = event;
     pthread_mutex_unlock(&l->lock);

@@ -223,6 +223,27 @@ static void test_what_was_said_meanwhile_is_heard(void **state)
     close(speaking);
 }
 
+/* Nobody reads what it prints, so it reads nothing either; the end of its connection is not lost among the receipts. */
+static void test_a_flood_of_receipts_hides_no_lost_connection(void **state)
+{
+    char press[1024], line[1024];
+    int listening = listen_as_daemon(), speaking = peer_connect(&broker, "speaker");
+    struct program p = start_program((const char *const[]){NULL});
+    await_line(&p, "\"link\"", "true", line);
+    for (unsigned i = 0; i < 3000; i++)
+        peer_publish(speaking, "tocsin/v1/s/d/receipt", "{\"epoch\":\"flood\",\"n\":1,\"stage\":\"recorded\"}", 0, false);
+    peer_publish(speaking, "tocsin/v1/s/d/end", "", 0, false);
+    await_message(listening, "end", press);
+    broker_end(&broker, SIGTERM);
+    broker_start(&broker, "");
+    await_line(&p, "\"link\"", "false", line);
+    await_line(&p, "\"link\"", "true", line);
+    command(&p, "quit\n");
+    assert_int_equal(end_program(&p), 0);
+    close(listening);
+    close(speaking);
+}
+
 static int start_broker(void **state)
 {
     broker_start(&broker, "");
@@ -245,6 +266,7 @@ int main(void)
         with_broker(test_commands),
         with_broker(test_press_survives),
         with_broker(test_what_was_said_meanwhile_is_heard),
+        with_broker(test_a_flood_of_receipts_hides_no_lost_connection),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
