@@ -221,6 +221,8 @@ static void copy_kind(char to[BUTTON_KIND], const char *kind)
     for (; kind && *kind && used < BUTTON_KIND - 1; kind++)
         if ((*kind >= 'a' && *kind <= 'z') || (*kind >= '0' && *kind <= '9') || *kind == '_')
             to[used++] = *kind;
+        else if (*kind >= 'A' && *kind <= 'Z')
+            to[used++] = (char)(*kind - 'A' + 'a');
     to[used] = '\0';
 }
 

@@ -103,8 +103,8 @@ static bool take(struct scan *s, char c)
     return true;
 }
 
-/* What does not fit, or is written with an escape, becomes something that matches nothing: none of our texts
- * need it. */
+/* What does not fit, is written with an escape or is not ASCII becomes something that matches nothing: none of our
+ * texts need it, and whoever shows them shows them as they are. */
 static bool take_string(struct scan *s, char *out, size_t max)
 {
     size_t used = 0;
@@ -117,7 +117,7 @@ static bool take_string(struct scan *s, char *out, size_t max)
             if (++s->at == s->end)
                 return false;
         }
-        if (used + 1 < max)
+        if (used + 1 < max && *s->at >= ' ' && *s->at <= '~')
             out[used++] = *s->at;
         else
             fits = false;

@@ -161,7 +161,7 @@ static void on_receipt(void *ctx, const struct button_receipt *r, bool ours)
 static uint64_t press(const char *kind, enum button_mode mode)
 {
     static const char *const modes[BUTTON_MODE_COUNT] = {"real", "drill", "test"};
-    char members[256], words[256];
+    char members[768], words[256], text[512];
     double at_ms = wall_ms();
     enum button_state before = button_state(&app.button);
     app.pressed_ms = at_ms;
@@ -170,7 +170,7 @@ static uint64_t press(const char *kind, enum button_mode mode)
     app.pressing = false;
     snprintf(members, sizeof members,
              "\"epoch\":\"%s\",\"n\":%llu,\"kind\":\"%s\",\"mode\":\"%s\",\"pressed_ms\":%.3f",
-             app.button.epoch, (unsigned long long)n, kind, modes[mode], at_ms);
+             app.button.epoch, (unsigned long long)n, quoted(kind, text), modes[mode], at_ms);
     snprintf(words, sizeof words, "pressed   %-12s press %s-%llu, %s", kind[0] ? kind : "(default)",
              app.button.epoch, (unsigned long long)n, modes[mode]);
     say(n ? "pressed" : "not_pressed", members, n ? words : "not taken: too many presses without receipt");

@@ -136,6 +136,15 @@ static bool read_until(struct button_program_options *o, const char *text)
     return false;
 }
 
+static bool is_kind(const char *text)
+{
+    static const char *const kinds[] = {"", "panic", "attack", "fire", "medical", "intrusion", "generic", "cancel"};
+    size_t i = 0;
+    while (i < sizeof kinds / sizeof *kinds && strcmp(text, kinds[i]) != 0)
+        i++;
+    return i < sizeof kinds / sizeof *kinds;
+}
+
 static int check(struct button_program_options *o)
 {
     if (!o->broker || !o->site || !o->device)
@@ -146,6 +155,8 @@ static int check(struct button_program_options *o)
         return wrong(
             "--site and --device: 1 to 47 characters of [A-Za-z0-9_.-], as in the daemon's configuration",
             "");
+    if (!is_kind(o->kind))
+        return wrong("--kind must be panic, attack, fire, medical or intrusion, not ", o->kind);
     if ((o->certificate_file || o->key_file) && !(o->ca_file && o->certificate_file && o->key_file))
         return wrong("--cert and --key go together, and with --ca", "");
     return -1;

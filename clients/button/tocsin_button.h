@@ -137,7 +137,7 @@ struct button {
 
 void button_init(struct button *, const struct button_options *,
                  uint64_t now_ms); /* options are copied, names too */
-/* `kind` as in proto/mqtt.md; "" = what the daemon has configured. Gives n, also when an equal press is still
+/* `kind` as in proto/mqtt.md, capitals or not; "" = what the daemon has configured. Gives n, also when an equal press is still
  * without receipt: that one is then sent again at once. 0: BUTTON_OUTBOX other presses wait, none of them a
  * mere test. */
 uint64_t button_press(struct button *, const char *kind, enum button_mode, uint64_t now_ms);

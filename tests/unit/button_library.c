@@ -272,6 +272,8 @@ static void test_foreign_and_broken_receipts(void **state)
         "{\"epoch\":\"%s\",\"n\":99999999999999999999999999,\"stage\":\"recorded\"}",
         "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"",
         "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\",}",
+        "{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\\n\"}",
+        "{\"epoch\":\"%s\n\",\"n\":1,\"stage\":\"recorded\"}",
         "{\"epoch\":[\"%s\"],\"n\":1,\"stage\":\"recorded\"}",
         "{\"x\":[[[[[[[[[[[[]]]]]]]]]]]],\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"}",
         "{\"x\":{\"epoch\":\"%s\",\"n\":1,\"stage\":\"recorded\"}}",

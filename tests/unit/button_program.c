@@ -132,6 +132,8 @@ static void test_once_refused_and_timeout(void **state)
     assert_int_equal(end_program(&p), 3);
     p = start_program((const char *const[]){"--until", "never", NULL});
     assert_int_equal(end_program(&p), 2);
+    p = start_program((const char *const[]){"--kind", "fier", NULL});
+    assert_int_equal(end_program(&p), 2);
     p = start_program((const char *const[]){"--sign-key", "/nonexistent", NULL});
     assert_int_equal(end_program(&p), 4);
     close(listening);
@@ -150,6 +152,14 @@ static void test_commands(void **state)
     assert_non_null(strstr(press, "\"battery\":40"));
     answer(speaking, press, "recorded");
     await_line(&p, "\"state\"", "received", line);
+    command(&p, "press FIRE\n");
+    await_message(listening, "press", press);
+    assert_non_null(strstr(press, "\"kind\":\"fire\""));
+    answer(speaking, press, "recorded");
+    command(&p, "press \"a\"\n"); /* whatever it is called */
+    await_message(listening, "press", press);
+    await_line(&p, "\"pressed\"", "\"kind\":\"\\\"a\\\"\"", line);
+    answer(speaking, press, "recorded");
     command(&p, "nonsense\n");
     await_line(&p, "unknown_command", "", line);
     command(&p, "test\n");
