@@ -12,13 +12,15 @@ struct topic {
     char site[LIMIT_ID], device[LIMIT_ID], verb[16];
 };
 
-/* Copy what may stand in an id; a hostile name is shown, not obeyed. */
+/* Copy what may stand in an id; a hostile name is shown, not obeyed: cut off, it may be no other device's. */
 static const char *copy_part(char *to, size_t capacity, const char *from)
 {
     size_t size = 0;
     for (; *from && *from != '/'; from++)
         if (size + 1 < capacity)
             to[size++] = id_valid_char(*from) ? *from : '?';
+        else
+            to[size - 1] = '?';
     to[size] = '\0';
     return *from == '/' ? from + 1 : NULL;
 }

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define SAID 512
+#define LONG_NAME "a-name-of-47-characters-is-the-longest-there-is"
 
 struct said {
     char kind; /* t tell, c cancel, p publish, r release, a shown to onlookers (presses only) */
@@ -147,7 +148,8 @@ static const char conf_text[] =
     "  - id: s\n    name: S\n    address: A\n    plan: p\n    keys_file: s.keys\n"
     "    zones: [{id: z, name: Z}]\n"
     "    devices: [{id: d1, zone: z, silent_after_s: 0}, {id: d2, zone: z, silent_after_s: 20}, "
-    "{id: signed, zone: z, silent_after_s: 0}, {id: lost, zone: z, disabled: true}]\n";
+    "{id: signed, zone: z, silent_after_s: 0}, {id: lost, zone: z, disabled: true}, "
+    "{id: " LONG_NAME ", zone: z, silent_after_s: 0}]\n";
 
 static int set_up(void **state)
 {
@@ -783,6 +785,19 @@ static void test_unknown_topics_are_counted(void **state)
     assert_null(the_alarm(l));
 }
 
+/* A name that is longer than any is not the one that it begins with. */
+static void test_a_name_that_is_too_long_is_nobody(void **state)
+{
+    struct lab *l = *state;
+    press(l, LONG_NAME "-2", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    assert_null(the_alarm(l));
+    assert_int_equal(engine_counts(l->engine).refused, 1);
+    press(l, LONG_NAME, "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    assert_non_null(the_alarm(l));
+}
+
 static void test_a_cancel_finds_the_press_that_is_not_recorded_yet(void **state)
 {
     struct lab *l = *state;
@@ -864,6 +879,7 @@ int main(void)
         TEST(test_restart_is_resume),
         TEST(test_stop_and_start_from_the_snapshot),
         TEST(test_devices_are_supervised),
+        TEST(test_a_name_that_is_too_long_is_nobody),
         TEST(test_no_device_is_silent_while_nothing_is_heard),
         TEST(test_a_trouble_that_comes_and_goes_within_a_commit),
         TEST(test_a_trouble_with_an_odd_text_is_said_once),
