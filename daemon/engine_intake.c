@@ -254,7 +254,7 @@ static void on_press(struct engine *g, struct arrival *a)
         a->fields.oddities |= ODD_RETAINED;
     if (m->qos == 0)
         a->fields.oddities |= ODD_QOS0;
-    if (a->device)
+    if (a->device && !m->retained)
         supervision_heard(&g->supervision, a->device->index, g->ports.boottime_ms(g->ports.ctx), a->now_ms,
                           a->fields.battery);
     enum refusal refusal = judge(g, a, &seen, m->payload, m->size);
@@ -285,8 +285,9 @@ void engine_message(struct engine *g, const struct engine_message *m)
     }
     if (known && a.device && strcmp(a.topic.verb, "heartbeat") == 0) {
         g->counts.heartbeats++;
-        supervision_heard(&g->supervision, a.device->index, g->ports.boottime_ms(g->ports.ctx),
-                          g->ports.wall_ms(g->ports.ctx), heartbeat_battery(m->payload, m->size));
+        if (!m->retained) /* the broker says that one, whatever has become of the device */
+            supervision_heard(&g->supervision, a.device->index, g->ports.boottime_ms(g->ports.ctx),
+                              g->ports.wall_ms(g->ports.ctx), heartbeat_battery(m->payload, m->size));
     } else if (known && a.device && strcmp(a.topic.verb, "offline") == 0) {
         if (!m->retained)
             supervision_offline(&g->supervision, a.device->index);

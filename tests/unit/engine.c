@@ -798,6 +798,20 @@ static void test_a_name_that_is_too_long_is_nobody(void **state)
     assert_non_null(the_alarm(l));
 }
 
+/* The broker keeps what was published with "retain", and says it at each connection. */
+static void test_what_is_retained_is_no_sign_of_life(void **state)
+{
+    struct lab *l = *state;
+    pass(l, 20500);
+    commit(l);
+    message(l, "d2", "heartbeat", "{\"battery\":5}", true, NULL);
+    message(l, "d2", "press", "{\"epoch\":\"e\",\"n\":1,\"battery\":5}", true, NULL);
+    pass(l, 1000);
+    commit(l);
+    assert_non_null(board_trouble(engine_board(l->engine), TROUBLE_DEVICE_SILENT, "s/d2"));
+    assert_null(board_trouble(engine_board(l->engine), TROUBLE_BATTERY, "s/d2"));
+}
+
 static void test_a_cancel_finds_the_press_that_is_not_recorded_yet(void **state)
 {
     struct lab *l = *state;
@@ -879,6 +893,7 @@ int main(void)
         TEST(test_restart_is_resume),
         TEST(test_stop_and_start_from_the_snapshot),
         TEST(test_devices_are_supervised),
+        TEST(test_what_is_retained_is_no_sign_of_life),
         TEST(test_a_name_that_is_too_long_is_nobody),
         TEST(test_no_device_is_silent_while_nothing_is_heard),
         TEST(test_a_trouble_that_comes_and_goes_within_a_commit),
