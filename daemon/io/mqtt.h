@@ -9,9 +9,9 @@
  *
  * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
  * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
- * loopback_s (three lost → the client is torn down and rebuilt). Presses of late devices, from the first one on, are
- * acknowledged to the broker (PUBACK) only after mqtt_release(); all others when they are handed over. A hold that
- * ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the socket is shut before Paho can answer,
+ * loopback_s (three lost → the client is torn down and rebuilt, and is called connected again only when a message has
+ * come back). Presses of late devices, from the first one on, are acknowledged to the broker (PUBACK) only after
+ * mqtt_release(); all others when they are handed over. A hold that ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the socket is shut before Paho can answer,
  * and the broker delivers the press again. Heartbeats may come LAZY_MS (20 ms) late and are dropped beyond 200,000
  * waiting; presses are neither late nor dropped. Does not: know what a press is; block the loop: no Paho call happens
  * on the loop thread; remember a session over a restart of the daemon: whether the broker kept ours is only known
@@ -47,7 +47,7 @@ enum mqtt_state {
     MQTT_SESSION_LOST,     /* connected, but the broker had no session of ours where one was expected;
                               MQTT_CONNECTED follows when we are subscribed anew */
     MQTT_SUBSCRIBE_FAILED, /* connected, but deaf */
-    MQTT_LOOPBACK_LOST,    /* connected, but nothing comes through; being rebuilt */
+    MQTT_LOOPBACK_LOST,    /* connected, but nothing comes through; being rebuilt, until something does */
     /* Beside the others: */
     MQTT_BROKER_DROPS,      /* the broker has thrown away more messages, of whomsoever, since the last time. mosquitto
                                counts them; only said over the connection of the presses */

@@ -123,6 +123,7 @@ struct mqtt {
     bool socket_shut; /* nothing more goes out on this connection */
     uint64_t connect_at_ms, deadline_ms, stop_at_ms, subscribe_at_ms, tick_at_ms, nudge_at_ms, up_since_ms;
     uint64_t looped_back_ms; /* when the last loop-back message came back */
+    bool unproved; /* the last connection forwarded nothing: this one is good only when a message has come back */
     uint64_t broker_drops;   /* as the broker counted them last */
     unsigned retry_ms, nudge_ms;
     bool hears; /* the loop's own */

@@ -157,7 +157,7 @@ static void up(struct mqtt *m, uint64_t now_ms, uint64_t *due_ms)
     if (m->subscription == SUBSCRIPTION_DONE && now_ms >= lost_at_ms) {
         say(m, MQTT_LOOPBACK_LOST,
             "connected, but our own messages do not come back through it; connecting anew");
-        m->rebuild = true;
+        m->rebuild = m->unproved = true;
         return;
     }
     if (m->subscription == SUBSCRIPTION_NEEDED && now_ms >= m->subscribe_at_ms)

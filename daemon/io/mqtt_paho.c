@@ -18,6 +18,13 @@
 /* mosquitto's own count; another broker may have none, and may not let us hear it. */
 #define BROKER_DROPS "$SYS/broker/publish/messages/dropped"
 
+static void say_connected(struct mqtt *m)
+{
+    char text[LINK_TEXT];
+    snprintf(text, sizeof text, "Connected to the broker at %s.", m->login.where);
+    inbox_push_state(m, MQTT_CONNECTED, text);
+}
+
 static void on_connected(void *context, MQTTAsync_successData5 *data)
 {
     struct mqtt *m = context;
@@ -103,6 +110,10 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
         m->counts.dropped++;
     } else if (strcmp(topic, m->loopback_topic) == 0) {
         m->looped_back_ms = mqtt_now_ms();
+        if (m->unproved && m->subscription == SUBSCRIPTION_DONE) {
+            m->unproved = false;
+            say_connected(m);
+        }
     } else if (strcmp(topic, BROKER_DROPS) == 0) {
         inbox_broker_drops(m, message);
     } else {
@@ -235,12 +246,10 @@ static void on_subscribed(void *context, MQTTAsync_successData5 *data)
     m->looped_back_ms = mqtt_now_ms();
     m->subscription = text[0] ? SUBSCRIPTION_NEEDED : SUBSCRIPTION_DONE;
     m->subscribe_at_ms = mqtt_now_ms() + SUBSCRIBE_AGAIN_MS;
-    if (text[0]) {
+    if (text[0])
         inbox_push_state(m, MQTT_SUBSCRIBE_FAILED, text);
-    } else {
-        snprintf(text, sizeof text, "Connected to the broker at %s.", m->login.where);
-        inbox_push_state(m, MQTT_CONNECTED, text);
-    }
+    else if (!m->unproved)
+        say_connected(m);
     uv_cond_signal(&m->changed);
     uv_cond_signal(&m->receipts.changed); /* its turn */
     uv_mutex_unlock(&m->lock);

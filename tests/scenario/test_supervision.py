@@ -96,6 +96,7 @@ def test_a_supervision_connection_without_rights(apart_house):
     access.write_text(access.read_text().replace(f"user {USER}", "user nobody"))
     house.broker.signal(signal.SIGHUP)
     house.trouble("broker", "supervision")
+    house.never(lambda: house.feed.find("trouble_cleared", code="broker", part="supervision"), "it is called good", 5)
     press = house.button().press()
     press.receipt("recorded")
     house.police.told("alarm.opened", press)
