@@ -360,7 +360,8 @@ static bool open_engine(struct house *h, char error[LIMIT_TEXT])
     h->history = history_create(h->loop, path);
     if (!h->history)
         return fail(path, "no memory to read the record");
-    for (unsigned tries = 0; h->lock >= 0 && tries < 2; tries++) /* one call that failed may not cost the record until somebody restarts it */
+    /* Twice: one call that failed may not cost the record until somebody restarts it. */
+    for (unsigned tries = 0; h->lock >= 0 && tries < 2; tries++)
         if (start_engine(h, store_sqlite_create(path), error))
             return true;
     snprintf(reason, sizeof reason, "%s; mended, it records again once no alarm is open", error);

@@ -24,6 +24,8 @@ void supervision_finish(struct supervision *s)
 
 void supervision_hears(struct supervision *s, bool hears, int64_t boottime_ms)
 {
+    if (s->deaf == !hears)
+        return;
     s->deaf = !hears;
     for (size_t i = 0; i < s->count; i++) {
         s->rows[i].heard = false;
