@@ -1,5 +1,5 @@
 /* house - the daemon's parts, as main.c builds them; house_broker.c connects them with the broker, house_reload.c
- * exchanges their configuration, house_record.c gets back the record. */
+ * exchanges their configuration, house_record.c gets back the record, house_api.c serves the desks. */
 #ifndef TOCSIN_HOUSE_H
 #define TOCSIN_HOUSE_H
 
@@ -31,7 +31,7 @@ struct house {
     struct conf *conf;
     uv_loop_t *loop; /* outlives a life, and has the signals */
     uv_async_t committed;
-    uv_timer_t wake, drain, session_trouble, drops_trouble;
+    uv_timer_t wake, drain, session_trouble, drops_trouble, api_again;
     struct vigil vigil;
     struct record_look look;
     int64_t wake_boottime_ms;
@@ -43,7 +43,7 @@ struct house {
     struct engine *engine;
     struct mqtt *mqtt, *supervision; /* supervision: where heartbeats come; NULL = with the presses */
     struct dispatch *dispatch;
-    struct api *api;
+    struct api *api; /* NULL = its address cannot be listened on yet */
     struct health *health;
     struct service *service;
     int64_t drain_until_boottime_ms;
@@ -58,6 +58,9 @@ void house_stop(struct house *h);
 /* The daemon has no record, because the journal could not be used: `start_anew` follows as soon as it can be used and
  * no alarm is open that would be forgotten by it. */
 void house_await_record(struct house *h);
+
+/* Begins to serve desks and tools, or says why not and tries it again. */
+void house_open_api(struct house *h);
 
 /* Reads the configuration again, beside the loop, and exchanges it on the loop; a bad one is refused, and the desk is
  * told why. Called while one is being read: it is read once more afterwards; while the daemon stops: in its next life. */

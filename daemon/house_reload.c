@@ -69,7 +69,10 @@ static void exchange_conf(uv_work_t *work, int status)
         h->conf = r->conf;
         engine_set_conf(h->engine, h->conf);
         dispatch_configure(h->dispatch, h->conf);
-        api_conf_changed(h->api, r->files);
+        if (h->api)
+            api_conf_changed(h->api, r->files);
+        else
+            web_files_destroy(r->files);
         mqtt_set_late_devices(h->mqtt, house_late_devices(h->conf));
         health_conf_changed(h->health, h->conf);
         engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");

@@ -204,13 +204,15 @@ static void part_stopped(void *ctx)
     dispatch_destroy(h->dispatch);
     mqtt_destroy(h->mqtt);
     mqtt_destroy(h->supervision);
-    api_destroy(h->api);
+    if (h->api)
+        api_destroy(h->api);
     history_destroy(h->history);
     health_destroy(h->health);
     service_destroy(h->service);
     uv_handle_t *own[] = {(uv_handle_t *)&h->committed, (uv_handle_t *)&h->wake, (uv_handle_t *)&h->drain,
                           (uv_handle_t *)&h->session_trouble, (uv_handle_t *)&h->drops_trouble,
-                          (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->vigil.idle};
+                          (uv_handle_t *)&h->look.timer, (uv_handle_t *)&h->api_again,
+                          (uv_handle_t *)&h->vigil.idle};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         close_handle(own[i], NULL);
     uv_timer_start(&parting, on_parting, PARTING_MS, 0);
@@ -244,6 +246,7 @@ void house_stop(struct house *h)
         service_stopping(h->service);
     uv_timer_stop(&h->wake);
     uv_timer_stop(&h->look.timer);
+    uv_timer_stop(&h->api_again);
     engine_stop(h->engine);
     h->drain_until_boottime_ms = clock_boottime_ms() + DRAIN_MS;
     uv_timer_start(&h->drain, on_drain, 0, 10);
@@ -295,7 +298,7 @@ static void open_handles(struct house *h)
     uv_update_time(h->loop);
     uv_async_init(h->loop, &h->committed, on_committed);
     vigil_init(&h->vigil, h->loop, while_committing, h);
-    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->drops_trouble, &h->look.timer};
+    uv_timer_t *timers[] = {&h->wake, &h->drain, &h->session_trouble, &h->drops_trouble, &h->look.timer, &h->api_again};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(h->loop, timers[i]);
         timers[i]->data = h;
@@ -372,30 +375,6 @@ static bool open_engine(struct house *h, char error[LIMIT_TEXT])
     return true;
 }
 
-static bool open_api(struct house *h)
-{
-    char error[LIMIT_TEXT], path[4096];
-    snprintf(path, sizeof path, "%s/journal.db", h->conf->daemon.state_dir);
-    h->api = api_create(&(struct api_options){.loop = h->loop,
-                                              .engine = h->engine,
-                                              .dispatch = h->dispatch,
-                                              .mqtt = h->mqtt,
-                                              .supervision = h->supervision,
-                                              .history = h->history,
-                                              .journal_file = path,
-                                              .version = TOCSIN_VERSION},
-                        error);
-    if (!h->api)
-        return fail(h->conf->daemon.http_listen, error);
-    snprintf(path, sizeof path, "%s/http.port", h->conf->daemon.state_dir);
-    FILE *file = fopen(path, "we");
-    if (file) {
-        fprintf(file, "%u\n", api_port(h->api));
-        fclose(file);
-    }
-    return true;
-}
-
 /* Of a connection that is not configured any more nobody else would say that its trouble is over. */
 static void forget_connections(struct house *h)
 {
@@ -414,14 +393,15 @@ static int run(struct house *h)
     *h = (struct house){.conf_file = h->conf_file, .conf = h->conf, .loop = h->loop, .reload_again = h->reload_again};
     char error[LIMIT_TEXT];
     open_handles(h);
-    if (!take_lock(h, error) || !open_connections(h) || !open_engine(h, error) || !open_api(h))
+    if (!take_lock(h, error) || !open_connections(h) || !open_engine(h, error))
         return EXIT_FAILURE;
+    house_open_api(h);
     forget_connections(h);
     engine_hears(h->engine, false); /* until we are connected */
     h->health = health_create(h->loop, h->conf, on_health, h);
     h->service = service_create(h->loop);
-    log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints; HTTP on port %u", TOCSIN_VERSION,
-               h->conf->site_count, h->conf->device_count, h->conf->endpoint_count, api_port(h->api));
+    log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints", TOCSIN_VERSION, h->conf->site_count,
+               h->conf->device_count, h->conf->endpoint_count);
     service_ready(h->service);
     if (h->reload_again)
         house_reload(h);

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from house import BUILD, IS_SANITIZED, PATIENCE_S
+from house import BUILD, IS_SANITIZED, PATIENCE_S, loopback
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 YEAR_S = 365 * 86400
@@ -75,6 +75,30 @@ def test_a_log_that_nobody_reads_stops_nothing(make_house, tmp_path):
     house.button().press().receipt("recorded")
     house.wait_for(lambda: b"lines of the log were dropped" in read(), "the gap is named")
     os.close(stuck)
+
+
+def test_an_address_that_another_program_has_costs_the_desk_and_no_alarm(make_house):
+    port = loopback.free_port()
+    house = make_house(start=False, adjust=lambda configuration: configuration["daemon"].update(http_listen=f"127.0.0.1:{port}"))
+    house.broker.start()
+    house.write_configuration()
+    with socket.create_server(("127.0.0.1", port)):
+        house.daemon.launch()
+        room = house.button()
+        press = room.press()
+        house.wait_for(lambda: room.again(press) or press.receipts("recorded"), "it is recorded")
+        house.police.told("alarm.opened", press)
+        house.wait_for(lambda: "no desk and no tool can be served" in house.daemon.log(), "it says so")
+        house.daemon.signal(signal.SIGHUP)
+        house.wait_for(lambda: "the configuration was reloaded" in house.daemon.log(), "it reloads all the same")
+        house.stop()
+        house.daemon.launch()
+        house.wait_for(lambda: house.daemon.log().count("4 devices") > 1, "it runs again")
+    house.daemon.wait_until_it_answers()
+    house.feed_follow()
+    house.no_trouble("conf", "http_listen")
+    assert house.feed.find("trouble_raised", code="conf", part="http_listen")
+    assert house.alarm(press)["state"] == "open"
 
 
 class Supervisor:
