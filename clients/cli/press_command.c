@@ -85,10 +85,17 @@ static bool read_device_key(struct button *b, const char *file)
     return b->is_signed;
 }
 
+/* Whoever names an authority or a certificate means TLS, at whatever address: nothing goes out in the clear then. */
+static bool is_tls(const struct button *b)
+{
+    return invocation_given(b->inv, "broker-ca-file") || invocation_given(b->inv, "certificate-file") ||
+           (b->broker && b->broker->ca_file);
+}
+
 static bool choose_broker(struct button *b)
 {
     const char *given = invocation_value(b->inv, "broker");
-    bool tls = invocation_given(b->inv, "broker-ca-file") || (!given && b->broker && b->broker->ca_file);
+    bool tls = is_tls(b);
     char address[300] = "";
     if (given && strchr(given, ':') && strlen(given) < sizeof address)
         strcpy(address, given);

@@ -3,7 +3,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -267,6 +269,34 @@ def test_an_account_that_would_spoil_the_configuration_leaves_nothing_behind(sch
     assert run("check-config", "tocsin.yaml", folder=folder).returncode == 0
     done = run(*words, "school-1", folder=folder, stdin="several easy words\n")
     assert done.returncode == 0 and "account post-1 stands in" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("words", [["--broker-ca-file", "ca.pem"], ["--certificate-file", "our.pem", "--private-key-file", "our.pem"],
+                                   ["--config", "tls.yaml"]])
+def test_a_press_that_names_an_authority_or_a_certificate_sends_nothing_in_the_clear(school, words):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "our.pem",
+                    "-out", "ca.pem", "-subj", "/CN=authority"], cwd=school, check=True, capture_output=True)
+    with open(school / "our.pem", "a") as both:
+        both.write((school / "ca.pem").read_text())
+    text = (school / "tocsin.yaml").read_text()
+    (school / "tls.yaml").write_text(text.replace("\nbroker:\n", "\nbroker:\n  ca_file: ca.pem\n"))
+    (school / "password").touch(mode=0o600)
+    (school / "password").write_text("the password of the button\n")
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        heard = []
+
+        def listen():
+            broker.settimeout(30)
+            connection, _ = broker.accept()
+            heard.append(connection.recv(4096))
+            connection.close()
+        listening = threading.Thread(target=listen)
+        listening.start()
+        done = run("press", "--site", "school-1", "--device", "room-204", "--broker", f"127.0.0.1:{broker.getsockname()[1]}",
+                   "--username", "school-1/room-204", "--password-file", "password", *words, folder=school)
+        listening.join()
+    assert done.returncode == 3
+    assert heard[0][0] == 0x16, f"no TLS handshake: {heard[0]!r}"  # RFC 8446, section 5.1
 
 
 # ---- simulate: the golden timelines
