@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define DRAIN_MS 2000            /* at stop, the journal has this long for what is under way */
-#define PARTING_MS 1000          /* then, libuv's pool for what it has in hand */
+#define PARTING_MS 2000          /* then, libuv's pool for what it has in hand */
 
 /* The engine's ports. */
 
@@ -186,8 +186,7 @@ static uv_timer_t parting;
 
 static void on_parting(uv_timer_t *timer)
 {
-    log_line(LOG_LEVEL_ERROR, "", "the disk does not answer; ending without it");
-    _exit(EXIT_FAILURE);
+    uv_stop(timer->loop);
 }
 
 static void close_handle(uv_handle_t *handle, void *ctx)
@@ -410,6 +409,10 @@ static int run(struct house *h)
     if (!journal_destroy(h->journal)) {
         log_line(LOG_LEVEL_ERROR, "", "the disk does not answer; ending without it");
         _exit(EXIT_FAILURE); /* the writer is still inside a call: nothing it uses may go */
+    }
+    if (uv_loop_alive(h->loop)) {
+        log_line(LOG_LEVEL_ERROR, "", "what was asked of the disk is not answered; ending without it");
+        _exit(EXIT_FAILURE); /* the same of libuv's pool */
     }
     engine_destroy(h->engine);
     store_destroy(h->store);

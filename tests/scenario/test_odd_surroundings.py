@@ -97,7 +97,7 @@ def test_an_address_that_another_program_has_costs_the_desk_and_no_alarm(make_ho
     house.daemon.wait_until_it_answers()
     house.feed_follow()
     house.no_trouble("conf", "http_listen")
-    assert house.feed.find("trouble_raised", code="conf", part="http_listen")
+    house.feed.wait("trouble_cleared", code="conf", part="http_listen")
     assert house.alarm(press)["state"] == "open"
 
 
