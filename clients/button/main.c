@@ -4,6 +4,7 @@
 #include "button_file.h"
 #include "button_sodium.h"
 #include "input.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
@@ -303,8 +304,20 @@ static int run(void)
     return app.exit_code < 0 ? EXIT_DONE : app.exit_code;
 }
 
+/* Descriptors 0 to 2 exist: otherwise what is printed would go to whatever has their numbers, such as the broker. */
+static void settle_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    settle_descriptors();
     int code = options_read(&app.options, argc, argv);
     if (code >= 0)
         return code;

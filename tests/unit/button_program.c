@@ -140,6 +140,32 @@ static void test_once_refused_and_timeout(void **state)
     close(speaking);
 }
 
+/* Started by a program that has closed its own. What it prints may not reach the broker. */
+static void test_without_descriptors(void **state)
+{
+    char topic[256], press[1024], path[512], address[32];
+    int status, listening = listen_as_daemon(), speaking = peer_connect(&broker, "speaker");
+    program_path(path);
+    snprintf(address, sizeof address, "127.0.0.1:%u", broker.port);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(0);
+        close(1);
+        execl(path, path, "--broker", address, "--site", "s", "--device", "d", "--json", "--once", (char *)NULL);
+        _exit(127);
+    }
+    do {
+        assert_true(peer_read(listening, topic, press, 15000));
+        assert_null(strstr(topic, "/offline")); /* thrown out for what it wrote */
+    } while (!strstr(topic, "/press"));
+    answer(speaking, press, "closed");
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(listening);
+    close(speaking);
+}
+
 static void test_commands(void **state)
 {
     char press[1024], line[1024];
@@ -273,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_broker(test_once),
         with_broker(test_once_refused_and_timeout),
+        with_broker(test_without_descriptors),
         with_broker(test_commands),
         with_broker(test_press_survives),
         with_broker(test_what_was_said_meanwhile_is_heard),
