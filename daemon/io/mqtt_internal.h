@@ -109,6 +109,7 @@ struct mqtt {
     struct outbox_bucket retained[OUTBOX_BUCKETS]; /* of `waiting`, by topic: one of each */
     size_t waiting_count, given_qos0, given_qos1;
     unsigned window; /* QoS 1 publishes the broker takes unacknowledged */
+    bool retains;    /* the broker keeps messages; one that does not ends a connection that asks it to */
     uint64_t order;
     struct mqtt_counts counts;
     struct mqtt_receipts receipts;
@@ -172,7 +173,7 @@ void receipts_shut(struct mqtt *); /* with lock held: a write that stands still 
 bool paho_create(struct mqtt *); /* link thread, without lock */
 int paho_connect(struct mqtt *);
 int paho_subscribe(struct mqtt *);
-int paho_publish(struct outbox_item *);
+int paho_publish(struct outbox_item *, bool retain);
 int paho_loopback(struct mqtt *);
 void paho_disconnect(struct mqtt *);
 

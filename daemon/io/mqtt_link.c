@@ -116,8 +116,9 @@ static void publish_waiting(struct mqtt *m)
 {
     struct outbox_item *item;
     while (m->link == LINK_UP && (item = outbox_next(m))) {
+        bool retain = item->retain && m->retains;
         uv_mutex_unlock(&m->lock);
-        int code = paho_publish(item);
+        int code = paho_publish(item, retain);
         uv_mutex_lock(&m->lock);
         if (code == MQTTASYNC_BAD_UTF8_STRING) {
             outbox_done(item, OUTBOX_REFUSED);

@@ -32,8 +32,11 @@ static void on_connected(void *context, MQTTAsync_successData5 *data)
     if (MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
         window =
             (unsigned)MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+    bool retains = !MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) ||
+                   MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) != 0;
     uv_mutex_lock(&m->lock);
     m->window = window < 100 ? window : 100;
+    m->retains = retains;
     m->session_present = data->alt.connect.sessionPresent;
     m->link = LINK_UP;
     m->subscription = SUBSCRIPTION_NEEDED;
@@ -309,14 +312,14 @@ static void on_publish_failed(void *context, MQTTAsync_failureData5 *data)
     done(context, data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ? OUTBOX_REFUSED : OUTBOX_AGAIN);
 }
 
-int paho_publish(struct outbox_item *item)
+int paho_publish(struct outbox_item *item, bool retain)
 {
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     options.onSuccess5 = on_published;
     options.onFailure5 = on_publish_failed;
     options.context = item;
     return MQTTAsync_send(item->owner->client, item->topic, (int)item->size, item->payload, item->qos,
-                          item->retain, &options);
+                          retain, &options);
 }
 
 int paho_loopback(struct mqtt *m)

@@ -456,6 +456,24 @@ static void test_stop_publishes_the_rest(void **state)
     close(peer);
 }
 
+/* Asked to keep a message it would end the connection, and every one that follows. */
+static void test_a_broker_that_keeps_nothing(void **state)
+{
+    char topic[256], payload[1024];
+    broker_end(&broker, SIGTERM);
+    broker_start(&broker, "retain_available false\n");
+    struct bench *b = open_connected(5);
+    int peer = peer_connect(&broker, "lamp");
+    peer_subscribe(peer, "tocsin/v1/s/state");
+    mqtt_publish(b->mqtt, "tocsin/v1/s/state", "{}", 2, 1, true);
+    assert_true(peer_read(peer, topic, payload, 5000));
+    assert_string_equal(topic, "tocsin/v1/s/state");
+    run_until(b, mqtt_counts(b->mqtt).published == 1, 5000);
+    assert_int_equal(b->states[MQTT_LOST], 0);
+    close_bench(b);
+    close(peer);
+}
+
 /* Of what was written, while more comes in than anybody reads. */
 static void test_a_stop_in_a_storm_takes_nothing_back(void **state)
 {
@@ -681,6 +699,7 @@ int main(int argc, char **argv)
         with_broker(test_publishes_in_order),
         with_broker(test_more_messages_than_ids),
         with_broker(test_the_last_retained_replaces_what_waits),
+        with_broker(test_a_broker_that_keeps_nothing),
         with_broker(test_stop_publishes_the_rest),
         with_broker(test_a_stop_in_a_storm_takes_nothing_back),
         with_broker(test_subscription_refused),
