@@ -221,6 +221,12 @@ static void end_vain_holds(struct engine *g)
             end_hold(g, p);
 }
 
+/* It may be back, and the loop has not come to hear of it: then the record of what comes now is near, and waited for. */
+static bool journal_is_dead(const struct engine *g)
+{
+    return g->progress.state == JOURNAL_DEGRADED && journal_poll(g->journal).state == JOURNAL_DEGRADED;
+}
+
 void engine_submit(struct engine *g, const struct submission *s)
 {
     struct event *e = s->event;
@@ -264,7 +270,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     if (journal_append(g->journal, &entry)) {
         g->submitted_seq = p->seq;
         pending_push(g, p);
-        if (g->progress.state == JOURNAL_DEGRADED && !g->in_effects) { /* the board is not changed while it is handed out */
+        if (!g->in_effects && journal_is_dead(g)) { /* the board is not changed while it is handed out */
             engine_apply_ahead(g);
             end_vain_holds(g);
         }

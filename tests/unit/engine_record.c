@@ -1,0 +1,35 @@
+/* The engine while the disk is dead, and when it is back: the alarm lives on, and whoever waits for the record's word gets it. */
+#include "engine_rig.h"
+
+static void try_to_commit(struct lab *l)
+{
+    journal_commit_now(l->journal);
+    engine_progress(l->engine);
+}
+
+static void test_a_puback_waits_for_a_disk_that_is_back(void **state)
+{
+    struct lab *l = *state;
+    commit(l);
+    disk_dies(l, true);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    try_to_commit(l);
+    message(l, "d2", "press", "{\"epoch\":\"e\",\"n\":1}", false, "in vain");
+    assert_int_equal(count(l, 'r', "in vain", ""), 1);
+
+    disk_dies(l, false);
+    journal_commit_now(l->journal); /* on its thread: the loop has not heard of it */
+    message(l, "d2", "press", "{\"epoch\":\"e\",\"n\":2}", false, "recorded soon");
+    assert_int_equal(count(l, 'r', "recorded soon", ""), 0);
+    commit(l);
+    assert_int_equal(count(l, 'r', "recorded soon", ""), 1);
+}
+
+int main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_puback_waits_for_a_disk_that_is_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
