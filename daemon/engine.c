@@ -44,6 +44,7 @@ static void pending_free(struct pending *p)
 {
     free(p->note);
     free(p->event);
+    free(p->parting);
     free(p);
 }
 
@@ -401,6 +402,7 @@ static void apply_event(struct engine *g, const struct event *e, struct pending 
         g->applied_seq = e->seq;
     if (p->answer)
         keep_answer(g, p, e);
+    p->parting = engine_parting(g, e);
     after_apply(g, e);
 }
 
@@ -445,6 +447,8 @@ static void settle(struct engine *g, struct pending *p)
     struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
     if (a)
         engine_stage(g, a);
+    else if (p->parting)
+        engine_part(g, p->alarm, p->parting);
 }
 
 static void report_journal(struct engine *g)

@@ -124,16 +124,20 @@ void engine_effects(struct engine *g)
     g->in_effects = false;
 }
 
+static bool closes(const struct event *e)
+{
+    return e->type == EVENT_CLOSED || (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_TEST);
+}
+
 /* What the event replaces by its own telling: nothing, or of each delivery that is still being tried. */
 enum replaced { REPLACED_NOTHING, REPLACED_WHAT_SAID_NO, REPLACED_ALL };
 
 static enum replaced replaced_by(const struct event *e, const struct alarm *a)
 {
     bool forgets = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET;
-    bool closes = e->type == EVENT_CLOSED || (e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_TEST);
     if (e->type == EVENT_PRESS_RECEIVED)
         return alarm_gets_graver(a, e) ? REPLACED_WHAT_SAID_NO : REPLACED_NOTHING;
-    if (!(forgets || closes) || (a->state == ALARM_CLOSED) != forgets)
+    if (!(forgets || closes(e)) || (a->state == ALARM_CLOSED) != forgets)
         return REPLACED_NOTHING; /* a second closing closes nothing: what the first one sent goes on */
     if (e->type == EVENT_CLOSED && e->deed.seen_version && e->deed.seen_version < a->joined_version)
         return REPLACED_NOTHING;
@@ -285,6 +289,28 @@ void engine_stage(struct engine *g, struct alarm *a)
     for (const struct press *p = board_press(g->board, a->press_first); p; p = board_press(g->board, p->next))
         if (board_is_last_press(g->board, a, p))
             send_receipt(g, a->site, p->device, p->epoch, p->n, stage, a->id, 1);
+}
+
+struct parting *engine_parting(struct engine *g, const struct event *e)
+{
+    const struct alarm *a = closes(e) && !engine_recorded(g, e->seq) ? board_alarm(g->board, e->alarm) : NULL;
+    if (!a || a->state != ALARM_CLOSED)
+        return NULL;
+    struct parting *parting = memory_zeroed(1, sizeof *parting + a->press_count * sizeof parting->presses[0]);
+    memcpy(parting->site, a->site, sizeof parting->site);
+    for (const struct press *p = board_press(g->board, a->press_first); p; p = board_press(g->board, p->next))
+        if (board_is_last_press(g->board, a, p))
+            parting->presses[parting->count++] = *p;
+    return parting;
+}
+
+void engine_part(struct engine *g, const char *alarm, const struct parting *parting)
+{
+    publish_state(g, parting->site);
+    for (uint32_t i = 0; i < parting->count; i++) {
+        const struct press *p = &parting->presses[i];
+        send_receipt(g, parting->site, p->device, p->epoch, p->n, alarm_state_str(ALARM_CLOSED), alarm, 1);
+    }
 }
 
 /* What lights up when its site has an alarm may have been there before the site was. */

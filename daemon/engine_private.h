@@ -37,8 +37,16 @@ struct pending {
     char who[LIMIT_ID];
     char *note;          /* salt and text, owned */
     struct event *event; /* the line read back, if possible while the disk was busy with it; owned; NULL = not yet */
+    struct parting *parting; /* of a closing that the record did not have when it was applied; owned; NULL = none */
     size_t size;
     char line[]; /* what the journal keeps; empty for a wait */
+};
+
+/* Who hears that an alarm is closed: the record may take the closing only when the board has long let go of the alarm. */
+struct parting {
+    char site[LIMIT_ID];
+    uint32_t count;
+    struct press presses[]; /* of each device its last one */
 };
 
 LIST_HEAD(pending_bucket, pending);
@@ -134,6 +142,8 @@ void engine_snapshot(struct engine *);
 void engine_effects(struct engine *);
 void engine_receipt(struct engine *, const struct pending *);
 void engine_stage(struct engine *, struct alarm *); /* tells its buttons and its site, when there is news */
+struct parting *engine_parting(struct engine *, const struct event *); /* NULL: it closed nothing, or is recorded */
+void engine_part(struct engine *, const char *alarm, const struct parting *);
 void engine_late_states(struct engine *, int64_t now_boottime_ms); /* those that are due */
 void engine_before_apply(struct engine *, const struct event *);
 void engine_tell_trouble(struct engine *, const struct event *);

@@ -2,6 +2,7 @@
  * lives. */
 #include "codec/event_json.h"
 #include "sim.h"
+#include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,17 @@ static void check_person(struct world *w, const struct alarm *a)
             fail(w, "%s is %s, but no person did anything", a->id, alarm_state_str(a->state));
 }
 
+/* A lamp goes out: when all is recorded, no site's state shows an alarm that the board has let go of. */
+static void check_shown(struct world *w)
+{
+    if (engine_journal(w->engine).committed_seq + 1 != journal_next_seq(w->journal))
+        return;
+    for (int i = 0; i < SITES; i++)
+        for (size_t k = 0; k < SHOWN && w->shown[i][k][0]; k++)
+            if (!board_alarm(engine_board(w->engine), w->shown[i][k]))
+                fail(w, "the state of s%d shows %s, which is over", i + 1, w->shown[i][k]);
+}
+
 void check_step(struct world *w)
 {
     if (w->up && !w->stopping) {
@@ -130,6 +142,8 @@ void check_step(struct world *w)
         if (kept < w->kept_before)
             mark(w, MARK_forgotten);
         w->kept_before = kept;
+        if (whole)
+            check_shown(w);
         model_watch(w);
     }
 }
@@ -179,9 +193,14 @@ static void check_device_receipt(struct world *w, const char *site, const char *
 static void check_site_state(struct world *w, json_t *root)
 {
     json_t *alarms = json_object_get(root, "alarms");
+    int number = atoi(json_string_value(json_object_get(root, "site")) + 1) - 1;
+    assert(number >= 0 && number < SITES);
+    memset(w->shown[number], 0, sizeof w->shown[number]);
     for (size_t i = 0; i < json_array_size(alarms); i++) {
         const char *alarm = json_string_value(json_object_get(json_array_get(alarms, i), "alarm"));
         const char *site = json_string_value(json_object_get(root, "site"));
+        if (i < SHOWN)
+            snprintf(w->shown[number][i], LIMIT_ALARM_ID, "%s", alarm);
         for (const struct worry *y = w->worries; y; y = y->next)
             if (strcmp(y->id, alarm) == 0 && strcmp(y->site, site) != 0)
                 fail(w, "the state of %s shows an alarm of %s", site, y->site);

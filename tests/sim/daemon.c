@@ -276,6 +276,7 @@ static void start(struct world *w, const struct happening *h)
     w->up_since_ms = w->now_ms;
     w->degraded = w->clock_known = false;
     w->wake_boottime_ms = 0;
+    memset(w->shown, 0, sizeof w->shown);
     if (!start_journal(w)) {
         w->starting = false;
         plan_in(w, 1000, start, 0, 0, NULL);
@@ -365,11 +366,12 @@ static void reboot(struct world *w)
 static void disk_changes(struct world *w, const struct happening *h)
 {
     w->disk.mood = faulty(w, FAULT_DISK, 4000)
-                       ? (enum disk_mood)dice_between(&w->dice, DISK_FAILING, DISK_SLOW)
+                       ? (enum disk_mood)dice_between(&w->dice, DISK_FAILING, DISK_GONE)
                        : DISK_GOOD;
-    say(w, "disk      is %s now", (const char *[]){"good", "failing", "full", "slow"}[w->disk.mood]);
+    say(w, "disk      is %s now", (const char *[]){"good", "failing", "full", "slow", "gone"}[w->disk.mood]);
+    bool gone = w->disk.mood == DISK_GONE; /* perhaps for longer than a closed alarm stays on the board */
     if (!w->calm)
-        plan_in(w, dice_between(&w->dice, 1000, 40000), disk_changes, 0, 0, NULL);
+        plan_in(w, dice_between(&w->dice, gone ? 40000 : 1000, gone ? 120000 : 40000), disk_changes, 0, 0, NULL);
 }
 
 static void misfortune(struct world *w, const struct happening *h)

@@ -8,7 +8,7 @@ static bool disk_open(struct store *s, struct store_head *head, char error[LIMIT
 {
     struct disk *d = (struct disk *)s;
     struct world *w = d->world;
-    if (d->dead || (d->mood == DISK_FAILING && faulty(w, FAULT_DISK, 5000))) {
+    if (d->dead || d->mood == DISK_GONE || (d->mood == DISK_FAILING && faulty(w, FAULT_DISK, 5000))) {
         snprintf(error, LIMIT_TEXT, "the disk does not answer");
         return false;
     }
@@ -22,7 +22,7 @@ static void disk_close(struct store *s)
 static bool fails(struct disk *d)
 {
     static const uint32_t extra[] = {
-        [DISK_GOOD] = 0, [DISK_FAILING] = 6000, [DISK_FULL] = 10000, [DISK_SLOW] = 0};
+        [DISK_GOOD] = 0, [DISK_FAILING] = 6000, [DISK_FULL] = 10000, [DISK_SLOW] = 0, [DISK_GONE] = 10000};
     return faulty(d->world, FAULT_DISK, d->world->rates.commit_fails + extra[d->mood]);
 }
 
@@ -35,7 +35,7 @@ static enum store_answer disk_append(struct store *s, const struct store_head *e
     if (d->dead)
         return STORE_FAILED;
     bool failed = fails(d);
-    bool kept = !failed || dice_chance(&w->dice, d->mood == DISK_FULL ? 500 : 4000);
+    bool kept = !failed || (d->mood != DISK_GONE && dice_chance(&w->dice, d->mood == DISK_FULL ? 500 : 4000));
     daemon_perhaps_die(w, MARK_die_before_commit);
     if (kept) {
         enum store_answer answer = d->memory->append(d->memory, expected, b, error);

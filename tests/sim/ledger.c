@@ -142,6 +142,8 @@ void ledger_keep(struct world *w, uint64_t seq, const char *line, size_t size)
         keep_press(w, &e, f);
     else if (e.type == EVENT_PRESS_REFUSED)
         keep_refusal(w, &e, f);
+    else if (e.type == EVENT_CLOSED && w->up && !board_alarm(engine_board(w->engine), e.alarm))
+        mark(w, MARK_closed_long_ago);
 }
 
 void ledger_commit(struct world *w, const struct store_head *head)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #define SITES 3
+#define SHOWN 32 /* alarms of one site's state */
 #define ENDPOINTS 4
 #define CONFS 3
 #define DEVICES_A_SITE 4 /* that run the button's library: d1 … d4 */
@@ -130,7 +131,7 @@ struct rates {
     int64_t press_every_ms, people_every_ms;
 };
 
-enum disk_mood { DISK_GOOD, DISK_FAILING, DISK_FULL, DISK_SLOW };
+enum disk_mood { DISK_GOOD, DISK_FAILING, DISK_FULL, DISK_SLOW, DISK_GONE };
 
 struct disk {
     struct store store; /* first */
@@ -197,6 +198,7 @@ struct world {
     int deeds_waiting;
     uint32_t kept_before; /* closed alarms on the board, at the last step */
     uint64_t stranger_presses, counter;
+    char shown[SITES][SHOWN][LIMIT_ALARM_ID]; /* the alarms of each site's state, as this daemon said it last */
     unsigned nameless[SITES]; /* bit sets of classes: a press came that the model cannot name */
 
     char failure[1024];

@@ -25,11 +25,46 @@ static void test_a_puback_waits_for_a_disk_that_is_back(void **state)
     assert_int_equal(count(l, 'r', "recorded soon", ""), 1);
 }
 
+static void test_a_closing_is_said_when_the_disk_is_back(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    press(l, "d2", "{\"epoch\":\"f\",\"n\":7}");
+    commit(l);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    result_of(l, "bureau", OUTCOME_RECEIVED);
+    commit(l);
+    disk_dies(l, true);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2}");
+    try_to_commit(l);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    result_of(l, "bureau", OUTCOME_RECEIVED);
+    deed(l, EVENT_CLOSED, "desk", 0);
+    result_of(l, "police", OUTCOME_RECEIVED);
+    result_of(l, "bureau", OUTCOME_RECEIVED);
+    for (unsigned i = 0; i < 90; i++) {
+        forget_said(l);
+        pass(l, 1000);
+        try_to_commit(l);
+        engine_trouble(l->engine, TROUBLE_CLOCK, "clock", i % 2, "test"); /* whatever happens, time goes on */
+    }
+    assert_null(the_alarm(l));
+    assert_int_equal(count(l, 'p', "", "closed"), 0);
+
+    forget_said(l);
+    disk_dies(l, false);
+    commit(l);
+    assert_int_equal(count(l, 'p', "s/d1/receipt", "\"n\":2,\"stage\":\"closed\""), 1);
+    assert_int_equal(count(l, 'p', "s/d2/receipt", "\"epoch\":\"f\",\"n\":7,\"stage\":\"closed\""), 1);
+    assert_int_equal(count(l, 'p', "s/state", "\"alarms\":[]"), 1);
+}
+
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_a_puback_waits_for_a_disk_that_is_back),
+        TEST(test_a_closing_is_said_when_the_disk_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
