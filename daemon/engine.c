@@ -258,6 +258,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     }
     if (e->type == EVENT_PRESS_RECEIVED || e->type == EVENT_PRESS_REFUSED) {
         p->receipt = s->receipt;
+        p->cancels = e->press.kind == KIND_CANCEL;
         memcpy(p->site, e->press.site, sizeof p->site);
         memcpy(p->device, e->press.device, sizeof p->device);
         memcpy(p->epoch, e->press.epoch, sizeof p->epoch);

@@ -303,7 +303,7 @@ void engine_message(struct engine *g, const struct engine_message *m)
 static bool seen_all(const struct engine *g, const struct alarm *a, uint32_t version)
 {
     for (const struct pending *p = g->first_unapplied; p; p = p->next)
-        if (!p->applied && p->type == EVENT_PRESS_RECEIVED && strcmp(p->alarm, a->id) == 0)
+        if (!p->applied && p->type == EVENT_PRESS_RECEIVED && !p->cancels && strcmp(p->alarm, a->id) == 0)
             return false;
     return version >= a->joined_version;
 }

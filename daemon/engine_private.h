@@ -27,6 +27,7 @@ struct pending {
     char alarm[LIMIT_ALARM_ID];
     /* what is owed once it is committed */
     bool receipt;
+    bool cancels; /* a press that asks to cancel: it is nothing that a closing must have seen */
     char site[LIMIT_ID], device[LIMIT_ID], epoch[LIMIT_EPOCH];
     uint64_t n; /* of a trouble: the hash of what it is about */
     void *hold;

@@ -59,12 +59,29 @@ static void test_a_closing_is_said_when_the_disk_is_back(void **state)
     assert_int_equal(count(l, 'p', "s/state", "\"alarms\":[]"), 1);
 }
 
+static void test_a_cancel_under_way_turns_no_closing_down(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":2,\"kind\":\"cancel\"}");
+    deed(l, EVENT_CLOSED, "desk", the_alarm(l)->version);
+    journal_commit_now(l->journal); /* cancel and closing, and nothing else */
+    press(l, "d2", "{\"epoch\":\"f\",\"n\":1}");
+    engine_progress(l->engine);
+    press(l, "d2", "{\"epoch\":\"f\",\"n\":2}");
+    commit(l);
+    assert_int_equal(l->answer, ENGINE_DONE);
+    assert_int_equal(board_counts(engine_board(l->engine)).alarms_open, 1);
+}
+
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_a_puback_waits_for_a_disk_that_is_back),
         TEST(test_a_closing_is_said_when_the_disk_is_back),
+        TEST(test_a_cancel_under_way_turns_no_closing_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
