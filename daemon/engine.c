@@ -280,6 +280,7 @@ void engine_submit(struct engine *g, const struct submission *s)
     }
     /* The backlog is full: the record loses this one, the alarm does not. */
     g->lost++;
+    g->has_lost = true;
     g->counts.unrecorded++;
     if (g->in_effects) { /* that an endpoint is not configured: it is found out again */
         pending_free(p);
@@ -469,6 +470,7 @@ static void report_journal(struct engine *g)
         struct event e = {.type = EVENT_JOURNAL_GAP, .gap = {.lost = g->lost}};
         g->lost = 0;
         engine_submit(g, &(struct submission){.event = &e});
+        engine_snapshot(g); /* what was lost is known to the board alone */
     }
 }
 

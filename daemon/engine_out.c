@@ -216,14 +216,26 @@ static void send_receipt(struct engine *g, const char *site, const char *device,
     g->ports.publish(g->ports.ctx, topic, body, size, qos, false);
 }
 
+/* NULL: the record lost it. */
+static const char *stage_of_press(const struct engine *g, const struct pending *p, const struct alarm *a)
+{
+    if (p->type == EVENT_PRESS_REFUSED)
+        return "refused";
+    if (p->size > 0 || !a)
+        return "recorded";
+    const struct press *known = g->has_lost ? board_find_press(g->board, a, p->device, p->epoch, p->n) : NULL;
+    if (known && known->seq == 0)
+        return NULL;
+    return engine_recorded(g, a->last_seq) ? alarm_stage(a) : "recorded"; /* a repetition hears where the case stands now */
+}
+
 void engine_receipt(struct engine *g, const struct pending *p)
 {
-    struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
+    const struct alarm *a = p->alarm[0] ? board_alarm(g->board, p->alarm) : NULL;
+    const char *stage = stage_of_press(g, p, a);
     bool refused = p->type == EVENT_PRESS_REFUSED;
-    const char *stage = refused ? "refused" : "recorded";
-    if (p->size == 0 && a && engine_recorded(g, a->last_seq))
-        stage = alarm_stage(a); /* a repetition hears where the case stands now */
-    send_receipt(g, p->site, p->device, p->epoch, p->n, stage, p->alarm, 0);
+    if (stage)
+        send_receipt(g, p->site, p->device, p->epoch, p->n, stage, p->alarm, 0);
     if (p->press_answer)
         p->press_answer(p->answer_ctx,
                         &(struct engine_receipt){
@@ -287,7 +299,7 @@ void engine_stage(struct engine *g, struct alarm *a)
     if (!stage_is_news)
         return;
     for (const struct press *p = board_press(g->board, a->press_first); p; p = board_press(g->board, p->next))
-        if (board_is_last_press(g->board, a, p))
+        if (p->seq != 0 && board_is_last_press(g->board, a, p)) /* 0: the record lost it, so it goes on repeating it */
             send_receipt(g, a->site, p->device, p->epoch, p->n, stage, a->id, 1);
 }
 
@@ -299,7 +311,7 @@ struct parting *engine_parting(struct engine *g, const struct event *e)
     struct parting *parting = memory_zeroed(1, sizeof *parting + a->press_count * sizeof parting->presses[0]);
     memcpy(parting->site, a->site, sizeof parting->site);
     for (const struct press *p = board_press(g->board, a->press_first); p; p = board_press(g->board, p->next))
-        if (board_is_last_press(g->board, a, p))
+        if (p->seq != 0 && board_is_last_press(g->board, a, p))
             parting->presses[parting->count++] = *p;
     return parting;
 }

@@ -82,6 +82,7 @@ struct engine {
     unsigned held; /* of them: whose PUBACK waits */
     struct pending_bucket under_way[UNDER_WAY]; /* presses and troubles on their way into the journal, by identity */
     uint64_t submitted_seq, applied_seq, lost;
+    bool has_lost; /* the board may have presses that the record will never have */
     struct intent intents[INTENTS]; /* a ring, oldest at intent_first */
     uint32_t intent_first, intent_count;
 

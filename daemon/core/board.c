@@ -195,6 +195,15 @@ static bool heard(const struct memory_epoch *k, uint64_t n)
     return n <= k->highest && k->highest - n < 64 && k->window >> (k->highest - n) & 1;
 }
 
+const struct press *board_find_press(const struct board *b, const struct alarm *a, const char *device, const char *epoch,
+                                     uint64_t n)
+{
+    const struct press *p = board_press(b, a->press_first);
+    while (p && (p->n != n || strcmp(p->device, device) != 0 || strcmp(p->epoch, epoch) != 0))
+        p = board_press(b, p->next);
+    return p;
+}
+
 /* A counter far behind: what the window has forgotten may still be on the board. */
 static bool on_board(const struct board *b, const char *site, const char *device, const char *epoch, uint64_t n,
                      char *alarm)
@@ -203,11 +212,10 @@ static bool on_board(const struct board *b, const char *site, const char *device
         const struct alarm *a = &b->alarms[i];
         if (!a->in_use || a->state == ALARM_CLOSED || strcmp(a->site, site) != 0)
             continue; /* a closed case does not silence a device that counts from the start again */
-        for (const struct press *p = board_press(b, a->press_first); p; p = board_press(b, p->next))
-            if (p->n == n && strcmp(p->device, device) == 0 && strcmp(p->epoch, epoch) == 0) {
-                memcpy(alarm, a->id, LIMIT_ALARM_ID);
-                return true;
-            }
+        if (board_find_press(b, a, device, epoch, n)) {
+            memcpy(alarm, a->id, LIMIT_ALARM_ID);
+            return true;
+        }
     }
     return false;
 }

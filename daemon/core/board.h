@@ -61,6 +61,9 @@ struct alarm *board_open_alarm(struct board *, const char *site, enum alarm_clas
 struct alarm *board_next_alarm(struct board *, struct alarm *previous); /* NULL starts and ends; oldest first not promised */
 const struct press *board_press(const struct board *, uint32_t index); /* NULL at the end of a list */
 const struct press *board_nth_press(const struct board *, const struct alarm *, uint32_t n);
+/* NULL: the alarm does not list it */
+const struct press *board_find_press(const struct board *, const struct alarm *, const char *device, const char *epoch,
+                                     uint64_t n);
 
 /* `alarm` (LIMIT_ALARM_ID bytes) gets the alarm of a press seen before, "" when it is forgotten. */
 enum seen board_seen(const struct board *, const char *site, const char *device, const char *epoch, uint64_t n,

@@ -75,6 +75,48 @@ static void test_a_cancel_under_way_turns_no_closing_down(void **state)
     assert_int_equal(board_counts(engine_board(l->engine)).alarms_open, 1);
 }
 
+/* Nothing more can be kept for the record. */
+static void fill_the_backlog(struct lab *l)
+{
+    for (unsigned i = 0; i < LIMIT_BACKLOG; i++) {
+        forget_said(l);
+        engine_trouble(l->engine, TROUBLE_CLOCK, "clock", i % 2 == 0, "test");
+        if (i % 1000 == 0)
+            engine_progress(l->engine);
+    }
+}
+
+static void test_what_the_record_lost_goes_on_and_is_not_called_recorded(void **state)
+{
+    struct lab *l = *state;
+    commit(l);
+    disk_dies(l, true);
+    engine_trouble(l->engine, TROUBLE_CLOCK, "clock", true, "test");
+    try_to_commit(l);
+    fill_the_backlog(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    assert_int_equal(the_alarm(l)->opened_seq, 0);
+    assert_int_equal(count(l, 't', "police", ""), 1);
+
+    disk_dies(l, false);
+    commit(l);
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    press(l, "d2", "{\"epoch\":\"f\",\"n\":1}");
+    commit(l);
+    result_of(l, "bureau", OUTCOME_RECEIVED);
+    commit(l);
+    assert_int_equal(count(l, 'p', "d1/receipt", ""), 0);
+    assert_int_equal(count(l, 'p', "d2/receipt", "recorded"), 1);
+    assert_int_equal(count(l, 'p', "d2/receipt", "delivered"), 1);
+
+    kill_daemon(l);
+    forget_said(l);
+    start(l);
+    commit(l);
+    assert_int_equal(the_alarm(l)->press_count, 2);
+    assert_int_equal(count(l, 't', "police", ""), 1); /* it never answered */
+}
+
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
@@ -82,6 +124,7 @@ int main(void)
         TEST(test_a_puback_waits_for_a_disk_that_is_back),
         TEST(test_a_closing_is_said_when_the_disk_is_back),
         TEST(test_a_cancel_under_way_turns_no_closing_down),
+        TEST(test_what_the_record_lost_goes_on_and_is_not_called_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
