@@ -174,14 +174,15 @@ static enum step_result join(struct alarm *a, const struct event *e, bool reopen
     for (unsigned i = 0; graver && i < a->delivery_count; i++)
         if (alarm_said_no(&a->deliveries[i])) /* the engine has cancelled it */
             a->deliveries[i].sending_version = a->deliveries[i].sending_presses = 0;
-    if (graver) {
+    if (graver)
         a->kind = e->press.kind;
-        forget_answers(a); /* who answered the lesser one has not answered this */
-    }
-    if (a->state != ALARM_OPEN && (reopens || graver))
+    if (a->state != ALARM_OPEN && (reopens || graver)) {
         reopen(a, e);
-    else
+    } else {
+        if (graver)
+            forget_answers(a); /* who answered the lesser one has not answered this */
         note_change(a, graver ? CHANGE_RAISED : CHANGE_JOINED, e);
+    }
     a->joined_version = a->version;
     return STEP_CHANGED;
 }
