@@ -61,6 +61,9 @@ export class Desk {
 
   constructor() {
     this.api.onRefused = (csrf) => this.refused(csrf);
+    this.sound.onChange = () => this.changed();
+    addEventListener('hashchange', () => this.changed());
+    document.addEventListener('visibilitychange', () => this.changed());
   }
 
   // --- Telling the views.
@@ -164,6 +167,7 @@ export class Desk {
     this.chosen = null;
     this.drafts.clear();
     this.messages.clear();
+    this.muted.clear();
   }
 
   // --- What is.
@@ -322,8 +326,12 @@ export class Desk {
     if (this.account && !this.account.may_answer) return null;
     const first = this.openAlarms().find((alarm) => this.asksFor(alarm));
     if (first) return boards.look(first);
-    const wentBlind = this.account ? !this.live && this.lastLiveMs !== null : this.signedOutBecause !== null;
-    return wentBlind && !this.lossMuted ? 'lost' : null;
+    return this.isBlind() && !this.lossMuted ? 'lost' : null;
+  }
+
+  /** Alarms reached this screen, and do not any more. */
+  private isBlind(): boolean {
+    return this.account ? !this.live && this.lastLiveMs !== null : this.signedOutBecause !== null;
   }
 
   /** Something is asked of who is signed in. The daemon does not ask a role again that has taken it while another has not: a
@@ -339,7 +347,7 @@ export class Desk {
   }
 
   mute(): void {
-    this.lossMuted = true;
+    this.lossMuted = this.isBlind();
     for (const alarm of this.openAlarms()) this.muted.set(alarm.id, alarm);
     this.changed();
   }

@@ -31,10 +31,15 @@ export class Sound {
   private context: AudioContext | null = null;
   private timer: ReturnType<typeof setInterval> | undefined;
   private playing: Noise | null = null;
+  /** Called when the browser gives the sound, or takes it away. */
+  onChange: () => void = () => {};
 
   /** Browsers allow sound only after a key or a click; called at each of them until it is allowed. */
   allow(onAllowed: () => void): void {
-    this.context ??= new AudioContext();
+    if (!this.context) {
+      this.context = new AudioContext();
+      this.context.onstatechange = () => this.onChange();
+    }
     if (this.context.state === 'running') onAllowed();
     else void this.context.resume().then(onAllowed, () => {});
   }
