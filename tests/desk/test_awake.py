@@ -46,6 +46,47 @@ def test_what_one_person_silenced_is_heard_by_the_next(make_desk, officer):
     officer.sees(".sounding")
 
 
+def slow(path):
+    """The answer to the first question about `path` comes when window.go() is called."""
+    return """
+        const ask = window.fetch;
+        window.fetch = async (what, how) => {
+            const answer = await ask(what, how);
+            if (String(what).includes('%s') && !window.go) await new Promise(go => { window.go = go; });
+            return answer;
+        };""" % path
+
+
+def test_nothing_is_said_of_open_alarms_before_they_are_read(make_desk, officer):
+    house = make_desk(adjust=patient)
+    house.button("school-1/room-101").press().receipt("recorded")
+    officer.open(house.daemon.url, before=slow("/alarms?state=open"))
+    officer.sign_in("duty-1", PASSWORD)
+    officer.wait_for(lambda: officer.script("return !!window.go"), "they are asked for")
+    officer.sees(".quiet", "being read")
+    assert "No open alarm" not in officer.text()
+    officer.script("window.go()")
+    officer.sees(".alarm .where", "Room 101")
+
+
+def test_an_alarm_that_came_while_the_board_was_read_stays_on_it(make_desk, officer):
+    for path in ("/alarms?state=open", "/troubles"):
+        house = make_desk(adjust=patient)
+        officer.open(house.daemon.url, before=slow(path))
+        officer.sign_in("duty-1", PASSWORD)
+        officer.wait_for(lambda: officer.script("return !!window.go"), "the board is asked for")
+        house.button("school-1/room-101").press().receipt("recorded")
+        house.button("school-1/room-102").heartbeat(battery=3)
+        officer.sees(".alarm .told", "received")
+        officer.wait_for(lambda: not officer.script("return performance.getEntriesByType('resource').filter(e => !e.responseEnd).length"),
+                         "nothing is being asked")
+        house.trouble("battery")
+        officer.script("window.go(); document.body.dataset.went = 'yes'")
+        house.never(lambda: not officer.find(".alarm"), "it vanishes from the board: " + path, 1)
+        house.close_alarm(house.api("alarms", state="open")["alarms"][0])
+        officer.sees("[data-trouble=battery]")
+
+
 def test_sound_that_the_browser_takes_away_is_said(make_desk, officer):
     house = make_desk(adjust=patient)
     officer.open(house.daemon.url, before="""

@@ -125,8 +125,15 @@ export class Api {
   }
 
   // What is.
+  /** All of them, also of a city at once; the newest first. */
   async openAlarms(): Promise<Alarm[]> {
-    return (await this.json<{ alarms: Alarm[] }>('GET', 'alarms?state=open&limit=1000')).alarms;
+    const alarms: Alarm[] = [];
+    for (let before: number | undefined; ; ) {
+      const page: { alarms: Alarm[]; next: number | null } = await this.json('GET', `alarms?${queryOf({ state: 'open', limit: 1000, before })}`);
+      alarms.push(...page.alarms);
+      if (page.next === null || page.next === before) return alarms;
+      before = page.next;
+    }
   }
 
   /** A page of closed alarms that fit, the newest first. */

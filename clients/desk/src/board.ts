@@ -120,6 +120,10 @@ function aboutAlarm(board: Board, event: JournalEvent, sites: ReadonlyMap<string
   return { ...board, alarms, stale, heard };
 }
 
+function isAboutTrouble(event: JournalEvent): boolean {
+  return event.type === 'trouble_raised' || event.type === 'trouble_cleared';
+}
+
 function aboutTrouble(board: Board, event: JournalEvent): Board {
   const others = board.troubles.filter((t) => t.code !== event.code || t.part !== event.part);
   if (event.type === 'trouble_cleared') return { ...board, troubles: others };
@@ -129,7 +133,7 @@ function aboutTrouble(board: Board, event: JournalEvent): Board {
 
 export function apply(board: Board, event: JournalEvent, sites: ReadonlyMap<string, Site>): Board {
   const next = { ...board, log: [...board.log, event].slice(-LOG_LINES) };
-  if (event.type === 'trouble_raised' || event.type === 'trouble_cleared') return aboutTrouble(next, event);
+  if (isAboutTrouble(event)) return aboutTrouble(next, event);
   return event.alarm ? aboutAlarm(next, event, sites) : next;
 }
 
@@ -147,12 +151,25 @@ export function told(board: Board, alarm: Alarm): Board {
   return { ...board, alarms: new Map(board.alarms).set(alarm.id, alarm), stale };
 }
 
-/** The daemon's list of what is open: alarms that are not on it any more are gone, unless they were heard of just now. */
-export function listed(board: Board, list: Alarm[]): Board {
-  const alarms = new Map(list.map((alarm) => [alarm.id, alarm]));
-  const stale = new Set([...board.stale, ...alarms.keys()]); // a list has no presses: each is asked for
-  for (const [id, alarm] of board.alarms) if (board.stale.has(id) && !alarms.has(id)) alarms.set(id, alarm);
-  return { ...board, alarms, stale };
+/** The daemon's list of what is open, as it is taken into the board; `asked`: the board when it was asked for. Alarms that are
+ * not on it are gone, unless something was heard of them since: then they are asked for. What is known better is kept. */
+export function listed(board: Board, list: Alarm[], asked: Board): Board {
+  const alarms = new Map<string, Alarm>();
+  for (const alarm of list) {
+    const known = board.alarms.get(alarm.id);
+    alarms.set(alarm.id, known && known.version > alarm.version ? known : { ...known, ...alarm });
+  }
+  const heardSince = (id: string) => !asked.alarms.has(id) || board.heard.get(id) !== asked.heard.get(id);
+  for (const [id, alarm] of board.alarms)
+    if (!alarms.has(id) && (board.stale.has(id) || heardSince(id))) alarms.set(id, alarm);
+  return { ...board, alarms, stale: new Set([...board.stale, ...alarms.keys()]) }; // a list has no presses: each is asked for
+}
+
+/** The daemon's list of troubles, asked for when the board was `asked`: what was heard since is not undone. */
+export function troubled(board: Board, troubles: Trouble[], asked: Board): Board {
+  const last = asked.log.at(-1);
+  const since = board.log.slice(last ? board.log.indexOf(last) + 1 : 0);
+  return since.filter(isAboutTrouble).reduce(aboutTrouble, { ...board, troubles });
 }
 
 /** Forgets a closed alarm. */

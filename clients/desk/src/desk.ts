@@ -32,6 +32,8 @@ export class Desk {
   /** Who was signed in last in this page: what that person wrote is kept for the next sign-in. */
   lastAccount: string | null = null;
   starting = true;
+  /** The daemon has said what is open. Before, the board knows only what it heard since. */
+  isRead = false;
   language: Language = preferredLanguage();
   say: Say = sayIn(this.language);
   board: Board = boards.EMPTY;
@@ -135,7 +137,10 @@ export class Desk {
     this.signedOutBecause = null;
     void this.insist(() => this.readSurroundings());
     this.feed = new Feed(this.api, {
-      onConnected: () => void this.insist(() => this.readBoard()),
+      onConnected: () => {
+        void this.insist(() => this.readAlarms());
+        void this.insist(() => this.readTroubles());
+      },
       onEvent: (event) => this.heard(event),
       onLive: (live) => this.setLive(live),
     });
@@ -156,6 +161,7 @@ export class Desk {
     this.account = null;
     this.signedOutBecause = because;
     this.board = boards.EMPTY;
+    this.isRead = false;
     this.live = false;
     this.lastLiveMs = null;
     if (because === null) this.forgetPerson();
@@ -184,10 +190,18 @@ export class Desk {
   }
 
   /** Everything open, whenever the feed stands (again): what happens from now on comes over the feed. */
-  private async readBoard(): Promise<void> {
-    const [alarms, troubles] = await Promise.all([this.api.openAlarms(), this.api.troubles()]);
-    this.board = { ...boards.listed(this.board, alarms), troubles };
+  private async readAlarms(): Promise<void> {
+    const asked = this.board;
+    const alarms = await this.api.openAlarms();
+    this.board = boards.listed(this.board, alarms, asked);
+    this.isRead = true;
     this.ask();
+  }
+
+  private async readTroubles(): Promise<void> {
+    const asked = this.board;
+    const troubles = await this.api.troubles();
+    this.board = boards.troubled(this.board, troubles, asked);
   }
 
   /** Again until the daemon has answered, as long as somebody is signed in. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apply, EMPTY, inOrder, isHalfTaken, listed, look, openAlarms, places, pressedSince, stateFor, told, without } from '../src/board';
+import { apply, EMPTY, inOrder, isHalfTaken, listed, look, openAlarms, places, pressedSince, stateFor, told, troubled, without } from '../src/board';
 import type { Alarm, JournalEvent, Site } from '../src/types';
 
 const SITES = new Map<string, Site>([['school-1', {
@@ -53,7 +53,7 @@ test('an answer that was overtaken does not undo a newer one', () => {
 test('a list replaces what it does not name, but not what was heard of meanwhile', () => {
   let board = told(EMPTY, alarm('gone'));
   board = apply(board, press(7), SITES);
-  board = listed(board, [alarm('there')]);
+  board = listed(board, [alarm('there')], board);
   assert.deepEqual([...board.alarms.keys()].sort(), ['a1', 'there']);
   assert.ok(board.stale.has('there'));
   assert.equal(without(board, 'a1').stale.has('a1'), false);
@@ -112,4 +112,30 @@ test('troubles come and go', () => {
   assert.equal(board.troubles.length, 1);
   board = apply(board, { ...raised, seq: 5, type: 'trouble_cleared' }, SITES);
   assert.equal(board.troubles.length, 0);
+});
+
+test('what came, and was told, while a list was on its way stays; what the list knows less of is not undone', () => {
+  const asked = told(told(EMPTY, alarm('gone')), alarm('a2'));
+  let board = told(apply(asked, press(7), SITES), alarm('a1', { events: [press(7)] }));
+  board = told(board, alarm('a2', { version: 2, state: 'acknowledged' }));
+  assert.ok(!board.stale.has('a1'));
+  board = listed(board, [alarm('a2')], asked);
+  assert.deepEqual([...board.alarms.keys()].sort(), ['a1', 'a2']);
+  assert.ok(board.stale.has('a1'), 'it may have been closed: it is asked for');
+  assert.equal(board.alarms.get('a2')?.state, 'acknowledged');
+});
+
+test('an alarm that a list tells again keeps its places', () => {
+  const board = apply(EMPTY, press(7), SITES);
+  assert.equal(places(listed(board, [alarm('a1')], board).alarms.get('a1')!).length, 1);
+});
+
+test('troubles that came or went while they were read are not undone by what was read', () => {
+  const trouble = (seq: number, type: string, part: string): JournalEvent => ({ seq, at: '', type, code: 'battery', part, text: '' });
+  const asked = apply(apply(EMPTY, trouble(1, 'trouble_raised', 'a'), SITES), press(2), SITES);
+  let board = apply(asked, trouble(3, 'trouble_raised', 'b'), SITES);
+  board = apply(board, trouble(4, 'trouble_cleared', 'a'), SITES);
+  const read = [{ code: 'battery', part: 'a', text: '', at: '' }, { code: 'battery', part: 'c', text: '', at: '' }];
+  assert.deepEqual(troubled(board, read, asked).troubles.map((each) => each.part).sort(), ['b', 'c']);
+  assert.deepEqual(troubled(asked, read, asked).troubles.map((each) => each.part), ['a', 'c']);
 });

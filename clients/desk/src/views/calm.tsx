@@ -10,7 +10,7 @@ export function Calm({ desk }: { desk: Desk }) {
   return (
     <div class="calm">
       <section class="quiet">
-        <h1>{desk.say('calm.title')}</h1>
+        <h1>{desk.say(desk.isRead ? 'calm.title' : 'calm.reading')}</h1>
         <p>{desk.say('calm.text')}</p>
         {desk.account?.may_answer && <p><b>{desk.say('help.title')}</b> {desk.say('help.text')}</p>}
       </section>
