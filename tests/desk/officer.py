@@ -73,6 +73,8 @@ class Officer:
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def click(self, selector):
+        """When it can be: what has just appeared takes no click yet."""
+        self.wait_for(lambda: self.sees(selector).is_enabled(), f"{selector} can be clicked")
         self.sees(selector).click()
 
     def script(self, text, *arguments):

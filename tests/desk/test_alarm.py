@@ -96,7 +96,7 @@ def two_at_an_alarm(house, officers):
         officer.sign_in(name, PASSWORD)
     press = house.button().press()
     for officer in (one, two):
-        officer.sees(".alarm.untaken [data-do=take]")
+        officer.sees(".alarm.untaken [data-do=take]:enabled")
     return one, two, press
 
 
@@ -184,7 +184,7 @@ def test_a_key_while_a_deed_is_on_its_way_is_not_lost(house, officer):
     officer.open(house.daemon.url)
     officer.sign_in("duty-1", PASSWORD)
     press = house.button().press()
-    officer.sees(".alarm.untaken [data-do=take]")
+    officer.sees(".alarm.untaken [data-do=take]:enabled")
     officer.script("const ask = window.fetch; window.fetch = async (what, how) => { const answer = await ask(what, how);"
                    " if (String(what).endsWith('/coming')) await new Promise(go => { window.go = go; }); return answer; }")
     officer.keys("c", "c", "s")

@@ -46,6 +46,56 @@ def test_what_one_person_silenced_is_heard_by_the_next(make_desk, officer):
     officer.sees(".sounding")
 
 
+# At the very moment at which the second school's alarm takes the screen, in the browser.
+AT_ONCE = """
+    const look = setInterval(() => {
+        if (!document.querySelector('.alarm .where')?.innerText.includes('school-2')) return;
+        clearInterval(look);
+        %s
+        document.body.dataset.pressed = 'yes';
+    }, 1)"""
+
+
+def test_no_key_and_no_click_that_was_meant_for_another_does_anything(make_desk, officer):
+    house = make_desk(sites=("school-1", "school-2"), adjust=patient)
+    for deed in ("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'c', bubbles: true}));",
+                 "document.dispatchEvent(new KeyboardEvent('keydown', {key: 's', bubbles: true}));",
+                 "document.querySelector('[data-do=take]').click();"):
+        officer.open(house.daemon.url)
+        officer.sign_in("duty-1", PASSWORD)
+        first = house.button("school-1/room-101").press()
+        officer.sees(".alarm .where", "school-1")
+        officer.script(AT_ONCE % deed)
+        second = house.button("school-2/room-102").press(kind="attack")
+        officer.sees("body[data-pressed=yes]")
+        officer.sees(".alarm .where", "school-2")
+        house.never(lambda: house.alarm(second)["state"] != "open", f"{deed} is done unseen", 1)
+        officer.click("[data-do=coming]")  # what is looked at may be answered
+        officer.sees(".alarm[data-state=coming]")
+        for press in (first, second):
+            house.close_alarm(press)
+
+
+def test_an_alarm_behind_another_view_is_not_taken_by_the_key_that_was_meant_there(make_desk, officer):
+    house = make_desk(sites=("school-1", "school-2"), adjust=patient)
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    known = house.button("school-1/room-101").press(kind="attack")
+    officer.sees(".alarm.untaken .where", "school-1")
+    officer.sees("[data-do=take]:enabled")
+    officer.script("location.hash = '#/history'")
+    officer.sees(".history h1")
+    officer.script("""
+        addEventListener('hashchange', () => setTimeout(() => {
+            document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}));
+            document.body.dataset.pressed = 'yes';
+        }, 20))""")
+    house.button("school-2/room-102").press()  # brings the board to the front, with the graver one
+    officer.sees("body[data-pressed=yes]")
+    officer.sees(".alarm.untaken .where", "school-1")
+    house.never(lambda: house.alarm(known).get("acknowledged_by"), "it is taken unseen", 1)
+
+
 def slow(path):
     """The answer to the first question about `path` comes when window.go() is called."""
     return """

@@ -13,7 +13,7 @@ import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Sess
 const ASK_AGAIN_MS = 300; // about one alarm
 const ASKS_AT_ONCE = 3;
 const INSIST_MS = 1000; // between attempts to read what the page needs
-const LOOKED_AT_MS = 500; // an alarm shorter on the screen is not taken by a key: it may have been meant for another
+const LOOKED_AT_MS = 500; // about an alarm shorter on the screen nothing is done: key or click may have been meant for another
 
 export interface Draft {
   form: 'note' | 'close' | null;
@@ -22,6 +22,11 @@ export interface Draft {
 }
 
 const NO_DRAFT: Draft = { form: null, note: '', disposition: null };
+
+/** The alarms are what is looked at, and not another view. */
+export function boardIsInFront(): boolean {
+  return /^(#\/?)?$/.test(location.hash);
+}
 
 export class Desk {
   readonly api = new Api();
@@ -50,8 +55,9 @@ export class Desk {
   private feed: Feed | null = null;
   private renewal = Promise.resolve(); // until the daemon has answered it
   private chosen: string | null = null;
-  private chosenSinceMs = 0;
   private shown: string | null = null;
+  private lookedAt = false;
+  private looking: ReturnType<typeof setTimeout> | undefined;
   private drafts = new Map<string, Draft>();
   private messages = new Map<string, string>();
   private sending = new Map<string, { deed: Deed; done: Promise<boolean> }>();
@@ -80,11 +86,22 @@ export class Desk {
     for (const view of this.views) view();
   }
 
+  /** Which alarm somebody can see; behind another view, or in a tab that is not in front, none. */
   private noteShown(): void {
-    const id = this.current()?.id ?? null;
+    const id = (boardIsInFront() && !document.hidden && this.current()?.id) || null;
     if (id === this.shown) return;
     this.shown = id;
-    this.chosenSinceMs = performance.now();
+    this.lookedAt = false;
+    clearTimeout(this.looking);
+    this.looking = setTimeout(() => {
+      this.lookedAt = true;
+      this.changed();
+    }, LOOKED_AT_MS);
+  }
+
+  /** It was long enough on the screen for what is done now to be meant for it. */
+  isLookedAt(id: string): boolean {
+    return this.lookedAt && this.shown === id;
   }
 
   setLanguage(language: Language): void {
@@ -398,9 +415,10 @@ export class Desk {
   }
 
   /** By a key: only what was long enough on the screen to have been meant. */
-  takeByKey(): void {
+  actByKey(deed: Deed): void {
     const alarm = this.current();
-    if (alarm && this.isUntaken(alarm) && performance.now() - this.chosenSinceMs >= LOOKED_AT_MS) void this.act(alarm.id, 'acknowledge');
+    if (!alarm || !this.isLookedAt(alarm.id)) return;
+    if (deed !== 'acknowledge' || this.isUntaken(alarm)) void this.act(alarm.id, deed);
   }
 
   /** One deed about an alarm after the other; the same again while it is on its way was meant once. */

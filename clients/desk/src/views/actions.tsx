@@ -41,10 +41,11 @@ function Closed({ desk, alarm }: Props) {
 function Buttons({ desk, alarm, sending }: Props & { sending: boolean }) {
   const others = desk.untakenBeside(alarm.id);
   const act = (deed: Deed) => () => void desk.act(alarm.id, deed);
+  const fresh = !desk.isLookedAt(alarm.id); // a click now was meant for what stood here before
   const state = desk.stateOf(alarm);
   const next = { open: 'take', acknowledged: 'coming', coming: 'scene', on_scene: 'close', closed: '' }[state];
   const button = (name: 'take' | 'coming' | 'scene' | 'note' | 'close', key: string, onClick: () => void) => (
-    <button class={name === next ? 'primary' : ''} disabled={sending} data-do={name} onClick={onClick}>
+    <button class={name === next ? 'primary' : ''} disabled={sending || fresh} data-do={name} onClick={onClick}>
       {desk.say(`do.${name}`)} <kbd>{key}</kbd>
     </button>
   );

@@ -2,12 +2,12 @@
 // The single letters can be switched off (WCAG 2.1.4).
 
 import { useEffect } from 'preact/hooks';
-import type { Desk } from '../desk';
+import { boardIsInFront, type Desk } from '../desk';
 import type { Alarm } from '../types';
 
 const KEYS: Record<string, (desk: Desk, alarm: Alarm) => void> = {
-  c: (desk, alarm) => void desk.act(alarm.id, 'coming'),
-  s: (desk, alarm) => void desk.act(alarm.id, 'on-scene'),
+  c: (desk) => desk.actByKey('coming'),
+  s: (desk) => desk.actByKey('on-scene'),
   w: (desk, alarm) => desk.write(alarm.id, { form: 'note' }),
   x: (desk, alarm) => desk.write(alarm.id, { form: 'close' }),
   n: (desk) => desk.chooseUntaken(),
@@ -24,7 +24,7 @@ function onKey(desk: Desk, event: KeyboardEvent): void {
   if (!desk.account || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   const target = event.target instanceof Element ? event.target : null;
   if (event.key.toLowerCase() === 'm' && desk.keys && desk.isSounding && !writesText(target)) desk.mute();
-  if (location.hash.replace(/^#\/?/, '') !== '') return;
+  if (!boardIsInFront()) return;
   const alarm = desk.current();
   if (!alarm) return;
   if (event.key === 'Escape') {
@@ -35,7 +35,7 @@ function onKey(desk: Desk, event: KeyboardEvent): void {
   if (event.key === 'Enter') {
     if (target?.closest('a, button, summary')) return;
     event.preventDefault();
-    desk.takeByKey();
+    desk.actByKey('acknowledge');
     return;
   }
   const key = KEYS[event.key.toLowerCase()];
