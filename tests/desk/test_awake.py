@@ -96,6 +96,32 @@ def test_an_alarm_behind_another_view_is_not_taken_by_the_key_that_was_meant_the
     house.never(lambda: house.alarm(known).get("acknowledged_by"), "it is taken unseen", 1)
 
 
+def test_a_dead_part_is_seen_while_an_alarm_is_open(make_desk, officer, screen, axe):
+    house = make_desk(adjust=patient)
+    officer.open(house.daemon.url)
+    officer.sign_in("duty-1", PASSWORD)
+    house.button("school-1/room-102").heartbeat(battery=3)
+    press = house.button("school-1/room-101").press()
+    press.receipt("recorded")
+    officer.click("[data-do=take]")
+    officer.sees(".alarm[data-state=acknowledged]")
+    officer.sees("header .disturbed", "Troubles:")
+    assert not officer.find(".banner.disturbed"), "a battery does not cover anything"
+    house.broker.kill()
+    house.trouble("broker")
+    officer.sees(".banner.disturbed", "No connection to the buttons' broker", "No press arrives")
+    officer.sees(".alarm[data-state=acknowledged]")
+    screen(officer, "70-a-dead-broker-while-an-alarm-is-open")
+    assert not officer.violations(axe)
+    officer.script("location.hash = '#/history'")
+    officer.sees(".banner.disturbed", "No press arrives")
+    officer.click("header .disturbed")
+    officer.sees("[data-trouble=broker]", "No press arrives")
+    officer.sees("[data-trouble=battery]", "Change it today")
+    house.broker.start()
+    officer.sees_no(".banner.disturbed")
+
+
 def slow(path):
     """The answer to the first question about `path` comes when window.go() is called."""
     return """

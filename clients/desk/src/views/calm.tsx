@@ -20,13 +20,33 @@ export function Calm({ desk }: { desk: Desk }) {
   );
 }
 
+/** Without these parts no alarm comes, or none is recorded: said on every screen. */
+const VITAL = ['broker', 'subscription', 'journal'];
+
+export function VitalTroubles({ desk }: { desk: Desk }) {
+  const vital = desk.board.troubles.filter((trouble) => VITAL.includes(wordOf(trouble)));
+  return (
+    <div role="alert">
+      {vital.map((trouble) => (
+        <p key={`${trouble.code} ${trouble.part}`} class="banner disturbed">
+          ⚠ {wordIn(desk.language, 'trouble', wordOf(trouble))}. {wordIn(desk.language, 'means', wordOf(trouble))}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+export function TroublesView({ desk }: { desk: Desk }) {
+  return <div class="calm"><Troubles desk={desk} /><Log desk={desk} /></div>;
+}
+
 export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk; troubles?: Trouble[] }) {
   return (
     <section>
       <h2>{desk.say('trouble.title')}</h2>
       {troubles.length === 0 && <p>{desk.say('trouble.none')}</p>}
       <ul class="troubles">
-        {troubles.map((trouble) => (
+        {inOrder(troubles).map((trouble) => (
           <li key={`${trouble.code} ${trouble.part}`} data-trouble={trouble.code}>
             <b>⚠ {wordIn(desk.language, 'trouble', wordOf(trouble))}</b> <bdi>{partOf(desk, trouble)}</bdi>{' '}
             <time dateTime={trouble.at}>{moment(trouble.at, desk.language, desk.homeZone())}</time>
@@ -37,6 +57,12 @@ export function Troubles({ desk, troubles = desk.board.troubles }: { desk: Desk;
       </ul>
     </section>
   );
+}
+
+/** What is about one button comes last: hundreds of them, behind a switch that died, would hide who is not reached. */
+function inOrder(troubles: Trouble[]): Trouble[] {
+  const rank = (trouble: Trouble) => (VITAL.includes(wordOf(trouble)) ? 0 : trouble.part.includes('/') ? 2 : 1);
+  return [...troubles].sort((a, b) => rank(a) - rank(b));
 }
 
 /** Two of the broker's connections have their own words: no press depends on them. */

@@ -8,6 +8,7 @@ import { LANGUAGES, type Language } from '../texts';
 import { clock } from '../time';
 import type { Alarm } from '../types';
 import { BoardView } from './board';
+import { TroublesView, VitalTroubles } from './calm';
 import { Expiry } from './expiry';
 import { Speaker } from './icon';
 import { HistoryView } from './history';
@@ -63,6 +64,7 @@ function view(desk: Desk, route: string[]) {
     case 'replay': return <Replay desk={desk} alarm={route[1]} compares={route[2] === 'today'} />;
     case 'figures': return <Figures desk={desk} />;
     case 'alarms': return <Report key={route[1]} desk={desk} id={route[1] ?? ''} />;
+    case 'troubles': return <TroublesView desk={desk} />;
     case 'history': return <HistoryView desk={desk} />;
     default: return <><PressButton desk={desk} /><BoardView desk={desk} /></>;
   }
@@ -90,6 +92,11 @@ function Head({ desk, route }: Props & { route: string[] }) {
           <a key={path} href={`#/${path}`} aria-current={(route[0] ?? '') === path ? 'page' : undefined}>{desk.say(key)}</a>
         ))}
       </nav>
+      {desk.board.troubles.length > 0 && (
+        <a class="disturbed" href="#/troubles" aria-current={route[0] === 'troubles' ? 'page' : undefined}>
+          ⚠ {desk.say('trouble.count', { count: desk.board.troubles.length })}
+        </a>
+      )}
       <span class="grow" />
       {desk.isSounding && (
         <button class="sounding" onClick={() => desk.mute()}>
@@ -152,6 +159,7 @@ function Banners({ desk, onBoard }: Props & { onBoard: boolean }) {
   return (
     <>
       <div role="alert">{!desk.live && <p class="banner lost">✖ {lost}</p>}</div>
+      <VitalTroubles desk={desk} />
       <Expiry desk={desk} />
       {desk.account?.may_answer && !desk.sound.allowed && (
         <button class="banner sound-off" onClick={() => desk.allowSound()}><Speaker /> {desk.say('sound.off')}</button>
