@@ -163,6 +163,19 @@ def test_an_alarm_that_came_while_the_board_was_read_stays_on_it(make_desk, offi
         officer.sees("[data-trouble=battery]")
 
 
+def test_a_page_that_may_keep_nothing_works(make_desk, officer):
+    house = make_desk(adjust=patient)
+    officer.open(house.daemon.url, before="""
+        if (location.protocol === 'http:') Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }});""")
+    officer.sign_in("duty-1", PASSWORD)
+    officer.sees(".quiet", "No open alarm")
+    officer.script("document.querySelector('header details').open = true")
+    officer.script("const s = document.querySelector('.menu select'); s.value = 'zh-CN'; s.dispatchEvent(new Event('change', {bubbles: true}))")
+    officer.sees(".quiet", "没有未结警情")
+    house.button("school-1/room-101").press()
+    officer.sees(".alarm .where", "Room 101")
+
+
 def test_sound_that_the_browser_takes_away_is_said(make_desk, officer):
     house = make_desk(adjust=patient)
     officer.open(house.daemon.url, before="""

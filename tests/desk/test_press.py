@@ -77,3 +77,22 @@ def test_kept_over_a_dead_daemon_and_a_new_page(school, officer):
     officer.sign_in("li", PASSWORD)
     officer.sees("[data-press=received]", "Received and recorded")
     assert len(presses(school)) == 1
+
+
+def test_a_call_for_help_that_is_held_up_by_the_end_of_the_session_is_said(school, officer, screen):
+    """The daemon came back before it had answered the press, and knows nobody any more."""
+    officer.open(school.daemon.url)
+    officer.sign_in("li", PASSWORD)
+    officer.sees("[data-press=idle]")
+    school.daemon.kill()
+    button = officer.sees(".hold")
+    ActionChains(officer.driver).click_and_hold(button).perform()
+    officer.sees("[data-press=sending]")
+    ActionChains(officer.driver).release().perform()
+    school.restart()
+    officer.sees(".sign-in [data-press=held-up]", "NOT RECEIVED", "emergency number")
+    screen(officer, "61-a-call-for-help-that-is-held-up")
+    officer.focused("input[name=password]")
+    officer.keys(PASSWORD, Keys.ENTER)
+    officer.sees("[data-press=received]", "Received and recorded")
+    assert len(presses(school)) == 1

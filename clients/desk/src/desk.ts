@@ -5,6 +5,7 @@ import { Api, ApiError } from './api';
 import * as boards from './board';
 import type { Board } from './board';
 import { Feed } from './feed';
+import { recall, remember } from './memory';
 import { type Noise, Sound } from './sound';
 import { Pressing } from './press';
 import { preferredLanguage, sayIn, wordIn, type Key, type Language, type Say } from './texts';
@@ -49,8 +50,8 @@ export class Desk {
   lastLiveMs: number | null = null;
   /** Alarms that came while something was being written; the page names them and does not jump. */
   arrived: string[] = [];
-  dark = localStorage.getItem('dark') === 'yes';
-  keys = localStorage.getItem('keys') !== 'no';
+  dark = recall('dark') === 'yes';
+  keys = recall('keys') !== 'no';
 
   private feed: Feed | null = null;
   private renewal = Promise.resolve(); // until the daemon has answered it
@@ -107,13 +108,13 @@ export class Desk {
   setLanguage(language: Language): void {
     this.language = language;
     this.say = sayIn(language);
-    localStorage.setItem('language', language);
+    remember('language', language);
     this.changed();
   }
 
   setSwitch(name: 'dark' | 'keys', on: boolean): void {
     this[name] = on;
-    localStorage.setItem(name, on ? 'yes' : 'no');
+    remember(name, on ? 'yes' : 'no');
     this.changed();
   }
 

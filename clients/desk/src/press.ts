@@ -2,6 +2,7 @@
 // has answered for it. The daemon takes a repetition for the same press (proto/mqtt.md).
 
 import { ApiError, type Api } from './api';
+import { recall, remember, remembered } from './memory';
 
 const AGAIN_S = [1, 2, 4, 8, 10]; // between repetitions, then every 10 s
 const FAULT_MS = 100_000; // without an answer for so long it is a fault, and goes on being repeated
@@ -10,6 +11,8 @@ const STALE_MS = 600_000; // found after a reload and older than this: not sent 
 export type ButtonState = 'idle' | 'sending' | 'received' | 'coming' | 'fault';
 export type ButtonFault = 'late' | 'refused' | 'stale' | 'unrecorded';
 
+const KEPT = 'press.'; // and the account: where its press is kept
+
 interface Press {
   body: { epoch: string; n: number; at: string; test: boolean };
   sinceMs: number;
@@ -17,23 +20,21 @@ interface Press {
   stage?: string;
 }
 
-function recall<T>(key: string): T | null {
+function recalled<T>(key: string): T | null {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? 'null') as T | null;
+    return JSON.parse(recall(key) ?? 'null') as T | null;
   } catch {
     return null;
   }
 }
 
-/** False: this browser keeps nothing (blocked, full). A press goes out all the same; it only does not outlive a reload. */
-function remember(key: string, value: unknown): boolean {
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify(value));
-    return true;
-  } catch {
-    return false;
-  }
+/** False: this browser keeps nothing. A press goes out all the same; it only does not outlive a reload. */
+function keep(key: string, value: unknown): boolean {
+  return remember(key, value === null ? null : JSON.stringify(value));
+}
+
+function isStale(press: Press): boolean {
+  return press.stage === undefined && Date.now() - press.sinceMs > STALE_MS;
 }
 
 export class Pressing {
@@ -41,6 +42,7 @@ export class Pressing {
   /** Whether what was pressed last is a test, also after it was given up. */
   isTest = false;
   private account = '';
+  private stopped = true; // nobody is signed in
   private press: Press | null = null;
   private tries = 0;
   private timer = 0;
@@ -49,19 +51,28 @@ export class Pressing {
 
   /** Somebody is signed in: what was pressed here and not answered goes on. */
   resume(account: string): void {
+    const unkept = account === this.account ? this.press : null;
     this.account = account;
+    this.stopped = false;
     this.fault = null;
-    this.press = recall<Press>(this.key);
+    this.press = recalled<Press>(this.key) ?? unkept;
     this.isTest = this.press?.body.test ?? false;
     if (!this.press) return;
-    if (this.press.stage === undefined && Date.now() - this.press.sinceMs > STALE_MS) this.giveUp('stale');
+    if (isStale(this.press)) this.giveUp('stale');
     else void this.send();
   }
 
+  /** Nobody is signed in any more. What was not answered is kept for whoever pressed. */
   stop(): void {
     clearTimeout(this.timer);
-    this.account = '';
-    this.press = null;
+    this.stopped = true;
+  }
+
+  /** Somebody called for help here and was not answered, and as long as nobody signs in it is not sent. */
+  get isHeldUp(): boolean {
+    if (!this.stopped) return false;
+    const kept = remembered().filter((key) => key.startsWith(KEPT)).map((key) => recalled<Press>(key));
+    return [...kept, this.press].some((press) => press && press.stage === undefined && !press.body.test && !isStale(press));
   }
 
   begin(test: boolean): void {
@@ -86,27 +97,27 @@ export class Pressing {
   }
 
   private get key(): string {
-    return `press.${this.account}`;
+    return KEPT + this.account;
   }
 
   private keep(): void {
-    remember(this.key, this.press);
+    keep(this.key, this.press);
   }
 
   /** One epoch for each browser and account; the counter is on the disk before it is used. A counter that could not be kept
    * is not used again: each press then has an epoch of its own. */
   private identity(): { epoch: string; n: number } {
     const key = `counter.${this.account}`;
-    const last = recall<{ epoch: string; n: number }>(key);
+    const last = recalled<{ epoch: string; n: number }>(key);
     const random = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
     const fresh = { epoch: `w${random}`, n: 1 };
     const next = last ? { epoch: last.epoch, n: last.n + 1 } : fresh;
-    return remember(key, next) ? next : fresh;
+    return keep(key, next) ? next : fresh;
   }
 
   private async send(): Promise<void> {
     const press = this.press;
-    if (!press) return;
+    if (!press || this.stopped) return;
     try {
       const { alarm, stage } = await this.api.press(press.body);
       if (press !== this.press) return;
@@ -114,7 +125,7 @@ export class Pressing {
       this.press = stage === 'closed' ? null : { ...press, alarm, stage };
       this.keep();
     } catch (error) {
-      if (press === this.press) this.failed(press, error);
+      if (press === this.press && !this.stopped) this.failed(press, error);
     }
     this.changed();
   }

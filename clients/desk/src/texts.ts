@@ -2,6 +2,7 @@
 
 import en from './texts/en.json';
 import zh from './texts/zh-CN.json';
+import { recall } from './memory';
 
 export type Language = 'en' | 'zh-CN';
 export type Key = keyof typeof en;
@@ -23,7 +24,7 @@ export function wordIn(language: Language, prefix: Prefix, word: string): string
 }
 
 export function preferredLanguage(): Language {
-  const chosen = localStorage.getItem('language');
+  const chosen = recall('language');
   if (chosen === 'en' || chosen === 'zh-CN') return chosen;
   return navigator.language.startsWith('zh') ? 'zh-CN' : 'en';
 }

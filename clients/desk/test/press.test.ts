@@ -179,3 +179,37 @@ test('found after a reload it goes on for ten minutes, and is not sent later', (
     if (fault) assert.deepEqual([again.state(nothing), memory.getItem('press.li')], ['fault', null]);
   }
 }, 'unreachable'));
+
+test('a call for help that was not answered when the session ended is said to be held up, and goes on with the next', () => timed(async (time) => {
+  for (const memory of [new Memory(), {}]) { // the second keeps nothing
+    time.failing = 'unauthorized';
+    time.bodies.length = 0;
+    const pressing = time.button(memory);
+    pressing.begin(false);
+    await time.pass(0);
+    assert.equal(pressing.isHeldUp, false);
+    pressing.stop();
+    await time.pass(60);
+    assert.deepEqual([pressing.isHeldUp, time.bodies.length], [true, 1]);
+    time.failing = '';
+    pressing.resume('li');
+    await time.pass(0);
+    assert.deepEqual([pressing.isHeldUp, pressing.state(nothing)], [false, 'received']);
+    assert.equal(new Set(time.bodies.map((body) => JSON.stringify(body))).size, 1);
+    pressing.stop();
+    assert.equal(pressing.isHeldUp, false);
+  }
+}, 'unauthorized'));
+
+test('of what others pressed nothing goes out, of a test nothing is said', () => timed(async (time) => {
+  const memory = new Memory();
+  const pressing = time.button(memory);
+  pressing.begin(true);
+  await time.pass(0);
+  pressing.stop();
+  assert.equal(pressing.isHeldUp, false);
+  time.bodies.length = 0;
+  pressing.resume('wang');
+  await time.pass(60);
+  assert.deepEqual([time.bodies.length, pressing.state(nothing)], [0, 'idle']);
+}, 'unreachable'));

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { Desk } from '../desk';
+import { recall, remember } from '../memory';
 import { base64Of, bytesOf, hexOf, leafOf, readCheckpoint, rootOf, signedBy } from '../proof';
 import type { JournalEvent } from '../types';
 
@@ -31,7 +32,7 @@ async function check(desk: Desk, seq: number, publicKey: string): Promise<Checke
 export function Record({ desk, event }: { desk: Desk; event: JournalEvent }) {
   const [checked, setChecked] = useState<Checked | null>(null);
   const [failure, setFailure] = useState('');
-  const [key, setKey] = useState(localStorage.getItem('journal-key') ?? '');
+  const [key, setKey] = useState(recall('journal-key') ?? '');
   const [typed, setTyped] = useState(key);
   useEffect(() => {
     let wanted = true;
@@ -43,8 +44,8 @@ export function Record({ desk, event }: { desk: Desk; event: JournalEvent }) {
     );
     return () => { wanted = false; };
   }, [event.seq, key]);
-  const remember = (text: string) => {
-    localStorage.setItem('journal-key', text.trim());
+  const learn = (text: string) => {
+    remember('journal-key', text.trim());
     setKey(text.trim());
   };
   return (
@@ -57,7 +58,7 @@ export function Record({ desk, event }: { desk: Desk; event: JournalEvent }) {
         {checked && desk.say(`record.signed.${checked.signed}`)}
       </p>
       <label>{desk.say('record.key')}<input value={typed} spellcheck={false}
-        onInput={(e) => setTyped(e.currentTarget.value)} onChange={(e) => remember(e.currentTarget.value)} /></label>
+        onInput={(e) => setTyped(e.currentTarget.value)} onChange={(e) => learn(e.currentTarget.value)} /></label>
       <pre tabIndex={0}><bdi>{checked?.line ?? JSON.stringify(event)}</bdi></pre>
       {checked && (
         <dl>

@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { checkBundle, type CheckedBundle } from '../proof';
 import type { Desk } from '../desk';
+import { recall } from '../memory';
 import { wordIn } from '../texts';
 import { dated } from '../time';
 import type { Alarm, SiteGuide } from '../types';
@@ -158,7 +159,7 @@ function RecordTable({ desk, alarm }: Props) {
   const last = alarm.events?.at(-1)?.seq;
   useEffect(() => {
     let wanted = true;
-    desk.api.bundle(alarm.id).then((bundle) => checkBundle(bundle, localStorage.getItem('journal-key') ?? '')).then(
+    desk.api.bundle(alarm.id).then((bundle) => checkBundle(bundle, recall('journal-key') ?? '')).then(
       (found) => wanted && setChecked(found),
       (error: unknown) => wanted && setFailure(desk.unread(error)),
     );

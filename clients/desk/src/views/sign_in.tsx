@@ -27,6 +27,7 @@ export function SignIn({ desk }: { desk: Desk }) {
       <form ref={form} onSubmit={(event) => void submit(event)}>
         <h1>{desk.say('signin.title')}</h1>
         {desk.signedOutBecause && <p role="alert" class="banner lost">✖ {desk.say('signin.ended')}</p>}
+        {desk.press.isHeldUp && <p role="alert" class="banner lost" data-press="held-up">✖ {desk.say('press.heldup')}</p>}
         <label>{desk.say('signin.account')}
           <input name="account" autocomplete="username" required defaultValue={desk.lastAccount ?? ''} /></label>
         <label>{desk.say('signin.password')}
