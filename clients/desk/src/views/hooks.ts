@@ -1,8 +1,9 @@
-import { createContext } from 'preact';
+import { createContext, type FunctionComponent } from 'preact';
 import { useContext, useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { Desk } from '../desk';
 
 const TICK_MS = 250;
+const FETCH_AGAIN_MS = 1000;
 const clocks = new Set<() => void>();
 setInterval(() => clocks.forEach((tick) => tick()), TICK_MS);
 
@@ -43,4 +44,28 @@ export function useRoute(): string[] {
     return () => removeEventListener('hashchange', again);
   }, []);
   return location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeURIComponent);
+}
+
+/** A view whose code is fetched when it is `wanted` first, and again until it is here. `fails`: it could not be had yet, because
+ * the daemon does not answer, or the page is older than what it serves by now. */
+export function useLater<P>(load: () => Promise<FunctionComponent<P>>, wanted = true): { View: FunctionComponent<P> | null; fails: boolean } {
+  const [View, setView] = useState<FunctionComponent<P> | null>(null);
+  const [fails, setFails] = useState(false);
+  useEffect(() => {
+    if (!wanted) return;
+    let timer: ReturnType<typeof setTimeout> | undefined, left = false;
+    const attempt = () => void load().then(
+      (view) => setView(() => view),
+      () => {
+        setFails(true);
+        if (!left) timer = setTimeout(attempt, FETCH_AGAIN_MS);
+      },
+    );
+    attempt();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [wanted]);
+  return { View, fails: fails && !View };
 }

@@ -5,6 +5,8 @@ import 'leaflet/dist/leaflet.css';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { SiteGuide, SiteMap, Zone } from '../types';
 
+const FETCH_AGAIN_MS = 1000;
+
 export interface MapProps {
   guide: SiteGuide;
   /** Zones that pressed → what stands beside them. */
@@ -43,8 +45,14 @@ function Picture({ guide, map, pressed, label }: { guide: SiteGuide; map: SiteMa
   const [size, setSize] = useState<{ width: number; height: number } | null>(null);
   useEffect(() => {
     const image = new Image();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     image.onload = () => setSize({ width: image.naturalWidth || 1000, height: image.naturalHeight || 700 });
+    image.onerror = () => { timer = setTimeout(() => { image.src = map.image; }, FETCH_AGAIN_MS); };
     image.src = map.image;
+    return () => {
+      image.onerror = null;
+      clearTimeout(timer);
+    };
   }, [map.image]);
   const places = [...pressed].map(([zone, text]) => `${zone} ${text}`).join(', ');
   useEffect(() => {

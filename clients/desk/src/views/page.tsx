@@ -1,7 +1,7 @@
 // The frame around every view: who is signed in, whether it is live, what must not be overlooked, and the keys.
 
 import type { FunctionComponent } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { look } from '../board';
 import type { Desk } from '../desk';
 import { LANGUAGES, type Language } from '../texts';
@@ -12,28 +12,28 @@ import { TroublesView, VitalTroubles } from './calm';
 import { Expiry } from './expiry';
 import { Speaker } from './icon';
 import { HistoryView } from './history';
-import { useDesk, useRoute, useTicks } from './hooks';
+import { useDesk, useLater, useRoute, useTicks } from './hooks';
 import { useKeys } from './keys';
 import { PressButton } from './press';
 import { SignIn } from './sign_in';
 import { SitesView } from './sites';
+import { Unfetched } from './unfetched';
+
+interface Props {
+  desk: Desk;
+}
 
 /** What few need is fetched when it is opened first. */
-function later<P extends object>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {
+function later<P extends Props>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {
   return (props) => {
-    const [View, setView] = useState<FunctionComponent<P> | null>(null);
-    useEffect(() => void load().then((view) => setView(() => view)), []);
-    return View && <View {...props} />;
+    const { View, fails } = useLater(load);
+    return View ? <View {...props} /> : fails ? <Unfetched desk={props.desk} /> : null;
   };
 }
 
 const Replay = later(() => import('./replay').then((module) => module.ReplayView));
 const Figures = later(() => import('./figures').then((module) => module.FiguresView));
 const Report = later(() => import('./report').then((module) => module.ReportView));
-
-interface Props {
-  desk: Desk;
-}
 
 export function Page({ desk }: Props) {
   useDesk(desk);
