@@ -65,6 +65,9 @@ def test_escape_loses_nothing_and_a_new_alarm_does_not_tear_anybody_away(make_de
     officer.sees(".alarm .where", "school-1")
     assert officer.script("return document.querySelector('textarea').value") == "half a sentence"
     assert officer.find(".sounding")
+    assert house.deed(house.api("alarms", site="school-2")["alarms"][0], "acknowledge").status_code == 200
+    officer.sees_no(".banner.arrived")  # a colleague has it
+    officer.sees(".alarm .where", "school-1")
 
 
 def test_an_alarm_that_just_appeared_is_not_taken_by_a_key_meant_for_another(make_desk, officer):

@@ -167,7 +167,7 @@ function Banners({ desk, onBoard }: Props & { onBoard: boolean }) {
       <div role="alert">
         {onBoard && desk.arrived.map((id) => {
           const alarm = desk.board.alarms.get(id);
-          return alarm && (
+          return alarm && desk.isUntaken(alarm) && (
             <Arrived key={id} desk={desk} alarm={alarm} text={desk.marked(alarm.mode, desk.say('list.newat', about(desk, alarm)))} />
           );
         })}
