@@ -59,11 +59,12 @@ export function inOrder(alarms: Iterable<Alarm>, role?: Role): Alarm[] {
   const rank = (alarm: Alarm) => [
     MODES.indexOf(alarm.mode), stateFor(alarm, role) === 'open' ? 0 : 1, -gravity(alarm.kind), Date.parse(alarm.opened_at),
   ];
-  return [...alarms].sort((a, b) => {
-    const x = rank(a), y = rank(b);
+  const ranked = [...alarms].map((alarm) => ({ alarm, rank: rank(alarm) }));
+  ranked.sort(({ alarm: a, rank: x }, { alarm: b, rank: y }) => {
     const i = x.findIndex((value, k) => value !== y[k]);
     return i < 0 ? (a.id < b.id ? -1 : 1) : (x[i] ?? 0) - (y[i] ?? 0);
   });
+  return ranked.map(({ alarm }) => alarm);
 }
 
 export function openAlarms(board: Board, role?: Role): Alarm[] {

@@ -9,7 +9,7 @@ import { recall, remember } from './memory';
 import { type Noise, Sound } from './sound';
 import { Pressing } from './press';
 import { preferredLanguage, sayIn, wordIn, type Key, type Language, type Say } from './texts';
-import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Session, Site, SiteGuide, State } from './types';
+import type { Alarm, Deed, Disposition, Endpoint, JournalEvent, Kind, Mode, Role, Session, Site, SiteGuide, State } from './types';
 
 const ASK_AGAIN_MS = 300; // about one alarm
 const ASKS_AT_ONCE = 3;
@@ -53,6 +53,7 @@ export class Desk {
   dark = recall('dark') === 'yes';
   keys = recall('keys') !== 'no';
 
+  private ordered: { board: Board; role?: Role; alarms: Alarm[] } = { board: boards.EMPTY, alarms: [] };
   private feed: Feed | null = null;
   private renewal = Promise.resolve(); // until the daemon has answered it
   private chosen: string | null = null;
@@ -297,8 +298,12 @@ export class Desk {
   }
 
   // --- What is looked at.
+  /** Put in order once for each board: hundreds at once are asked for many times while one event is drawn. */
   openAlarms(): Alarm[] {
-    return boards.openAlarms(this.board, this.account?.role);
+    const board = this.board, role = this.account?.role;
+    if (this.ordered.board !== board || this.ordered.role !== role)
+      this.ordered = { board, role, alarms: boards.openAlarms(board, role) };
+    return this.ordered.alarms;
   }
 
   /** How far it is for the role of who is signed in. */
