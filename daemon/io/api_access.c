@@ -45,8 +45,8 @@ void api_access_of(struct api_call *c, enum access_reason reason, struct event_a
         snprintf(out->by, sizeof out->by, "%.*s", LIMIT_ID - 1, c->account->id);
         out->role = c->account->role;
     }
-    bool plain =
-        c->route && id_valid(c->ids[0]) && strlen(c->request->path) < 80; /* words of others stay out */
+    bool plain = c->route && id_valid(c->ids[0]) && (!c->ids[1][0] || id_valid(c->ids[1])) &&
+                 strlen(c->request->path) < 80; /* words of others stay out */
     if (c->route)
         snprintf(out->action, sizeof out->action, "%.7s %.80s", c->request->method,
                  plain ? c->request->path : c->route);

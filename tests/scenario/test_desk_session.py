@@ -537,6 +537,10 @@ def test_no_path_leads_out_of_the_table(desk):
 
 def test_hostile_words_stay_words(desk):
     """T64, T69: what was typed reaches neither headers nor log lines nor the journal as anything else."""
+    teacher = Browser(desk).sign_in("teacher")
+    for path, action in (("maps/school-1/yard", "/api/v1/maps/school-1/yard"), ("maps/school-1/%1B%5B31m%22", "/api/v1/maps/{id}/{id}")):
+        assert teacher.ask("GET", "/api/v1/" + path).status_code == 404
+        recorded(desk, "action_refused", by="teacher", action="GET " + action)
     long_name = "x" * 100
     for account in ("<script>alert(1)</script>", "a\r\nSet-Cookie: x=y", "\u202egnp.exe", "😀" * 20, "%s%n%s", "$(reboot)", "../officer",
                     "officer\u0000", long_name, "x" * 10000, "", None, 7, ["officer"], {"id": "officer"}):
