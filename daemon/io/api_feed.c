@@ -224,11 +224,13 @@ static void on_page(void *ctx, const struct history_lines *lines)
 {
     struct resume *f = ctx;
     const struct conf_account *account = f->api->closing ? NULL : api_tagged(f->api, f->tag);
-    if (!account || lines->error) {
+    bool lost = lines->error && engine_journal(f->api->options.engine).state == JOURNAL_DEGRADED;
+    size_t count = lost ? 0 : lines->count;
+    if (!account || (lines->error && !lost)) {
         resume_fail(f);
         return;
     }
-    for (size_t i = 0; i < lines->count && lines->seqs[i] <= f->api->last_seq; i++) {
+    for (size_t i = 0; i < count && lines->seqs[i] <= f->api->last_seq; i++) {
         f->unknown[0] = '\0';
         if (!resume_line(f, account, lines->seqs[i], lines->lines[i])) {
             if (f->unknown[0])
@@ -239,7 +241,7 @@ static void on_page(void *ctx, const struct history_lines *lines)
         }
         f->after = lines->seqs[i];
     }
-    if (lines->count == 0) { /* the journal does not have it (yet): go on with what we have */
+    if (count == 0) { /* the journal does not have it (yet), or is itself lost: go on with what we have */
         uint64_t first = recent_first(f->api);
         f->after = first ? first - 1 : f->api->last_seq;
     }

@@ -162,9 +162,9 @@ static void test_live(void **state)
     rig_stop(r);
 }
 
-/* --- Whose an event is cannot be found out now. */
+/* --- The journal cannot be read. */
 
-static bool alarms_unreadable;
+static bool alarms_unreadable, lines_unreadable;
 static history_lines_fn *asked;
 
 static void cannot_read(void *ctx, const struct history_lines *lines)
@@ -178,6 +178,14 @@ void __wrap_history_alarm(struct history *h, const char *alarm, unsigned limit, 
 {
     asked = fn;
     __real_history_alarm(h, alarm, limit, alarms_unreadable ? cannot_read : fn, ctx);
+}
+
+void __real_history_range(struct history *h, uint64_t from, unsigned limit, history_lines_fn *fn, void *ctx);
+void __wrap_history_range(struct history *h, uint64_t from, unsigned limit, history_lines_fn *fn, void *ctx);
+void __wrap_history_range(struct history *h, uint64_t from, unsigned limit, history_lines_fn *fn, void *ctx)
+{
+    asked = fn;
+    __real_history_range(h, from, limit, lines_unreadable ? cannot_read : fn, ctx);
 }
 
 static void move_clock(struct rig *r, void *argument)
@@ -242,9 +250,9 @@ static void mend_disk(struct rig *r, void *argument)
 }
 
 /* Until the daemon has applied the press: the journal will not have it. */
-static void press_unrecorded(struct rig *r, unsigned n)
+static void press_unrecorded(struct rig *r, const char *place, unsigned n)
 {
-    struct rig_press press = {"school-1/b1", n, "panic"};
+    struct rig_press press = {place, n, "panic"};
     struct rig_look look = {.place = press.place};
     rig_call(r, rig_do_press, &press);
     for (int i = 0; i < 5000 && !look.alarm[0]; i++) {
@@ -266,7 +274,7 @@ static void test_no_id_before_the_record(void **state)
     rig_settle(r, &look);
     rig_call(r, committed, &head);
     rig_call(r, rig_kill_disk, NULL);
-    press_unrecorded(r, 1);
+    press_unrecorded(r, "school-1/b1", 1);
     memset(&first, 0, sizeof first);
     assert_false(listen_from(r, "desk", head, &first, NULL));
     assert_true(first.count > 0 && first.without_id == first.count);
@@ -288,6 +296,33 @@ static void test_no_id_before_the_record(void **state)
     assert_int_equal(second.count, mended - head);
     assert_int_equal(second.without_id, 0);
     assert_int_equal(second.last_id, mended);
+    rig_stop(r);
+}
+
+/* Without a record and without a journal to read, a desk that was cut off comes back all the same. */
+static void test_a_feed_does_not_die_with_the_disk(void **state)
+{
+    struct rig *r = rig_start();
+    struct rig_look look = {.place = "school-1/b1"};
+    uint64_t head = 0;
+    unsigned next = 1;
+    rig_settle(r, &look);
+    rig_call(r, committed, &head);
+    rig_call(r, rig_kill_disk, NULL);
+    press_unrecorded(r, "school-1/b3", 1);
+    for (int i = 0; i < 12; i++) /* more than what is kept for a resume */
+        rig_call(r, presses_of_both_schools, &next);
+    lines_unreadable = true;
+    static struct heard all, some;
+    memset(&all, 0, sizeof all);
+    memset(&some, 0, sizeof some);
+    while (listen_from(r, "desk", all.last_id ? all.last_id : head, &all, NULL))
+        continue;
+    assert_true(all.count > 1000);
+    while (listen_from(r, "guard-1", some.last_id ? some.last_id : head, &some, "\"site\":\"school-2\""))
+        continue;
+    assert_true(some.count > 500 && some.foreign == 0);
+    lines_unreadable = false;
     rig_stop(r);
 }
 
@@ -409,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_no_gap_when_the_site_cannot_be_read),
         cmocka_unit_test(test_no_id_before_the_record),
+        cmocka_unit_test(test_a_feed_does_not_die_with_the_disk),
         cmocka_unit_test(test_journal),
         cmocka_unit_test(test_refused),
     };
