@@ -256,11 +256,10 @@ static void keep_house(struct journal *j, bool idle)
 {
     if (!j->store_works)
         return;
-    enter_store(j);
-    j->store->tidy(j->store, idle);
-    leave_store(j);
     char error[LIMIT_TEXT];
-    enum chore chore = CHORE_DONE;
+    enter_store(j);
+    enum chore chore = j->store->tidy(j->store, idle, error) ? CHORE_DONE : CHORE_FAILED;
+    leave_store(j);
     while (chore == CHORE_DONE && chores_wait(&j->chores)) {
         enter_store(j);
         chore = chores_do(&j->chores, j->store, j->head.frontier.size, idle, error);

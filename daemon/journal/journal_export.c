@@ -345,6 +345,8 @@ static bool erase_note(struct store *s, const char *database, uint64_t seq, char
     }
     if (!s->read(s, seq, has_note, &has, error) || !archive_remove(database, error) || !s->erase_note(s, seq, error))
         return false;
+    if (error[0])
+        return false;
     if (!has)
         snprintf(error, LIMIT_TEXT, "entry %" PRIu64 " has no note (or it is erased already)", seq);
     return has;

@@ -28,7 +28,8 @@ char *journal_prove(const char *database, uint64_t seq, char error[LIMIT_TEXT]);
 
 /* Removes a note's text and salt for good from the database of a daemon that does not run (the caller holds
  * the lock; a running one: journal_erase_note() of journal.h), and the archive with it, which is made anew. Every hash and proof stays valid.
- * False, too, when there is no such entry or it has no note: a mistyped number erases nothing. */
+ * False, too, when there is no such entry or it has no note: a mistyped number erases nothing; and when a program that reads
+ * the journal keeps the words in its log: then once more, when that has ended. */
 bool journal_export_erase_note(const char *database, uint64_t seq, char error[LIMIT_TEXT]);
 
 #endif

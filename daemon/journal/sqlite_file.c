@@ -203,6 +203,24 @@ bool sqlite_file_refresh(const char *file, char error[LIMIT_TEXT])
     return good;
 }
 
+struct sqlite_file_place sqlite_file_place(const char *file)
+{
+    struct stat s;
+    if (stat(file, &s) != 0)
+        return (struct sqlite_file_place){.known = false};
+    return (struct sqlite_file_place){.device = s.st_dev, .inode = s.st_ino, .known = true};
+}
+
+bool sqlite_file_left(const struct sqlite_file_place *then, const char *file)
+{
+    struct stat now;
+    if (!then->known)
+        return false;
+    if (stat(file, &now) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return now.st_dev != then->device || now.st_ino != then->inode;
+}
+
 /* A new file is made here and not by SQLite, so that nobody else can read it whatever the umask; the -wal and
  * -shm files inherit its mode. */
 static void create_private(const char *file)

@@ -16,6 +16,7 @@
 
 #include "journal/store.h"
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #define SQLITE_FILE_APPLICATION 0x546f6373 /* "Tocs" */
 #define SQLITE_FILE_FORMAT 2
@@ -31,6 +32,17 @@ enum sqlite_file_mode {
  * from here on comes from the disk. Not for a file that SQLite locks (closing it would unlock it): the log is none.
  * False: the sync failed; do it again. True, too, when there is no such file. */
 bool sqlite_file_refresh(const char *file, char error[LIMIT_TEXT]);
+
+/* Which file stands under a name, so that it is noticed when that is another one, or none: an open file that was removed
+ * takes everything, until it is closed. */
+struct sqlite_file_place {
+    dev_t device;
+    ino_t inode;
+    bool known;
+};
+struct sqlite_file_place sqlite_file_place(const char *file);
+/* False, too, when it cannot be told. */
+bool sqlite_file_left(const struct sqlite_file_place *, const char *file);
 
 /* NULL: `error` says why and what would be right. One thread at a time. */
 sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode, char error[LIMIT_TEXT]);

@@ -88,13 +88,14 @@ struct store {
     bool (*put_snapshot)(struct store *, const struct store_snapshot *, char error[LIMIT_TEXT]);
     /* The newest whose seq ≤ max_seq and whose bytes are as they were written. False: there is none. */
     bool (*get_snapshot)(struct store *, uint64_t max_seq, struct store_snapshot *out);
-    bool (*erase_note)(struct store *, uint64_t seq,
-                       char error[LIMIT_TEXT]); /* true also when there was none */
+    /* True also when there was none. `error` is then "", or says why its words may still be found in the files: tidy() goes on
+     * with it, and so does another call. */
+    bool (*erase_note)(struct store *, uint64_t seq, char error[LIMIT_TEXT]);
     /* Housekeeping that may wait: `idle` = nothing wants to be committed. Called after each commit and in
-     * quiet. */
-    void (*tidy)(struct store *, bool idle);
+     * quiet. False: the store works no more, as after STORE_FAILED. */
+    bool (*tidy)(struct store *, bool idle, char error[LIMIT_TEXT]);
     /* NULL, or a sentence on what an administrator must see to although commits work: the disk is full and
-     * the reserve in use. The text is the store's, until the next call. */
+     * the reserve in use, the log was removed. The text is the store's, until the next call. */
     const char *(*concern)(struct store *);
     void (*destroy)(struct store *);
 };

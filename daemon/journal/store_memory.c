@@ -142,6 +142,7 @@ static bool memory_get_snapshot(struct store *s, uint64_t max_seq, struct store_
 static bool memory_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
 {
     struct memory *m = (struct memory *)s;
+    error[0] = '\0';
     if (seq >= 1 && seq <= m->count) {
         free(m->events[seq - 1].note);
         m->events[seq - 1].note = NULL;
@@ -149,8 +150,9 @@ static bool memory_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
     return true;
 }
 
-static void memory_tidy(struct store *s, bool idle)
+static bool memory_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
+    return true;
 }
 
 static const char *memory_concern(struct store *s)

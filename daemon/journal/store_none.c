@@ -50,11 +50,13 @@ static bool none_get_snapshot(struct store *s, uint64_t max_seq, struct store_sn
 
 static bool none_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
 {
+    error[0] = '\0';
     return true;
 }
 
-static void none_tidy(struct store *s, bool idle)
+static bool none_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
+    return true;
 }
 
 static const char *none_concern(struct store *s)

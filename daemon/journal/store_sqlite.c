@@ -5,6 +5,7 @@
  * many at a time, in quiet, and the write-ahead log is kept warm: its file is as long as it will ever be from
  * the start and is written over again and again, because an fdatasync that also has to make new blocks known
  * costs more than twice as much. Its pages go back into the database when nothing waits. */
+#include "journal/reserve.h"
 #include "journal/sqlite_file.h"
 
 #include <assert.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
@@ -28,7 +28,6 @@
 #define LOG_WORRY_BYTES (64 * MIB)
 #define LOOKUP_IDLE_EVENTS 256   /* in quiet the lookup is brought up to date from here on … */
 #define LOOKUP_BUSY_EVENTS 4096  /* … and in traffic from here on: so many a reader looks through at most */
-#define RESERVE_BYTES (16 * MIB) /* the ballast */
 
 enum statement {
     BEGIN,
@@ -72,7 +71,7 @@ static const char *const sql[STATEMENTS] = {
 
 struct sqlite {
     struct store store; /* first: a struct store * is a struct sqlite * */
-    char *file, *log, *reserve;
+    char *file, *log;
     sqlite3 *db; /* NULL = closed */
     sqlite3_stmt *statements[STATEMENTS];
     struct sqlite_hashes hashes;
@@ -84,38 +83,12 @@ struct sqlite {
     bool salt_known;             /* false: the next commit may begin the log anew */
     int64_t checkpoint_at_bytes; /* of the log, from where on even a busy writer empties it */
     bool failed;                 /* a write's outcome is unknown: nothing more on this connection */
-    bool reserve_missing;
+    struct reserve reserve;
     bool scrub; /* an erased note may still be in the log */
+    struct sqlite_file_place place, log_place; /* of the files as they were opened */
+    bool log_left;                             /* the log was removed or replaced */
     char failure[LIMIT_TEXT], concern[LIMIT_TEXT];
 };
-
-static uint64_t free_bytes(const struct sqlite *k)
-{
-    struct statvfs v;
-    return statvfs(k->file, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
-}
-
-/* The reserve is a file of real blocks that is removed when the disk is full, so that the presses of the
- * hours until somebody has made room can still be recorded. */
-static void reserve_make(struct sqlite *k)
-{
-    k->reserve_missing = access(k->reserve, F_OK) != 0;
-    if (!k->reserve_missing || free_bytes(k) < 2 * RESERVE_BYTES)
-        return;
-    int fd = open(k->reserve, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return;
-    k->reserve_missing = posix_fallocate(fd, 0, RESERVE_BYTES) != 0;
-    close(fd);
-    if (k->reserve_missing)
-        unlink(k->reserve);
-}
-
-static void reserve_release(struct sqlite *k)
-{
-    unlink(k->reserve);
-    k->reserve_missing = true;
-}
 
 static bool succeeded(int code)
 {
@@ -165,10 +138,10 @@ static void disown_commit(struct sqlite *k)
 /* After a write that did not work: what to say, and room for the next one if that was it. */
 static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT])
 {
-    bool full = (code & 0xff) == SQLITE_FULL || free_bytes(k) < MIB;
+    bool full = (code & 0xff) == SQLITE_FULL || reserve_free_bytes(k->file) < MIB;
     sqlite_file_error(k->db, full ? SQLITE_FULL : code, error);
     if (full)
-        reserve_release(k);
+        reserve_release(&k->reserve);
     run(k, ROLLBACK);
     if ((code & 0xff) != SQLITE_BUSY) { /* busy is said before anything is written */
         k->failed = true;
@@ -225,7 +198,7 @@ static void warm_log(struct sqlite *k)
     sqlite3_file *log = log_file(k);
     sqlite3_int64 size = 0;
     read_ahead(k);
-    if (!log || free_bytes(k) < 8 * (uint64_t)LOG_BYTES)
+    if (!log || reserve_free_bytes(k->file) < 8 * (uint64_t)LOG_BYTES)
         return;
     if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= LOG_BYTES ||
         log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
@@ -271,7 +244,7 @@ static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT])
         return true;
     sqlite_file_error(k->db, code == SQLITE_OK ? SQLITE_BUSY : code, error);
     if ((code & 0xff) == SQLITE_FULL)
-        reserve_release(k);
+        reserve_release(&k->reserve);
     return false;
 }
 
@@ -295,9 +268,22 @@ static bool read_frame_bytes(struct sqlite *k, char error[LIMIT_TEXT])
     return good;
 }
 
+/* What is written to a file that was removed is gone when it is closed. Another one under its name is left alone: the log
+ * is not its log. */
+static bool in_place(const struct sqlite *k, char error[LIMIT_TEXT])
+{
+    if (!sqlite_file_left(&k->place, k->file))
+        return true;
+    snprintf(error, LIMIT_TEXT, "%.120s was removed or replaced under the running daemon: put the same file back, or restart "
+             "the daemon", k->file);
+    return false;
+}
+
 static bool sqlite_open(struct store *s, struct store_head *head, char error[LIMIT_TEXT])
 {
     struct sqlite *k = (struct sqlite *)s;
+    if (!in_place(k, error))
+        return false;
     assert(!k->db);
     if (!sqlite_file_refresh(k->log, error))
         return false;
@@ -318,8 +304,11 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     }
     k->failed = false;
     k->committed_seq = head->frontier.size;
-    if (!k->reserve_missing) {
-        reserve_make(k);
+    k->place = sqlite_file_place(k->file);
+    k->log_place = sqlite_file_place(k->log);
+    k->log_left = false;
+    if (!k->reserve.missing) {
+        reserve_make(&k->reserve, k->file);
         warm_log(k);
     }
     return true;
@@ -496,6 +485,8 @@ static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TE
     }
     k->scrub = true;
     scrub(k);
+    snprintf(error, LIMIT_TEXT, "%s", k->failed ? k->failure : k->scrub ? "a program is reading the journal: end it, and erase "
+             "the note again; until then its words stand in the write-ahead log" : "");
     return true;
 }
 
@@ -515,32 +506,51 @@ static int put_lookup(struct sqlite *k)
     return code;
 }
 
-static void sqlite_tidy(struct store *s, bool idle)
+/* A commit in a log that was removed survives no kill, in the database it does: there it is copied at once. */
+static bool log_is_due(const struct sqlite *k, bool idle)
+{
+    return log_bytes(k) >= k->checkpoint_at_bytes || (idle && log_bytes(k) >= LOG_IDLE_BYTES) ||
+           (k->log_left && log_bytes(k) > 0);
+}
+
+static bool sqlite_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
     struct sqlite *k = (struct sqlite *)s;
-    if (!k->db || k->failed)
-        return;
-    if (k->scrub && idle)
-        scrub(k);
     int code = SQLITE_OK;
+    if (idle && !k->failed && !in_place(k, k->failure))
+        k->failed = true;
+    if (idle)
+        k->log_left = sqlite_file_left(&k->log_place, k->log);
+    if (!k->failed && k->scrub && idle)
+        scrub(k);
+    if (k->failed) {
+        memcpy(error, k->failure, LIMIT_TEXT);
+        return false;
+    }
     if (k->committed_seq - k->looked_up_seq >= (idle ? LOOKUP_IDLE_EVENTS : LOOKUP_BUSY_EVENTS))
         code = put_lookup(k);
-    if (succeeded(code) && (log_bytes(k) >= k->checkpoint_at_bytes || (idle && log_bytes(k) >= LOG_IDLE_BYTES)))
+    if (succeeded(code) && log_is_due(k, idle))
         checkpoint(k, SQLITE_CHECKPOINT_PASSIVE, &code);
-    if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY)
-        fail(k, code, k->failure);
-    if (idle && k->reserve_missing)
-        reserve_make(k);
+    if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY) {
+        fail(k, code, error);
+        return false;
+    }
+    if (idle && k->reserve.missing)
+        reserve_make(&k->reserve, k->file);
+    return true;
 }
 
 static const char *sqlite_concern(struct store *s)
 {
     struct sqlite *k = (struct sqlite *)s;
-    if (k->reserve_missing)
+    if (k->reserve.missing)
         snprintf(k->concern, sizeof k->concern,
                  "the disk of %.120s is full; what is recorded now uses the last reserve: free at "
                  "least %d MB at once",
                  k->file, 2 * RESERVE_BYTES / MIB);
+    else if (k->log_left)
+        snprintf(k->concern, sizeof k->concern,
+                 "%.120s was removed or replaced under the running daemon: restart the daemon", k->log);
     else if (log_bytes(k) > LOG_WORRY_BYTES)
         snprintf(k->concern, sizeof k->concern,
                  "a program has been reading %.120s for long, its write-ahead log has grown to %d "
@@ -557,7 +567,7 @@ static void sqlite_destroy(struct store *s)
     sqlite_close(s);
     free(k->file);
     free(k->log);
-    free(k->reserve);
+    free(k->reserve.file);
     free(k);
 }
 
@@ -579,6 +589,6 @@ struct store *store_sqlite_create(const char *file)
         .destroy = sqlite_destroy,
     };
     k->file = strdup(file);
-    assert(k->file && asprintf(&k->log, "%s-wal", file) > 0 && asprintf(&k->reserve, "%s.ballast", file) > 0);
+    assert(k->file && asprintf(&k->log, "%s-wal", file) > 0 && asprintf(&k->reserve.file, "%s.ballast", file) > 0);
     return &k->store;
 }

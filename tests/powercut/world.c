@@ -75,9 +75,9 @@ static bool witness_erase_note(struct store *s, uint64_t seq, char error[LIMIT_T
     return true;
 }
 
-static void witness_tidy(struct store *s, bool idle)
+static bool witness_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
-    inner(s)->tidy(inner(s), idle && !((struct witness *)s)->busy);
+    return inner(s)->tidy(inner(s), idle && !((struct witness *)s)->busy, error);
 }
 
 static const char *witness_concern(struct store *s)

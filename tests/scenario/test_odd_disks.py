@@ -192,3 +192,36 @@ def test_a_disk_that_does_not_answer_holds_up_no_stop(make_house):
     assert house.daemon.process.wait(PATIENCE_S) == 1  # strace has let go of it
     house.restart()
     assert press.identity in stored(house)
+
+
+def test_a_database_taken_away_is_seen_and_nothing_is_called_recorded(make_house):
+    house = make_house(unchecked=True)
+    room, database = house.button(), house.state_dir / "journal.db"
+    room.press(kind="medical").receipt("recorded")
+    away = database.rename(house.folder / "away.db")
+    assert "removed or replaced" in house.trouble("journal")["text"]
+    press = room.press(kind="fire")
+    assert house.police.told("alarm.opened", press).data["recorded"] is False
+    assert not press.receipts(), "a yes without a record"
+    away.rename(database)
+    press.receipt("recorded", timeout_s=40)
+    house.no_trouble("journal", timeout_s=40)
+    house.daemon.kill()
+    house.restart()
+    assert press.identity in stored(house)
+
+
+def test_a_log_taken_away_is_seen_and_costs_no_record(house):
+    room = house.button()
+    before = room.press(kind="medical")
+    before.receipt("recorded")
+    (house.state_dir / "journal.db-wal").unlink()
+    assert "restart the daemon" in house.trouble("disk")["text"]
+    press = room.press(kind="fire")
+    press.receipt("recorded")
+    house.police.told("alarm.opened", press)
+    house.police.told("alarm.opened", before)
+    house.daemon.kill()
+    house.restart()
+    assert {before.identity, press.identity} <= stored(house)
+    house.no_trouble("disk")

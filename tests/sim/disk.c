@@ -96,8 +96,9 @@ static bool disk_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT
     return !d->dead && d->memory->erase_note(d->memory, seq, error);
 }
 
-static void disk_tidy(struct store *s, bool idle)
+static bool disk_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
+    return true;
 }
 
 static const char *disk_concern(struct store *s)

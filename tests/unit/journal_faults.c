@@ -83,7 +83,7 @@ static void write_a_while(struct fixture *f, struct store *s)
                 assert_memory_equal(found.bytes, snapshot.bytes, 9);
             free(found.bytes);
         }
-        s->tidy(s, false);
+        s->tidy(s, false, error);
         error[0] = '\0';
         if (s->read(s, f->head.frontier.size - 9, count_line, &count, error))
             assert_int_equal(count, 10);
@@ -92,7 +92,7 @@ static void write_a_while(struct fixture *f, struct store *s)
         unsigned char hash[TREE_HASH];
         s->subtree(s, STORE_SUBTREE_LEVEL, 0, hash);
         s->erase_note(s, NOTE_SEQ, error);
-        s->tidy(s, true);
+        s->tidy(s, true, error);
         s->concern(s);
     }
     s->close(s);
@@ -278,7 +278,7 @@ static void write_long_notes(struct fixture *f, struct store *s)
     assert_int_equal(s->append(s, &head, &b.batch, error), STORE_OK);
     f->head = f->perhaps = b.after;
     test_batch_free(&b);
-    s->tidy(s, true);
+    s->tidy(s, true, error);
 }
 
 static void test_a_note_that_is_said_to_be_erased_is_nowhere(void **state)
@@ -304,7 +304,7 @@ static void test_a_note_that_is_said_to_be_erased_is_nowhere(void **state)
             assert_true(s->open(s, &head, error));
             assert_true(s->erase_note(s, 2, error)); /* as the journal tries again */
         }
-        s->tidy(s, true);
+        s->tidy(s, true, error);
         if (holds(file, "the north gate") || holds(log, "the north gate"))
             fail_msg("call %llu failed, and the note is still there", (unsigned long long)at);
         s->close(s);

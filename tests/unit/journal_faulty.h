@@ -102,10 +102,10 @@ static inline bool faulty_erase_note(struct store *s, uint64_t seq, char error[L
     return f->inner->erase_note(f->inner, seq, error);
 }
 
-static inline void faulty_tidy(struct store *s, bool idle)
+static inline bool faulty_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
     struct store *inner = ((struct faulty *)s)->inner;
-    inner->tidy(inner, idle);
+    return inner->tidy(inner, idle, error);
 }
 
 static inline const char *faulty_concern(struct store *s)

@@ -117,10 +117,10 @@ static void test_the_log_is_warm_and_does_not_grow(void **state)
     assert_true(warm >= 16 * 1024 * 1024);
     for (int i = 0; i < 3000; i++) { /* more pages than the log holds */
         test_append(s, &f->head, 1);
-        s->tidy(s, false);
+        assert_true(s->tidy(s, false, f->error));
     }
     assert_int_equal(file_size(log), warm);
-    s->tidy(s, true);
+    assert_true(s->tidy(s, true, f->error));
     close_store(s);
 }
 
@@ -413,13 +413,105 @@ static void test_an_erased_note_is_nowhere_in_the_files(void **state)
     const char *log = test_path(&f->folder, "journal.db-wal"), *text = "the caretaker is at the north gate";
     struct store *s = open_store(f);
     test_append(s, &f->head, 7);
-    s->tidy(s, true);
+    assert_true(s->tidy(s, true, f->error));
     assert_true(holds(f->file, text) || holds(log, text));
     assert_true(s->erase_note(s, 7, f->error));
-    s->tidy(s, true);
+    assert_true(s->tidy(s, true, f->error));
     assert_false(holds(f->file, text));
     assert_false(holds(log, text));
     close_store(s);
+}
+
+/* What is in it now: nothing of a copy made before is left. */
+static void copy_file(const char *from, const char *to)
+{
+    static char bytes[1024 * 1024];
+    char log[200];
+    snprintf(log, sizeof log, "%s-wal", to);
+    unlink(to);
+    unlink(log);
+    FILE *in = fopen(from, "r");
+    assert_non_null(in);
+    size_t size = fread(bytes, 1, sizeof bytes, in);
+    fclose(in);
+    assert_true(size < sizeof bytes);
+    write_bytes(to, bytes, size, 0);
+}
+
+static uint64_t head_of(const char *file)
+{
+    char error[LIMIT_TEXT] = "";
+    struct store_head head;
+    struct store *s = store_sqlite_create(file);
+    assert_true(s->open(s, &head, error));
+    close_store(s);
+    return head.frontier.size;
+}
+
+static void test_a_note_that_a_reader_keeps_in_the_log_is_not_called_erased(void **state)
+{
+    struct fixture *f = *state;
+    const char *log = test_path(&f->folder, "journal.db-wal"), *text = "the caretaker is at the north gate";
+    make_journal(f, 7);
+    struct store *s = open_store(f);
+    test_append(s, &f->head, 7);
+    sqlite3 *reader;
+    assert_int_equal(sqlite3_open(f->file, &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM event", NULL, NULL, NULL), SQLITE_OK);
+    close_store(s);
+    assert_true(holds(log, text));
+    assert_false(journal_export_erase_note(f->file, 14, f->error));
+    assert_true(holds(log, text));
+    assert_non_null(strstr(f->error, "end it"));
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    assert_false(journal_export_erase_note(f->file, 14, f->error));
+    assert_non_null(strstr(f->error, "erased already"));
+    assert_false(holds(log, text));
+}
+
+/* An open file goes on taking everything when it is removed, until it is closed. */
+static void test_a_removed_database_is_noticed_in_quiet(void **state)
+{
+    struct fixture *f = *state;
+    const char *away = test_path(&f->folder, "away.db");
+    struct store *s = open_store(f);
+    test_append(s, &f->head, 3);
+    assert_true(s->tidy(s, true, f->error));
+    assert_int_equal(rename(f->file, away), 0);
+    assert_false(s->tidy(s, true, f->error));
+    assert_non_null(strstr(f->error, "journal.db was removed or replaced"));
+    s->close(s);
+    struct store_head head;
+    assert_false(s->open(s, &head, f->error)); /* and no other one is made, which would take its log for its own */
+    assert_int_equal(access(f->file, F_OK), -1);
+    write_bytes(f->file, "another", 7, 0);
+    assert_false(s->open(s, &head, f->error));
+    assert_int_equal(rename(away, f->file), 0);
+    assert_true(s->open(s, &head, f->error));
+    assert_int_equal(head.frontier.size, 3);
+    test_append(s, &f->head, 1);
+    assert_true(s->tidy(s, true, f->error));
+    assert_null(s->concern(s));
+    close_store(s);
+}
+
+static void test_without_its_log_a_commit_goes_into_the_database(void **state)
+{
+    struct fixture *f = *state;
+    const char *copy = test_path(&f->folder, "copy.db");
+    struct store *s = open_store(f);
+    test_append(s, &f->head, 2);
+    assert_int_equal(unlink(test_path(&f->folder, "journal.db-wal")), 0);
+    assert_true(s->tidy(s, true, f->error));
+    assert_non_null(strstr(s->concern(s), "journal.db-wal was removed or replaced"));
+    copy_file(f->file, copy);
+    assert_int_equal(head_of(copy), 2);
+    test_append(s, &f->head, 1);
+    assert_true(s->tidy(s, false, f->error));
+    copy_file(f->file, copy);
+    assert_int_equal(head_of(copy), 3);
+    close_store(s);
+    assert_int_equal(head_of(f->file), 3);
 }
 
 static void test_the_lock_names_its_holder(void **state)
@@ -481,6 +573,9 @@ int main(void)
         SQLITE_TEST(test_a_full_disk_costs_the_reserve_and_no_event),
         SQLITE_TEST(test_a_damaged_snapshot_gives_way_to_the_older),
         SQLITE_TEST(test_an_erased_note_is_nowhere_in_the_files),
+        SQLITE_TEST(test_a_note_that_a_reader_keeps_in_the_log_is_not_called_erased),
+        SQLITE_TEST(test_a_removed_database_is_noticed_in_quiet),
+        SQLITE_TEST(test_without_its_log_a_commit_goes_into_the_database),
         SQLITE_TEST(test_the_lock_names_its_holder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void make_journal(struct fixture *f)
     assert_true(journal_destroy(j));
     struct store_head head;
     assert_true(s->open(s, &head, f->error));
-    s->tidy(s, true); /* the lookup is brought up to date */
+    assert_true(s->tidy(s, true, f->error)); /* the lookup is brought up to date */
     s->close(s);
     store_destroy(s);
 }
