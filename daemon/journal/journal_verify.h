@@ -20,8 +20,8 @@
 
 struct journal_verify_options {
     /* Text form, as in journal.pub. NULL: an export's own journal.pub is used, a database's signature is not
-     * checked (report.signed_by_key is false): whoever can change the record could also have replaced that
-     * file. */
+     * checked. Either way report.signed_by_key is false: whoever can change the record could also have replaced
+     * that file. */
     const char *public_key;
     uint64_t witness_size; /* 0 = no witness */
     unsigned char witness_root[32];
@@ -31,7 +31,7 @@ struct journal_verify_options {
 
 struct journal_verify_report {
     bool good;
-    bool signed_by_key; /* the checkpoint's signature was checked and is good */
+    bool signed_by_key; /* by the key that was given */
     uint64_t checked;   /* entries read */
     uint64_t first_bad; /* seq, 0 = none, or what is wrong is not about one entry */
     uint64_t size;      /* entries that the checkpoint seals */

@@ -77,6 +77,14 @@ def test_a_checkpoint_of_somebody_else_is_found(house, export):
     assert verify(house, export).returncode == 1
 
 
+def test_a_key_that_came_with_the_export_says_nothing_of_who_sealed_it(house, export):
+    """Whoever makes up a record makes up a key for it, too."""
+    own = house.tool("journal", "verify", str(export), "--json", connected=False)
+    given = house.tool("journal", "verify", str(export), "--key", str(export / "journal.pub"), "--json", connected=False)
+    assert json.loads(own)["signed_by_key"] is False and "who sealed them was not checked" in json.loads(own)["text"]
+    assert json.loads(given)["signed_by_key"] is True
+
+
 def root_of(leaves):
     """RFC 6962 section 2.1, written down as it stands there."""
     if len(leaves) == 1:

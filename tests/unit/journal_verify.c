@@ -344,7 +344,10 @@ static void test_a_good_export(void **state)
     unsigned calls = 0;
     assert_good(EXPORT(f), f);
     assert_true(f->report.signed_by_key);
-    f->options.public_key = NULL; /* its own */
+    f->options.public_key = NULL; /* its own, which whoever made it up has made up as well */
+    assert_good(EXPORT(f), f);
+    assert_false(f->report.signed_by_key);
+    assert_non_null(strstr(f->report.text, "who sealed them was not checked"));
     f->options.progress = on_progress;
     f->options.ctx = &calls;
     assert_good(EXPORT(f), f);
