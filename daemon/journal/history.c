@@ -159,6 +159,21 @@ static void read_lines(struct request *q)
     }
 }
 
+/* A hash that could not be read is not one that is missing: nobody shall doubt the record because the disk is slow. */
+static void say_no_proof(struct request *q)
+{
+    int code = sqlite3_errcode(q->reader->db);
+    if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW) {
+        snprintf(q->error, sizeof q->error,
+                 "a hash that the proof needs is missing from the journal: check it with tocsin journal verify");
+    } else if (code == SQLITE_INTERRUPT) {
+        snprintf(q->error, sizeof q->error, "the journal could not be read within a second: try again");
+    } else {
+        sqlite_file_error(q->reader->db, code, q->error);
+        reader_close(q->reader);
+    }
+}
+
 static void read_proof(struct request *q)
 {
     uint64_t size = q->head.frontier.size;
@@ -180,9 +195,7 @@ static void read_proof(struct request *q)
                                 tree_inclusion(&q->proof, q->a - 1, q->b, sqlite_hashes_get, h)
                           : tree_consistency(&q->proof, q->a, q->b, sqlite_hashes_get, h);
     if (!good)
-        snprintf(q->error, sizeof q->error,
-                 "a hash that the proof needs is missing from the journal: check it with "
-                 "tocsin journal verify");
+        say_no_proof(q);
 }
 
 /* In the pool. */

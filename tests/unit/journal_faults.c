@@ -417,8 +417,10 @@ static void on_lines(void *ctx, const struct history_lines *lines)
 
 static void on_proof(void *ctx, const struct history_proof *proof)
 {
-    if (proof->error)
+    if (proof->error) {
         said(proof->error);
+        assert_null(strstr(proof->error, "is missing")); /* the journal is whole: only the disk or the memory fails */
+    }
     ((struct answers *)ctx)->count++;
 }
 
