@@ -9,7 +9,7 @@
  * no other; from its first attempt on a telling carries the same webhook-id and the same body, until it is answered
  * with a no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never from within
  * dispatch_tell(). Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps connections
- * warm and supervises them. Changed certificate files are taken within a minute.
+ * warm and supervises them; one that answers nothing but probes is dead until nothing waits for it. Changed certificate files are taken within a minute.
  * Does not: decide who is told; remember anything over a restart. The process ignores SIGPIPE.
  *
  *     struct dispatch *d = dispatch_create(loop, &options);

@@ -57,6 +57,8 @@ struct address {
     const char *url;
     char place[128]; /* host:port */
     enum health health;
+    bool hangs;              /* the last telling had no answer */
+    bool asked_again;        /* since the probes are answered, what waits has been tried once */
     char text[LIMIT_TEXT];   /* why it is not good */
     char latest[LIMIT_TEXT]; /* what was the matter last time */
     char known_ip[64];       /* where it was last reached */

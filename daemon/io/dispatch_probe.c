@@ -48,12 +48,33 @@ static void note_reason(struct address *address, enum health before, bool probe,
     memcpy(address->latest, reason, sizeof reason);
 }
 
+/* It leaves tellings without an answer, and answers probes: dead all the same, as long as something waits that no other
+ * address takes. That it is alive again a telling must show, which is tried once when the probes begin to be answered, and
+ * then as it would be. */
+static bool hangs(struct address *address, bool probe, const struct dispatch_judgement *judgement)
+{
+    struct endpoint *endpoint = address->target->endpoint;
+    if (!probe)
+        address->hangs = judgement->silent;
+    if (!probe || judgement->silent)
+        address->asked_again = false;
+    bool waits = endpoint->queued + endpoint->waiting_count + endpoint->under_way > 0;
+    if (!probe || judgement->silent || !address->hangs || !waits || endpoint->standing != STANDING_BAD)
+        return false;
+    if (!address->asked_again)
+        endpoint_recovered(endpoint);
+    address->asked_again = true;
+    return true;
+}
+
 /* The answer to one telling says little about the address (it may be about the message), the answer to a
  * probe does. No answer says the same whatever was sent. */
 void probe_note(struct address *address, bool probe, const struct dispatch_judgement *judgement)
 {
     struct endpoint *endpoint = address->target->endpoint;
     enum health before = address->health;
+    if (hangs(address, probe, judgement))
+        return;
     if (judgement->silent)
         address->health = HEALTH_SILENT;
     else if (judgement->outcome == OUTCOME_RECEIVED && (probe || before != HEALTH_ANSWERS_BADLY))

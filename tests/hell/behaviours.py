@@ -200,6 +200,12 @@ async def silent(request):
 
 
 @behaviour
+async def probes_only(request):
+    """probes are answered, tellings never"""
+    await (silent if request.alarm else echo)(request)
+
+
+@behaviour
 async def slow_loris(request):
     """one byte of a good answer a second"""
     for c in "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}":

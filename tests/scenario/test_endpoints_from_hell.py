@@ -15,7 +15,7 @@ STATES = {
     UNCONFIRMED: ["accepted", "created", "deep-json", "empty", "garbage", "html", "no-content", "ok", "wrong-id"],
     REFUSED: ["control-characters", "refuse"],
     FAILING: ["bad-chunk", "bad-length", "bad-status", "bad-version", "close-after-request", "endless-continue",
-              "endless-headers", "header-bomb", "long-header", "not-http", "redirect", "redirect-loop", "reset-after-request",
+              "endless-headers", "header-bomb", "long-header", "not-http", "probes-only", "redirect", "redirect-loop", "reset-after-request",
               "reset-in-body", "reset-in-head", "short-body", "silent", "slow-body", "slow-loris", "stall-in-body", "stall-in-head", "status",
               "upgrade"],
 }

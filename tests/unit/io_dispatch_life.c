@@ -298,6 +298,23 @@ static void test_probes_see_an_endpoint_go_and_come(void **state)
     bench_close(&b);
 }
 
+static void test_who_answers_probes_alone_is_dead_until_nothing_waits(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    struct conf_endpoint *e = bench_add(&b, &hell, "police", "probes-only/x");
+    e->probe_s = 1;
+    e->connect_timeout_ms = e->attempt_timeout_ms = 1500;
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 5000, b.ups == 1);
+    bench_tell(&b, "t1", "police");
+    BENCH_UNTIL(&b, 30000, bench_result(&b, "t1", 4));
+    assert_true(b.downs == 1 && b.ups == 1);
+    dispatch_cancel(b.dispatch, "t1", "police");
+    BENCH_UNTIL(&b, 10000, b.ups == 2);
+    bench_close(&b);
+}
+
 static void test_each_address_is_supervised(void **state)
 {
     struct bench b;
@@ -622,6 +639,7 @@ int main(void)
         cmocka_unit_test(test_what_waited_is_renewed_when_it_leaves),
         cmocka_unit_test(test_cancelled_in_every_state),
         cmocka_unit_test(test_probes_see_an_endpoint_go_and_come),
+        cmocka_unit_test(test_who_answers_probes_alone_is_dead_until_nothing_waits),
         cmocka_unit_test(test_each_address_is_supervised),
         cmocka_unit_test(test_a_reload_takes_effect_and_loses_nothing),
         cmocka_unit_test(test_what_waits_is_told_at_once_where_a_reload_says),
