@@ -368,6 +368,14 @@ static int put_subtree(struct sqlite *k, const struct store_subtree *t)
     return run(k, PUT_SUBTREE);
 }
 
+/* A commit in a log that was removed survives no kill, in the database it does. Who reads there for long holds it up. */
+static int copy_log(struct sqlite *k)
+{
+    int code;
+    checkpoint(k, SQLITE_CHECKPOINT_FULL, &code);
+    return (code & 0xff) == SQLITE_BUSY ? SQLITE_OK : code;
+}
+
 static enum store_answer sqlite_append(struct store *s, const struct store_head *expected,
                                        const struct store_batch *b, char error[LIMIT_TEXT])
 {
@@ -392,6 +400,8 @@ static enum store_answer sqlite_append(struct store *s, const struct store_head 
     }
     if (code == SQLITE_OK)
         code = run(k, COMMIT);
+    if (code == SQLITE_OK && k->log_left)
+        code = copy_log(k);
     if (code != SQLITE_OK)
         return fail(k, code, error);
     k->committed_seq = b->head->frontier.size;
@@ -506,7 +516,6 @@ static int put_lookup(struct sqlite *k)
     return code;
 }
 
-/* A commit in a log that was removed survives no kill, in the database it does: there it is copied at once. */
 static bool log_is_due(const struct sqlite *k, bool idle)
 {
     return log_bytes(k) >= k->checkpoint_at_bytes || (idle && log_bytes(k) >= LOG_IDLE_BYTES) ||
