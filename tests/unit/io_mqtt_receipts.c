@@ -160,7 +160,7 @@ static void expect_all(int peer, unsigned count)
     char topic[256], payload[1024];
     bool *there = calloc(count, sizeof *there);
     for (unsigned missing = count; missing > 0;) {
-        assert_true(peer_read(peer, topic, payload, 10000));
+        assert_true(peer_read(peer, topic, payload, 60000));
         unsigned long i = strtoul(payload, NULL, 10);
         assert_in_range(i, 0, count - 1);
         missing -= !there[i];
