@@ -1,5 +1,4 @@
 #include "engine.h"
-#include "core/table.h"
 #include "engine_private.h"
 #include <assert.h>
 #include <sodium.h>
@@ -76,44 +75,6 @@ bool engine_recorded(const struct engine *g, uint64_t seq)
     return seq != 0 && seq <= g->progress.committed_seq;
 }
 
-/* Intents: what the board will say once all that is under way has been applied. */
-
-uint64_t engine_place(const char *site, enum alarm_class class, enum mode mode)
-{
-    return table_hash(site, alarm_class_str(class), mode_str(mode), NULL);
-}
-
-void engine_intend(struct engine *g, uint64_t place, bool opens, const char *alarm)
-{
-    if (g->intent_count == INTENTS) {
-        g->intent_first = (g->intent_first + 1) % INTENTS;
-        g->intent_count--;
-    }
-    struct intent *i = &g->intents[(g->intent_first + g->intent_count++) % INTENTS];
-    *i = (struct intent){.place = place, .seq = g->submitted_seq + 1, .opens = opens};
-    memcpy(i->alarm, alarm, strnlen(alarm, LIMIT_ALARM_ID - 1));
-}
-
-static void intents_applied(struct engine *g, uint64_t seq)
-{
-    while (g->intent_count > 0 && g->intents[g->intent_first].seq <= seq) {
-        g->intent_first = (g->intent_first + 1) % INTENTS;
-        g->intent_count--;
-    }
-}
-
-const char *engine_case(struct engine *g, const char *site, enum alarm_class class, enum mode mode)
-{
-    uint64_t place = engine_place(site, class, mode);
-    for (uint32_t k = g->intent_count; k > 0; k--) {
-        const struct intent *i = &g->intents[(g->intent_first + k - 1) % INTENTS];
-        if (i->place == place)
-            return i->opens ? i->alarm : NULL;
-    }
-    const struct alarm *a = board_open_alarm(g->board, site, class, mode);
-    return a ? a->id : NULL;
-}
-
 /* Submit. */
 
 static char *salted_note(struct engine *g, const char *note, char hash_hex[65])
@@ -139,37 +100,12 @@ static struct pending *pending_make(struct engine *g, size_t size)
     return p;
 }
 
-struct pending_bucket *engine_under_way(struct engine *g, const char *site, const char *device, const char *epoch,
-                                        uint64_t n)
-{
-    return &g->under_way[(table_hash(site, device, epoch, NULL) ^ n) % UNDER_WAY];
-}
-
-static bool is_press(const struct pending *p)
-{
-    return p->type == EVENT_PRESS_RECEIVED && p->size > 0;
-}
-
-static bool is_trouble(enum event_type type)
-{
-    return type == EVENT_TROUBLE_RAISED || type == EVENT_TROUBLE_CLEARED;
-}
-
-static uint64_t trouble_hash(enum trouble_code code, const char *part)
-{
-    return table_hash(trouble_code_str(code), part, NULL);
-}
-
 static void pending_push(struct engine *g, struct pending *p)
 {
     *g->last = p;
     g->last = &p->next;
     if (!g->first_unapplied && !p->applied)
         g->first_unapplied = p;
-    if (is_press(p))
-        LIST_INSERT_HEAD(engine_under_way(g, p->site, p->device, p->epoch, p->n), p, same);
-    if (is_trouble(p->type))
-        LIST_INSERT_HEAD(&g->under_way[p->n % UNDER_WAY], p, same);
     if (!g->first_unshown)
         g->first_unshown = p;
 }
@@ -264,14 +200,13 @@ void engine_submit(struct engine *g, const struct submission *s)
         memcpy(p->epoch, e->press.epoch, sizeof p->epoch);
         p->n = e->press.n;
     }
-    if (is_trouble(e->type))
-        p->n = trouble_hash(e->trouble.code, e->trouble.part);
     struct journal_entry entry = {
         .seq = p->seq, .line = p->line, .size = p->size, .alarm = p->alarm, .found_as = s->found_as, .note = p->note};
     g->counts.events++;
     if (journal_append(g->journal, &entry)) {
         g->submitted_seq = p->seq;
         pending_push(g, p);
+        engine_comes(g, p, e);
         if (!g->in_effects && journal_is_dead(g)) { /* the board is not changed while it is handed out */
             engine_apply_ahead(g);
             end_vain_holds(g);
@@ -341,7 +276,7 @@ static void keep_answer(struct engine *g, struct pending *p, const struct event 
 
 static void after_apply(struct engine *g, const struct event *e)
 {
-    if (is_trouble(e->type))
+    if (e->type == EVENT_TROUBLE_RAISED || e->type == EVENT_TROUBLE_CLEARED)
         engine_tell_trouble(g, e);
     const struct alarm *a = e->alarm[0] ? board_alarm(g->board, e->alarm) : NULL;
     if (a && a->exhausted != (board_trouble(g->board, TROUBLE_PLAN_EXHAUSTED, a->id) != NULL))
@@ -364,26 +299,13 @@ static void read_back(struct engine *g, const char *line, size_t size, struct ev
     }
 }
 
-static void read_pending(struct engine *g, struct pending *p)
+void engine_read(struct engine *g, struct pending *p)
 {
     if (p->event || p->size == 0)
         return;
     p->event = malloc(sizeof *p->event);
     assert(p->event); /* a daemon without memory restarts and resumes */
     read_back(g, p->line, p->size, p->event);
-}
-
-const struct event *engine_trouble_under_way(struct engine *g, enum trouble_code code, const char *part)
-{
-    const uint64_t hash = trouble_hash(code, part);
-    struct pending *p;
-    LIST_FOREACH(p, &g->under_way[hash % UNDER_WAY], same)
-    if (is_trouble(p->type) && p->n == hash) { /* the latest comes first */
-        read_pending(g, p);
-        if (p->event->trouble.code == code && strcmp(p->event->trouble.part, part) == 0)
-            return p->event;
-    }
-    return NULL;
 }
 
 /* While the disk is busy with them, the first lines are read back: the alarm need not wait for that afterwards. */
@@ -393,7 +315,7 @@ void engine_read_ahead(struct engine *g)
     if (p && !p->event)
         board_make_ready(g->board);
     for (unsigned i = 0; p && i < READ_AHEAD; p = p->next, i++)
-        read_pending(g, p);
+        engine_read(g, p);
 }
 
 static void apply_event(struct engine *g, const struct event *e, struct pending *p)
@@ -412,13 +334,11 @@ static void apply_pending(struct engine *g, struct pending *p)
 {
     assert(p == g->first_unapplied);
     p->applied = true;
-    if (is_press(p) || is_trouble(p->type))
-        LIST_REMOVE(p, same);
     do
         g->first_unapplied = g->first_unapplied->next;
     while (g->first_unapplied && g->first_unapplied->applied);
-    intents_applied(g, p->seq);
-    read_pending(g, p);
+    engine_came(g, p);
+    engine_read(g, p);
     apply_event(g, p->event, p);
 }
 

@@ -135,15 +135,11 @@ static bool joins(struct engine *g, const struct arrival *a)
 /* Repetitions that waited at the broker come together: the first may still be on its way into the journal. */
 static bool under_way(struct engine *g, struct arrival *a)
 {
-    const struct press_fields *f = &a->fields;
-    const struct pending *p;
-    LIST_FOREACH(p, engine_under_way(g, a->topic.site, a->topic.device, f->epoch, f->n), same)
-    if (p->n == f->n && strcmp(p->epoch, f->epoch) == 0 && strcmp(p->device, a->topic.device) == 0 &&
-        strcmp(p->site, a->topic.site) == 0) {
+    const struct pending *p =
+        engine_press_under_way(g, a->topic.site, a->topic.device, a->fields.epoch, a->fields.n);
+    if (p)
         memcpy(a->known_alarm, p->alarm, sizeof a->known_alarm);
-        return true;
-    }
-    return false;
+    return p != NULL;
 }
 
 /* Has a press of this device for that alarm not got into the journal yet? */

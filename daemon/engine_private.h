@@ -1,5 +1,6 @@
 /* engine_private.h - the inside of the engine, for engine.c (submit, commit, apply), engine_intake.c (what comes in),
- * engine_trouble.c (what is not as it should be) and engine_out.c (what goes out). */
+ * engine_under_way.c (what is on its way into the journal), engine_trouble.c (what is not as it should be) and engine_out.c
+ * (what goes out). */
 #ifndef TOCSIN_ENGINE_PRIVATE_H
 #define TOCSIN_ENGINE_PRIVATE_H
 
@@ -117,18 +118,23 @@ struct submission {
 int64_t engine_clock(const struct engine *);
 void engine_submit(struct engine *, const struct submission *);
 void engine_wait(struct engine *, const struct pending *like); /* the same answers, after all that was submitted */
-void engine_intend(struct engine *, uint64_t place, bool opens, const char *alarm);
-uint64_t engine_place(const char *site, enum alarm_class, enum mode);
-/* The bucket of a press of this identity. */
-struct pending_bucket *engine_under_way(struct engine *, const char *site, const char *device, const char *epoch,
-                                        uint64_t n);
-/* The alarm that a press of this place joins; NULL when it opens one. */
-const char *engine_case(struct engine *, const char *site, enum alarm_class, enum mode);
 bool engine_recorded(const struct engine *, uint64_t seq);
 void engine_say(const struct engine *, int level, const char *alarm, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The last word on this trouble that is on its way into the journal; NULL = none. Valid until it is applied. */
+void engine_read(struct engine *, struct pending *); /* its line, into its event */
+
+/* engine_under_way.c */
+void engine_intend(struct engine *, uint64_t place, bool opens, const char *alarm);
+uint64_t engine_place(const char *site, enum alarm_class, enum mode);
+/* The alarm that a press of this place joins; NULL when it opens one. */
+const char *engine_case(struct engine *, const char *site, enum alarm_class, enum mode);
+void engine_comes(struct engine *, struct pending *, const struct event *); /* it has been submitted */
+void engine_came(struct engine *, struct pending *);                        /* it is applied */
+/* NULL: no press of this identity is on its way. */
+const struct pending *engine_press_under_way(struct engine *, const char *site, const char *device, const char *epoch,
+                                             uint64_t n);
+/* The last word on this trouble that is on its way; NULL = none. Valid until it is applied. */
 const struct event *engine_trouble_under_way(struct engine *, enum trouble_code, const char *part);
 
 /* engine_trouble.c */
