@@ -56,7 +56,7 @@ static bool hangs(struct address *address, bool probe, const struct dispatch_jud
     struct endpoint *endpoint = address->target->endpoint;
     if (!probe)
         address->hangs = judgement->silent;
-    if (!probe || judgement->silent)
+    if (probe == judgement->silent) /* a probe without an answer, or a telling with one: from then on it may be news again */
         address->asked_again = false;
     bool waits = endpoint->queued + endpoint->waiting_count + endpoint->under_way > 0;
     if (!probe || judgement->silent || !address->hangs || !waits || endpoint->standing != STANDING_BAD)
