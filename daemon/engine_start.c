@@ -116,7 +116,6 @@ bool engine_start(struct engine *g, const char *boot_id, const char *version, ch
     g->next_scan_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + SCAN_EVERY_MS;
     g->started = true;
     submit_daemon_event(g, EVENT_DAEMON_STARTED);
-    engine_trouble(g, TROUBLE_CONF, "configuration", false, "the configuration was read at the start");
     engine_trouble(g, TROUBLE_BROKER_SESSION, "broker", false, "the daemon was started anew");
     engine_trouble(g, TROUBLE_BROKER_SESSION, "supervision", false, "the daemon was started anew");
     engine_trouble(g, TROUBLE_BROKER_DROPS, "broker", false, "the daemon was started anew");

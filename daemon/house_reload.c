@@ -9,6 +9,7 @@ struct reload {
     uv_work_t work;
     struct house *house;
     struct conf *conf;
+    struct conf_copy *copy;
     struct web_files *files; /* the desk's page; NULL = the old one stays */
     struct conf_problems problems;
 };
@@ -30,7 +31,7 @@ static void read_conf(uv_work_t *work)
 {
     struct reload *r = work->data;
     char error[256] = "";
-    r->conf = conf_load(r->house->conf_file, &r->problems);
+    r->conf = conf_load_and_copy(r->house->conf_file, &r->problems, &r->copy);
     if (r->conf)
         r->files = web_files_load(r->conf->daemon.http_desk_folder, error);
     if (error[0])
@@ -63,6 +64,7 @@ static void exchange_conf(uv_work_t *work, int status)
         if (!h->stopping)
             refused(h, r->problems.lines[0]);
         conf_destroy(r->conf);
+        conf_copy_destroy(r->copy);
         web_files_destroy(r->files);
     } else {
         struct conf *old = h->conf;
@@ -75,7 +77,7 @@ static void exchange_conf(uv_work_t *work, int status)
             web_files_destroy(r->files);
         mqtt_set_late_devices(h->mqtt, house_late_devices(h->conf));
         health_conf_changed(h->health, h->conf);
-        engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, "the configuration was reloaded");
+        house_configured(h, r->copy, "the configuration was reloaded");
         log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; daemon and broker sections count from the next start");
         conf_destroy(old);
     }

@@ -389,7 +389,13 @@ static void forget_connections(struct house *h)
 /* One life, from the start to the stop. */
 static int run(struct house *h)
 {
-    *h = (struct house){.conf_file = h->conf_file, .conf = h->conf, .loop = h->loop, .reload_again = h->reload_again};
+    *h = (struct house){.conf_file = h->conf_file,
+                        .last_good_file = h->last_good_file,
+                        .conf = h->conf,
+                        .to_keep = h->to_keep,
+                        .conf_fault = h->conf_fault,
+                        .loop = h->loop,
+                        .reload_again = h->reload_again};
     char error[LIMIT_TEXT];
     open_handles(h);
     if (!take_lock(h, error) || !open_connections(h) || !open_engine(h, error))
@@ -401,6 +407,7 @@ static int run(struct house *h)
     h->service = service_create(h->loop);
     log_format(LOG_LEVEL_INFO, "tocsind %s: %zu sites, %zu devices, %zu endpoints", TOCSIN_VERSION, h->conf->site_count,
                h->conf->device_count, h->conf->endpoint_count);
+    house_say_conf(h);
     service_ready(h->service);
     if (h->reload_again)
         house_reload(h);
@@ -445,10 +452,11 @@ static void settle_process(void)
 
 static void usage(FILE *out)
 {
-    fputs("usage: tocsind --config FILE\n"
-          "  -c, --config FILE   the configuration, see tocsin.yaml(5); `tocsin check-config FILE` checks it\n"
-          "  -V, --version       print the version\n"
-          "  -h, --help          print this\n"
+    fputs("usage: tocsind --config FILE [--last-good FILE]\n"
+          "  -c, --config FILE     the configuration, see tocsin.yaml(5); `tocsin check-config FILE` checks it\n"
+          "  -l, --last-good FILE  a copy of it is kept here, and used by a start that finds it broken\n"
+          "  -V, --version         print the version\n"
+          "  -h, --help            print this\n"
           "SIGHUP reloads the configuration, SIGTERM stops within 5 seconds. Logs go to standard error.\n",
           out);
 }
@@ -463,14 +471,18 @@ static void say_misuse(void)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"last-good", required_argument, NULL, 'l'},
                                             {"version", no_argument, NULL, 'V'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     static struct house house;
-    for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;)
+    for (int option; (option = getopt_long(argc, argv, "c:l:Vh", options, NULL)) != -1;)
         switch (option) {
         case 'c':
             house.conf_file = optarg;
+            break;
+        case 'l':
+            house.last_good_file = optarg;
             break;
         case 'V':
             puts("tocsind " TOCSIN_VERSION);
@@ -493,15 +505,8 @@ int main(int argc, char **argv)
     sodium_set_misuse_handler(say_misuse);
     if (sodium_init() < 0 || !libraries_need_memory())
         return fail("start", "the random numbers of this system do not work") ? 0 : EXIT_FAILURE;
-    struct conf_problems problems = {.at_start = true};
-    house.conf = conf_load(house.conf_file, &problems);
-    if (!house.conf) {
-        for (size_t i = 0; i < problems.count && i < CONF_PROBLEMS; i++)
-            fprintf(stderr, "%s\n", problems.lines[i]);
-        conf_problems_finish(&problems);
+    if (!house_load_conf(&house))
         return EXIT_FAILURE;
-    }
-    conf_problems_finish(&problems);
     enum log_level level;
     if (log_level_of(house.conf->daemon.log_level, &level))
         log_set_level(level);
@@ -513,6 +518,8 @@ int main(int argc, char **argv)
     do
         result = run(&house);
     while (house.start_anew && result == EXIT_SUCCESS);
+    conf_copy_destroy(house.to_keep);
+    free(house.conf_fault);
     conf_destroy(house.conf);
     curl_global_cleanup();
     return result;

@@ -175,6 +175,7 @@ class Daemon(Part):
     def __init__(self, folder, config_file, state_dir, build, environment=None):
         super().__init__("tocsind", folder)
         self.config_file, self.state_dir = Path(config_file), Path(state_dir)
+        self.last_good_file = self.state_dir / "last-good.conf"
         self.build, self.environment = Path(build), environment or {}
         self.url = None
 
@@ -185,7 +186,7 @@ class Daemon(Part):
 
     def launch(self):
         (self.state_dir / "http.port").unlink(missing_ok=True)
-        self.run([self.build / "daemon" / "tocsind", "--config", self.config_file],
+        self.run([self.build / "daemon" / "tocsind", "--config", self.config_file, "--last-good", self.last_good_file],
                  env={**os.environ, **self.environment})
 
     def wait_until_it_answers(self, ready=True, within_s=30):

@@ -1,4 +1,5 @@
 #include "conf/check.h"
+#include "conf/copy.h"
 #include "conf/fill.h"
 #include "conf/index.h"
 #include "conf/secrets.h"
@@ -184,30 +185,55 @@ static struct conf *conf_make(struct loader *l)
     return c;
 }
 
-struct conf *conf_load(const char *file, struct conf_problems *problems)
+/* What the loader found; a copy of it where one is asked for. */
+static struct conf *load(struct loader *l, struct conf_problems *problems, struct conf_copy **copy)
 {
-    if (sodium_init() < 0)
-        abort();
-    struct loader l = {.problems.at_start = problems->at_start};
     struct conf *c = NULL;
-    find_sources(&l, file);
-    load_sources(&l);
-    if (l.problems.count == 0)
-        c = conf_make(&l);
-    bool good = l.problems.count == 0;
-    for (uint32_t i = 0; i < l.source_count; i++) {
+    load_sources(l);
+    if (l->problems.count == 0)
+        c = conf_make(l);
+    bool good = l->problems.count == 0;
+    if (copy)
+        *copy = good ? copy_make(l->sources, l->source_count) : NULL;
+    for (uint32_t i = 0; i < l->source_count; i++) {
         if (!good)
-            outline_locate(&l.sources[i], i, &l.problems);
-        source_forget(&l.sources[i]);
+            outline_locate(&l->sources[i], i, &l->problems);
+        source_forget(&l->sources[i]);
     }
-    problems_tell(&l.problems, problems);
-    arena_finish(&l.arena);
+    problems_tell(&l->problems, problems);
+    arena_finish(&l->arena);
     if (!good) {
         conf_destroy(c);
         c = NULL;
     }
     malloc_trim(0); /* loading takes several times what is kept */
     return c;
+}
+
+static struct loader loader_new(const struct conf_problems *problems)
+{
+    if (sodium_init() < 0)
+        abort();
+    return (struct loader){.problems.at_start = problems->at_start};
+}
+
+struct conf *conf_load_and_copy(const char *file, struct conf_problems *problems, struct conf_copy **copy)
+{
+    struct loader l = loader_new(problems);
+    find_sources(&l, file);
+    return load(&l, problems, copy);
+}
+
+struct conf *conf_load(const char *file, struct conf_problems *problems)
+{
+    return conf_load_and_copy(file, problems, NULL);
+}
+
+struct conf *conf_load_copy(const char *path, const char *file, struct conf_problems *problems)
+{
+    struct loader l = loader_new(problems);
+    copy_sources(path, file, &l.arena, &l.sources, &l.source_count, &l.problems);
+    return load(&l, problems, NULL);
 }
 
 void conf_destroy(struct conf *c)

@@ -21,6 +21,7 @@
 
 #include "core/kind.h"
 #include "core/plan.h"
+#include "limits.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -175,6 +176,16 @@ struct conf_problems {
 };
 
 struct conf *conf_load(const char *file, struct conf_problems *); /* NULL: see problems */
+
+/* All files of a configuration that loaded. Kept by who runs on it, it is there for a start after somebody has broken them. */
+struct conf_copy;
+struct conf *conf_load_and_copy(const char *file, struct conf_problems *, struct conf_copy **); /* NULL: no copy either */
+/* Replaces `path` as a whole. May wait for a disk. */
+bool conf_copy_write(const struct conf_copy *, const char *path, char error[LIMIT_TEXT]);
+void conf_copy_destroy(struct conf_copy *);
+/* What conf_load(file) gave when the copy in `path` was made of it. Secrets, certificates and keys are read where they are now. */
+struct conf *conf_load_copy(const char *path, const char *file, struct conf_problems *);
+
 void conf_destroy(struct conf *);
 void conf_problems_finish(struct conf_problems *);
 

@@ -35,8 +35,7 @@ static bool source_read(struct source *s, int file, size_t size)
     return true;
 }
 
-/* The sentence that says why the file cannot be used, or NULL. */
-static const char *source_open(struct source *s)
+const char *source_open(struct source *s)
 {
     /* O_NONBLOCK: a pipe in a file's place must not hang the daemon. */
     int file = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -212,7 +211,7 @@ bool source_load(struct source *s, struct arena *arena, struct problems *problem
 {
     const char *slash = strrchr(s->path, '/');
     s->folder = arena_text(arena, s->path, slash ? (size_t)(slash - s->path) + 1 : 0);
-    const char *why = source_open(s);
+    const char *why = s->text ? NULL : source_open(s);
     if (why) {
         problem_line(problems, s->path, 0, "", "cannot be read (%s)", why);
         return false;

@@ -31,7 +31,9 @@ struct source {
     struct cell *cells;
 };
 
-/* Reads, checks and loads; what is wrong goes to `problems`. The cells live in `arena`. Call source_forget()
+/* Reads its text; the sentence that says why the file cannot be used, or NULL. */
+const char *source_open(struct source *);
+/* Reads where there is no text yet, checks and loads; what is wrong goes to `problems`. The cells live in `arena`. Call source_forget()
  * anyway. */
 bool source_load(struct source *, struct arena *, struct problems *);
 void source_forget(struct source *); /* the text */

@@ -1,4 +1,4 @@
-"""SIGHUP: a good configuration is taken over; a bad one changes nothing and says why."""
+"""SIGHUP: a good configuration is taken over; a bad one changes nothing and says why. Nor does one at a start."""
 import signal
 
 import pytest
@@ -144,3 +144,70 @@ def test_a_new_site_hears_at_once_that_it_is_quiet_and_one_that_is_gone_that_it_
     house.wait_for(lambda: len(house.feed.find("conf_loaded")) == 2, "the site is gone")
     house.close_alarm(press, account="admin")
     house.wait_for(lambda: not gate.states[-1]["alarms"], "all quiet again")
+
+
+def kept(house, text):
+    file = house.daemon.last_good_file
+    house.wait_for(lambda: file.exists() and text in file.read_text(), f"a copy of the configuration with \"{text}\"")
+
+
+@pytest.mark.asan
+def test_a_start_with_a_bad_file_runs_on_the_last_good_one_and_says_so(house):
+    file = house.folder / "tocsin.yaml"
+    good = file.read_text()
+    open_before = house.button().press()
+    open_before.receipt("recorded")
+    kept(house, "tocsin.test")
+    house.stop()
+    file.write_text("daemon: [1, 2\n")
+    house.restart()
+
+    trouble = house.trouble("conf", "configuration")
+    assert "last good configuration, of 20" in trouble["text"] and "tocsin.yaml:1" in trouble["text"], trouble["text"]
+    after = house.button("school-1/room-102").press(kind="fire")
+    after.receipt("recorded")
+    house.police.told("alarm.opened", after)  # its address, its secret and its authority are those of the file's own folder
+    house.close_alarm(open_before)
+
+    house.daemon.kill()
+    house.restart()  # what is bad was not kept, and what is kept stays in use
+    house.trouble("conf", "configuration")
+    file.write_text(good + "# mended\n")
+    house.daemon.signal(signal.SIGHUP)
+    house.no_trouble("conf", "configuration")
+    kept(house, "# mended")
+
+
+def test_a_start_with_a_site_that_is_bad_has_it_as_it_was(house):
+    kept(house, "tocsin.test")
+    house.stop()
+    (house.folder / "sites.d" / "school-1.yaml").write_text("sites:\n  - id: school-1\n    naem: School\n")
+    house.restart()
+    assert "school-1.yaml:3" in house.trouble("conf", "configuration")["text"]
+    press = house.button().press()
+    press.receipt("recorded")
+    house.police.told("alarm.opened", press)
+
+
+@pytest.mark.parametrize("spoil, says", [
+    (lambda copy: copy.unlink(), "last-good.conf: cannot be read (No such file or directory)"),
+    (lambda copy: copy.write_bytes(copy.read_bytes()[:-1]), "is no whole copy of a configuration"),
+    (lambda copy: copy.write_bytes(copy.read_bytes().replace(b"daemon:", b"deamon:", 1)), "is no whole copy of a configuration"),
+], ids=["gone", "cut", "changed"])
+def test_a_start_without_any_good_configuration_says_what_is_wrong_with_both(make_house, spoil, says):
+    house = make_house()
+    kept(house, "tocsin.test")
+    house.stop()
+    (house.folder / "tocsin.yaml").write_text("")
+    spoil(house.daemon.last_good_file)
+    house.daemon.launch()
+    assert house.daemon.process.wait(30) == 1
+    assert says in house.daemon.log() and "tocsin.yaml: " in house.daemon.log()
+
+
+def test_a_daemon_that_cannot_keep_its_configuration_runs_and_says_so(make_house):
+    house = make_house(start=False)
+    house.daemon.last_good_file = house.folder / "nowhere" / "last-good.conf"
+    house.start()
+    house.wait_for(lambda: "last-good.conf cannot be written (No such file" in house.daemon.log(), "a word in the log")
+    house.button().press().receipt("recorded")
