@@ -1,7 +1,9 @@
 #include "cli/server.h"
 #include "cli/terminal.h"
 #include "conf/secrets.h"
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -64,11 +66,13 @@ static char *find_url(const struct invocation *inv)
     return url;
 }
 
-/* True when http:// to this host stays on this machine. */
+/* True when http:// to this host stays on this machine: libcurl does not ask a name server for localhost, and has written
+ * 127.1 and 0x7f000001 as 127.0.0.1 already. Any other name leads where a name server says, one that begins with 127. too. */
 static bool is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0 ||
-           strcmp(host, "::1") == 0;
+    struct in_addr address;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 static bool check_url(char *url, bool plain_allowed)

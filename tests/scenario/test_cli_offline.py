@@ -92,6 +92,11 @@ WRONG = [
     (["keygen", "device", "--device", "room 204"], "is not an id"),
     (["alarms", "--url", "ftp://127.0.0.1/"], "is not an address"),
     (["alarms", "--url", "http://192.0.2.1:8080"], "unencrypted"),
+    (["alarms", "--url", "http://127.evil.example"], "unencrypted"),
+    (["alarms", "--url", "http://127.0.0.1.evil.example:8080"], "unencrypted"),
+    (["alarms", "--url", "http://localhost.evil.example"], "unencrypted"),
+    (["alarms", "--url", "http://127.0.0.1@evil.example"], "unencrypted"),
+    (["alarms", "--url", "http://128.0.0.1"], "unencrypted"),
 ]
 
 
@@ -109,6 +114,15 @@ def test_wrong_usage_is_said_in_chinese_too(words, sentence, tmp_path):
     done = run(*words, folder=tmp_path, language="zh_CN.UTF-8")
     assert done.returncode == 2
     assert re.search(r"[\u4e00-\u9fff]", done.stderr)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.2", "127.1", "[::1]"])
+def test_this_machine_is_asked_without_encryption(host, tmp_path):
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("tk_x\n")
+    done = run("alarms", "--url", f"http://{host}:1", "--token-file", token)
+    assert done.returncode == 3 and "cannot be reached" in done.stderr
 
 
 def test_options_hold_before_and_after_the_command(tmp_path):
