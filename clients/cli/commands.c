@@ -52,8 +52,9 @@ static const struct option_row simulate_options[] = {
     OPTION("press-again", 0, "SECONDS[:KIND[:DEVICE]],…", "further presses", "再次按压"),
     OPTION("until", 0, "SECONDS", "how long the simulation runs (1800)", "模拟时长（1800）"),
     OPTION("expect", 'e', "FILE",
-           "compare with a timeline saved before; 1 and a difference when it is not the same",
-           "与已保存的时间线比较；不同则退出码 1 并显示差异"),
+           "compare with a timeline saved before, with --json with one that --json printed; 1 and a difference when it is not "
+           "the same",
+           "与已保存的时间线比较（加 --json 时为 --json 输出的时间线）；不同则退出码 1 并显示差异"),
     END,
 };
 static const struct option_row press_options[] = {

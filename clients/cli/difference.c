@@ -58,7 +58,8 @@ static uint16_t *common_rests(const struct lines *expected, const struct lines *
     return table;
 }
 
-void difference_say(const char *expected_text, const char *now_text)
+void difference_each(const char *expected_text, const char *now_text, void (*take)(void *ctx, char sign, const char *line),
+                     void *ctx)
 {
     struct lines expected, now;
     bool good = split(&expected, expected_text);
@@ -68,13 +69,12 @@ void difference_say(const char *expected_text, const char *now_text)
     for (unsigned i = 0, k = 0; table && (i < expected.count || k < now.count);) {
         bool both = i < expected.count && k < now.count;
         if (both && strcmp(expected.line[i], now.line[k]) == 0) {
-            say(TONE_QUIET, "  %s", expected.line[i]);
-            i++;
+            take(ctx, ' ', expected.line[i++]);
             k++;
         } else if (i < expected.count && (!both || table[(i + 1) * width + k] >= table[i * width + k + 1])) {
-            say(TONE_BAD, "- %s", expected.line[i++]);
+            take(ctx, '-', expected.line[i++]);
         } else {
-            say(TONE_GOOD, "+ %s", now.line[k++]);
+            take(ctx, '+', now.line[k++]);
         }
     }
     free(table);
@@ -82,4 +82,14 @@ void difference_say(const char *expected_text, const char *now_text)
     free(expected.line);
     free(now.copy);
     free(now.line);
+}
+
+static void say_line(void *ctx, char sign, const char *line)
+{
+    say(sign == '-' ? TONE_BAD : sign == '+' ? TONE_GOOD : TONE_QUIET, "%c %s", sign, line);
+}
+
+void difference_say(const char *expected, const char *now)
+{
+    difference_each(expected, now, say_line, NULL);
 }

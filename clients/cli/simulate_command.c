@@ -98,8 +98,10 @@ static bool parse_seconds(const char *text, int64_t *after_ms)
     char *end;
     errno = 0;
     double seconds = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !(seconds >= 0 && seconds <= 604800)) /* nan is neither */
+        return false;
     *after_ms = (int64_t)(seconds * 1000 + 0.5);
-    return errno == 0 && end != text && *end == '\0' && seconds >= 0 && seconds <= 604800;
+    return true;
 }
 
 /* WHO:DEED@SECONDS */
@@ -252,6 +254,36 @@ static bool run(struct question *q, bool json)
     return good;
 }
 
+static void add_difference(void *ctx, char sign, const char *line)
+{
+    char *whole = NULL;
+    if (asprintf(&whole, "%c %s", sign, line) >= 0)
+        json_array_append_new(ctx, member_path(whole));
+    free(whole);
+}
+
+static void say_comparison(const char *file, const char *expected, const char *now)
+{
+    if (strcmp(expected, now) == 0) {
+        say_about(TONE_GOOD, TEXT_SIMULATE_SAME, {"file", file});
+        return;
+    }
+    complain_about(TEXT_SIMULATE_DIFFERS, {"file", file});
+    difference_say(expected, now);
+}
+
+/* {"file", "same", "difference": ["  line", "- line", "+ line"]}; the difference is empty when they are the same. */
+static void say_comparison_json(const char *file, const char *expected, const char *now)
+{
+    bool same = strcmp(expected, now) == 0;
+    json_t *lines = json_array();
+    if (!same)
+        difference_each(expected, now, add_difference, lines);
+    json_t *answer = json_pack("{s:o, s:b, s:o}", "file", member_path(file), "same", same, "difference", lines);
+    member_say(answer);
+    json_decref(answer);
+}
+
 /* Runs into memory and compares. */
 static int run_and_compare(struct question *q, bool json, const char *file)
 {
@@ -266,14 +298,8 @@ static int run_and_compare(struct question *q, bool json, const char *file)
     fclose(memory);
     int result = RESULT_UNREACHABLE;
     if (good && (expected = difference_read(file))) {
-        bool same = strcmp(expected, now) == 0;
-        result = same ? RESULT_OK : RESULT_NOT_SO;
-        if (same)
-            say_about(TONE_GOOD, TEXT_SIMULATE_SAME, {"file", file});
-        else
-            complain_about(TEXT_SIMULATE_DIFFERS, {"file", file});
-        if (!same)
-            difference_say(expected, now);
+        result = strcmp(expected, now) == 0 ? RESULT_OK : RESULT_NOT_SO;
+        (json ? say_comparison_json : say_comparison)(file, expected, now);
     }
     free(expected);
     free(now);

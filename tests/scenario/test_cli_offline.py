@@ -361,6 +361,20 @@ def test_a_changed_plan_is_shown_as_a_difference(school):
         assert done.returncode == 3 and done.stdout == "" and f"{unreadable} cannot be read" in done.stderr
 
 
+def test_a_comparison_is_json_too(school):
+    saved = school / "saved.json"
+    saved.write_text(simulate(school, "--until", "20", "--json").stdout)
+    same = simulate(school, "--until", "20", "--json", "--expect", saved)
+    assert same.returncode == 0 and json.loads(same.stdout) == {"file": str(saved), "same": True, "difference": []}
+    other = simulate(school, "--until", "20", "--json", "--expect", saved, "--answers", "police:acknowledge@10")
+    answer = json.loads(other.stdout)
+    assert other.returncode == 1 and other.stderr == "" and answer["same"] is False
+    assert any(re.match(r'- +"state_at_end": "open"', line) for line in answer["difference"])
+    assert any(re.match(r'\+ +"state_at_end": "acknowledged"', line) for line in answer["difference"])
+    text = simulate(school, "--until", "20", "--json", "--expect", GOLDEN / "nobody.txt")
+    assert text.returncode == 1 and json.loads(text.stdout)["same"] is False
+
+
 def test_the_timeline_as_json_has_the_same_moments(school):
     answer = json.loads(simulate(school, "--until", "400", "--json").stdout)
     told = [(line["after_ms"], line["endpoint"]) for line in answer["timeline"] if line["what"] == "told"]
