@@ -125,8 +125,7 @@ static bool read_speed(const struct invocation *inv, double *out)
     *out = value ? strtod(value, &end) : 1;
     if (!value || (end != value && *end == '\0' && *out >= 0 && *out <= 1e6))
         return true;
-    complain_about(TEXT_USAGE_NUMBER, {"name", "speed"}, {"value", value}, {"least", "0"},
-                   {"most", "1000000"});
+    complain_about(TEXT_USAGE_SPEED, {"value", value});
     return false;
 }
 
