@@ -206,16 +206,44 @@ static void complete_command(const struct command *c, FILE *out)
     fputs("        ;;\n", out);
 }
 
+/* Steps over the options before the command: `first` is where the command stands. bash takes --url=http://host:80 apart at
+ * its = and colons. */
+static void complete_options_before(FILE *out)
+{
+    const char *before = "";
+    fputs("    while (( first < COMP_CWORD )) && [[ ${COMP_WORDS[first]} == -* ]]; do\n"
+          "        case ${COMP_WORDS[first++]} in\n"
+          "            ",
+          out);
+    const struct option_row *lists[] = {options_general, options_connection};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const struct option_row *row = lists[i]; row->name; row++)
+            if (row->argument) {
+                fprintf(out, row->letter ? "%s--%s|-%c" : "%s--%s", before, row->name, row->letter);
+                before = "|";
+            }
+    fputs(")\n"
+          "                [[ ${COMP_WORDS[first]} != = ]] || (( first++ ))\n"
+          "                (( first++ ))\n"
+          "                while [[ ${COMP_WORDS[first]} == : ]]; do (( first += 2 )); done;;\n"
+          "        esac\n"
+          "    done\n",
+          out);
+}
+
 void command_print_completion(FILE *out)
 {
     fputs("# bash completion for tocsin; printed by `tocsin --print-completion`\n"
           "_tocsin()\n{\n"
           "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local command=${COMP_WORDS[1]} words='' files=''\n"
-          "    COMPREPLY=()\n"
-          "    case $command in account|journal|keygen) [[ $COMP_CWORD -gt 2 ]] && command+=\" ${COMP_WORDS[2]}\";; "
-          "esac\n"
-          "    [[ $COMP_CWORD -eq 1 ]] && command=\n"
+          "    local first=1 command='' words='' files=''\n"
+          "    COMPREPLY=()\n",
+          out);
+    complete_options_before(out);
+    fputs("    (( first >= COMP_CWORD )) || command=${COMP_WORDS[first]}\n"
+          "    case $command in account|journal|keygen)\n"
+          "        (( COMP_CWORD == first + 1 )) || command+=\" ${COMP_WORDS[first+1]}\";;\n"
+          "    esac\n"
           "    case $command in\n    '')\n        words='",
           out);
     const char *group = "";
@@ -226,15 +254,21 @@ void command_print_completion(FILE *out)
         group = c->name[size] ? c->name : "";
     }
     option_names(options_general, out);
+    option_names(options_connection, out);
+    fputs("'\n        case $previous in\n", out);
+    option_values(options_general, out);
+    option_values(options_connection, out);
+    fputs("        esac", out);
     static const char *const groups[] = {"account", "journal", "keygen"};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         size_t size = strlen(groups[i]);
-        fprintf(out, "';;\n    %s)\n        words='", groups[i]);
+        fprintf(out, ";;\n    %s)\n        words='", groups[i]);
         for (const struct command *c = commands; c->name; c++)
             if (strncmp(c->name, groups[i], size) == 0 && c->name[size] == ' ')
                 fprintf(out, " %s", c->name + size + 1);
+        fputc('\'', out);
     }
-    fputs("';;\n", out);
+    fputs(";;\n", out);
     for (const struct command *c = commands; c->name; c++)
         complete_command(c, out);
     fputs("    esac\n"

@@ -444,6 +444,16 @@ def test_completion_knows_commands_options_and_words():
     assert complete("tocsin", "check-config", str(GOLDEN / "tocsin.y")) == [str(GOLDEN / "tocsin.yaml")]
 
 
+def test_completion_knows_options_before_the_command():
+    assert complete("tocsin", "--json", "sh") == ["show"]
+    assert complete("tocsin", "--lang", "") == ["en", "zh-CN"]
+    assert complete("tocsin", "--lang", "en", "--utc", "journal", "v") == ["verify"]
+    assert complete("tocsin", "--url", "http", ":", "//127.0.0.1", ":", "8080", "ack", "--no") == ["--note"]
+    assert complete("tocsin", "--url", "=", "http", ":", "//127.0.0.1", "-j", "keygen", "device", "--dev") == ["--device"]
+    assert complete("tocsin", "--token-file", str(GOLDEN / "tocsin.y")) == [str(GOLDEN / "tocsin.yaml")]
+    assert complete("tocsin", "--url", "sh") == []
+
+
 def test_the_manual_names_every_command_and_option():
     source = run("--print-manual").stdout
     text = source.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "")
