@@ -20,10 +20,10 @@ WAIT_S = 10
 
 
 class Authority:
-    def __init__(self, folder):
+    def __init__(self, folder, *name):
         self.folder = folder
         folder.mkdir()
-        self.run("init")
+        self.run("init", *name)
 
     def run(self, *words, at=None, check=True):
         """`at`: what the clock says meanwhile, for faketime."""
@@ -307,6 +307,43 @@ def test_secrets_are_private_and_ends_are_foretold(authority):
     assert soon.returncode == 1 and "tocsin-daemon" in soon.stdout and "school-1/gate" not in soon.stdout
     assert authority.run("init", check=False).returncode == 1, "a second authority would make every device a stranger"
     assert authority.run("device", "school-1", "a/b", check=False).returncode == 1
+
+
+@pytest.mark.parametrize("site,device", [("..", "daemon"), (".", "daemon"), ("school-1", ".."), ("..", ".."), ("a b", "gate"), ("", "gate"),
+                                         ("daemon", "tocsin-daemon"), ("s" * 47, "d" * 17)])
+def test_no_device_gets_a_name_that_is_none_or_the_daemons(authority, site, device):
+    def files():
+        return {path: path.read_bytes() for path in authority.folder.rglob("*") if path.is_file()}
+
+    before = files()
+    for words in ("device", site, device), ("renew", f"{site}/{device}"):
+        done = authority.run(*words, check=False)
+        assert done.returncode == 1 and done.stderr.startswith("certificates: "), done.stderr
+    assert files() == before
+
+
+def test_the_longest_name_has_a_certificate(authority, connect):
+    assert connect(authority.device(f"{'s' * 47}/{'d' * 16}")).is_let_in()
+
+
+def test_hosts_that_are_none_leave_the_broker_as_it_is(authority):
+    assert authority.run("broker", "broker.example", "two words", check=False).returncode == 1
+    authority.run("renew", "broker")
+    names = subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in", authority.folder / "broker.crt"], check=True,
+                           capture_output=True, text=True).stdout
+    assert "IP Address:127.0.0.1, DNS:localhost" in names
+
+
+def test_an_authority_has_any_name_and_is_whole_or_not_there(tmp_path):
+    authority = Authority(tmp_path / "authority", "海淀区 A+B/C")
+    shown = subprocess.run(["openssl", "x509", "-noout", "-subject", "-nameopt", "utf8", "-in", authority.folder / "ca.crt"], check=True,
+                           capture_output=True, text=True).stdout
+    assert shown == "subject=CN=海淀区 A+B/C\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        Authority(tmp_path / "long", "x" * 65)
+    assert not (tmp_path / "long" / "ca.key").exists()
+    authority.folder = tmp_path / "long"
+    authority.run("init", "x" * 64)
 
 
 def test_it_fits_beside_debians_own_configuration(tmp_path, authority):
