@@ -44,7 +44,10 @@ static const char *log_level_name(unsigned value)
 
 static const struct conf_table table_daemon = {
     .title = "the daemon",
-    .help = "The daemon itself.",
+    .help = "The daemon itself. A reload takes over record_wait_ms, gather_ms, stale_press_s, disk_free_mb, http_desk_folder and, "
+            "for tests that begin then, test_close_s. All else counts from the next start; http_listen and its certificate, "
+            "while they cannot be served, from the next attempt, 5 s later. After a change of name, state_dir or "
+            "journal_key_file restart at once: a reload takes over half of it.",
     ROWS(conf_daemon){
         {"name", CONF_TEXT, AT(conf_daemon, name), .required = true, .minimum = 1, .maximum = 100,
          .help = "Who speaks in webhooks and checkpoints: the name of the journal's key, such as "
@@ -127,7 +130,7 @@ static const struct conf_table table_receipts = {
 
 static const struct conf_table table_broker = {
     .title = "the broker",
-    .help = "The MQTT broker that the buttons speak to.",
+    .help = "The MQTT broker that the buttons speak to. All of it counts from the next start.",
     ROWS(conf_broker){
         {"address", CONF_TEXT, AT(conf_broker, address), .fallback = "127.0.0.1", .minimum = 1,
          .maximum = 253,

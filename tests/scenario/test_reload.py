@@ -108,6 +108,15 @@ def test_a_new_endpoint_is_told_of_the_next_alarm_and_an_open_one_is_not_disturb
     assert [one["endpoint"] for one in house.alarm(open_before)["deliveries"]] == ["police", "bureau", "guard"]
 
 
+def test_of_daemon_and_broker_a_reload_takes_over_what_the_manual_names(house):
+    def other(configuration):
+        configuration["daemon"].update(disk_free_mb=1048576, http_listen="127.0.0.1:1")
+        configuration["broker"]["port"] = 1
+    rewrite(house, other)
+    assert "less than 1048576 MB" in house.trouble("disk")["text"]  # asked at the old address
+    house.button().press().receipt("recorded")  # through the old broker
+
+
 def let_in(house, device):
     house.broker.passwords[device] = "a password"
     house.broker._write_files()
