@@ -87,7 +87,8 @@ static bool ask_password(const char *file, char *out, size_t capacity)
         FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
         good = in && read_line(in, out, capacity);
         if (!good)
-            complain_about(TEXT_CANNOT_READ, {"file", file}, {"why", in ? "" : strerror(errno)});
+            complain_about(TEXT_CANNOT_READ, {"file", file},
+                           {"why", in ? text(TEXT_ACCOUNT_NO_LINE) : strerror(errno)});
         if (in && in != stdin)
             fclose(in);
         return good;

@@ -29,6 +29,15 @@ static bool need(const struct invocation *inv, const char *name)
     return false;
 }
 
+/* False: complained. */
+static bool find_file(const char *file, struct stat *status)
+{
+    if (stat(file, status) == 0)
+        return true;
+    complain_about(TEXT_CANNOT_READ, {"file", file}, {"why", strerror(errno)});
+    return false;
+}
+
 /* A public key's text from its file. */
 static bool read_key(const char *file, char key[NOTE_KEY_TEXT])
 {
@@ -125,10 +134,8 @@ int command_journal_verify(const struct invocation *inv)
     if (key_file && !read_key(key_file, key))
         return RESULT_UNREACHABLE;
     o.public_key = key_file ? key : NULL;
-    if (stat(path, &status) != 0) {
-        complain_about(TEXT_CANNOT_READ, {"file", path}, {"why", strerror(errno)});
+    if (!find_file(path, &status))
         return RESULT_UNREACHABLE;
-    }
     bool bundle = S_ISREG(status.st_mode) && !bundle_is_database(path);
     bool good = bundle                    ? bundle_verify(path, &o, &report, alarm)
                 : S_ISDIR(status.st_mode) ? journal_verify_export(path, &o, &report)
@@ -158,9 +165,10 @@ int command_journal_export(const struct invocation *inv)
     const char *folder = inv->arguments[0];
     char key[NOTE_KEY_TEXT], error[LIMIT_TEXT];
     struct exporting e = {0};
+    struct stat status;
     if (!need(inv, "journal") || !need(inv, "key"))
         return RESULT_USAGE;
-    if (!read_key(invocation_value(inv, "key"), key))
+    if (!find_file(invocation_value(inv, "journal"), &status) || !read_key(invocation_value(inv, "key"), key))
         return RESULT_UNREACHABLE;
     bool good = journal_export(invocation_value(inv, "journal"), key, folder, show_exporting, &e, error);
     terminal_progress_end();
@@ -278,11 +286,14 @@ int command_journal_prove(const struct invocation *inv)
 {
     uint64_t seq;
     char error[LIMIT_TEXT];
+    struct stat status;
     const char *database = invocation_value(inv, "journal");
     if (!read_seq(inv->arguments[0], &seq))
         return RESULT_USAGE;
     if (!database)
         return prove_online(inv, seq);
+    if (!find_file(database, &status))
+        return RESULT_UNREACHABLE;
     char *proof = journal_prove(database, seq, error);
     if (!proof) {
         complain("%s", error);
@@ -304,10 +315,12 @@ int command_journal_erase_note(const struct invocation *inv)
 {
     uint64_t seq;
     char error[LIMIT_TEXT], *lock_file = NULL;
+    struct stat status;
     if (!need(inv, "journal") || !read_seq(inv->arguments[0], &seq))
         return RESULT_USAGE;
     const char *database = invocation_value(inv, "journal"), *slash = strrchr(database, '/');
-    if (asprintf(&lock_file, "%.*stocsind.lock", slash ? (int)(slash - database + 1) : 0, database) < 0)
+    if (!find_file(database, &status) ||
+        asprintf(&lock_file, "%.*stocsind.lock", slash ? (int)(slash - database + 1) : 0, database) < 0)
         return RESULT_UNREACHABLE;
     int lock = lock_take(lock_file, error);
     bool good = lock >= 0 && journal_export_erase_note(database, seq, error);

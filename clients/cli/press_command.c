@@ -72,17 +72,18 @@ static char *read_secret(const char *file)
     return line;
 }
 
-static bool read_device_key(struct button *b, const char *file)
+static int read_device_key(struct button *b, const char *file)
 {
     char *line = read_secret(file);
-    const char *space =
-        line ? strrchr(line, ' ') : NULL; /* "DEVICE KEY", as in a site's keys file, or the key alone */
+    if (!line)
+        return RESULT_UNREACHABLE;
+    const char *space = strrchr(line, ' '); /* "DEVICE KEY", as in a site's keys file, or the key alone */
     const char *key = space ? space + 1 : line;
-    b->is_signed = key && secret_base64(key, strlen(key), b->key, sizeof b->key);
-    if (key && !b->is_signed)
+    b->is_signed = secret_base64(key, strlen(key), b->key, sizeof b->key);
+    if (!b->is_signed)
         complain_about(TEXT_USAGE_KEY, {"file", file});
     free(line);
-    return b->is_signed;
+    return b->is_signed ? RESULT_OK : RESULT_USAGE;
 }
 
 /* Whoever names an authority or a certificate means TLS, at whatever address: nothing goes out in the clear then. */
@@ -110,19 +111,19 @@ static bool choose_broker(struct button *b)
 
 /* Who we are for the broker and how we sign. Never the daemon's user name or certificate: where a broker
  * takes the user for the client id, we would push the daemon off. */
-static bool choose_identity(struct button *b, const struct conf_device *device)
+static int choose_identity(struct button *b, const struct conf_device *device)
 {
     const char *password_file = invocation_value(b->inv, "password-file");
     const char *key_file = invocation_value(b->inv, "device-key-file");
     b->username = invocation_value(b->inv, "username");
     if (password_file && !(b->password = read_secret(password_file)))
-        return false;
+        return RESULT_UNREACHABLE;
     if (key_file)
         return read_device_key(b, key_file);
     b->is_signed = device && device->key;
     if (b->is_signed)
         memcpy(b->key, device->key, sizeof b->key);
-    return true;
+    return RESULT_OK;
 }
 
 static int set_up(struct button *b, const struct conf *conf)
@@ -135,8 +136,11 @@ static int set_up(struct button *b, const struct conf *conf)
     if (!invocation_number(b->inv, "wait", 1, 86400, 30, &wait_s) || !choose_mode(b))
         return RESULT_USAGE;
     const struct conf_device *device = conf ? configuration_device(b->inv, conf, &site) : NULL;
-    if ((conf && !device) || !choose_broker(b) || !choose_identity(b, device))
+    if ((conf && !device) || !choose_broker(b))
         return RESULT_USAGE;
+    int result = choose_identity(b, device);
+    if (result != RESULT_OK)
+        return result;
     if (!id_valid(b->site) || !id_valid(b->device)) {
         complain_about(TEXT_USAGE_ID, {"value", id_valid(b->site) ? b->device : b->site});
         return RESULT_USAGE;

@@ -120,6 +120,35 @@ def test_wrong_usage_is_said_in_chinese_too(words, sentence, tmp_path):
     assert re.search(r"[\u4e00-\u9fff]", done.stderr)
 
 
+# What is missing → the exit code.
+MISSING = [
+    ("journal verify none", 3), ("journal verify school --key none", 3), ("journal prove 1 --journal none", 3),
+    ("journal erase-note 1 --journal none", 3), ("journal export new --journal none --key journal.key.pub", 3),
+    ("journal export new --journal journal.key --key none", 3), ("replay --journal none", 3),
+    ("simulate --config tocsin.yaml --site school-1 --device room-204 --expect none", 3),
+    ("press --site school-1 --device room-204 --broker 127.0.0.1:1 --password-file none", 3),
+    ("press --site school-1 --device room-204 --broker 127.0.0.1:1 --device-key-file none", 3),
+    ("press --site school-1 --device room-204 --broker 127.0.0.1:1 --device-key-file endpoint.secret", 2),
+    ("press --site school-1 --device room-204 --broker 127.0.0.1:1", 3),
+    ("alarms --url http://127.0.0.1:1 --token-file none", 4), ("check-config none", 1), ("keygen webhook none/secret", 1),
+    ("account add desk-1 --role duty --config tocsin.yaml --password-file none", 1),
+    ("account add desk-1 --role duty --config tocsin.yaml --password-file -", 1),
+    ("account password desk-1 --config tocsin.yaml --password-file -", 1),
+]
+
+
+@pytest.mark.parametrize("words,code", MISSING)
+def test_what_is_missing_is_named_and_nothing_made(school, tmp_path, words, code):
+    folder = tmp_path / "school"
+    shutil.copytree(school, folder)
+    before = sorted(folder.rglob("*"))
+    for format in [], ["--json"]:
+        done = run(*words.split(), *format, folder=folder)
+        assert done.returncode == code, done.stderr
+        assert (done.stderr or json.loads(done.stdout)["problems"]) and not done.stderr.endswith(": \n")
+    assert sorted(folder.rglob("*")) == before
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.2", "127.1", "[::1]"])
 def test_this_machine_is_asked_without_encryption(host, tmp_path):
     token = tmp_path / "token"
