@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void show_progress(void *ctx, uint64_t done, uint64_t total)
 {
@@ -310,6 +311,13 @@ int command_journal_prove(const struct invocation *inv)
     return RESULT_OK;
 }
 
+/* From now on root is the user to whom the journal belongs: a lock or a log of root's beside it would keep the daemon
+ * from recording. */
+static bool become_owner(const struct stat *journal)
+{
+    return geteuid() != 0 || (setegid(journal->st_gid) == 0 && seteuid(journal->st_uid) == 0);
+}
+
 /* A daemon that runs would lose the race for its own record: it must be stopped, which its lock tells. */
 int command_journal_erase_note(const struct invocation *inv)
 {
@@ -319,7 +327,7 @@ int command_journal_erase_note(const struct invocation *inv)
     if (!need(inv, "journal") || !read_seq(inv->arguments[0], &seq))
         return RESULT_USAGE;
     const char *database = invocation_value(inv, "journal"), *slash = strrchr(database, '/');
-    if (!find_file(database, &status) ||
+    if (!find_file(database, &status) || !become_owner(&status) ||
         asprintf(&lock_file, "%.*stocsind.lock", slash ? (int)(slash - database + 1) : 0, database) < 0)
         return RESULT_UNREACHABLE;
     int lock = lock_take(lock_file, error);

@@ -305,6 +305,18 @@ def test_a_folder_that_is_closed_to_the_daemon_is_read_as_root(school):
     assert "user tocsin, whom the daemon runs as, cannot get at tocsin.yaml" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_what_root_makes_beside_a_journal_belongs_to_its_owner():
+    script = ('mount -t tmpfs -o mode=755 tmpfs /mnt && install -d -o 987 -g 987 -m 700 /mnt/state && cd /mnt/state || exit 99; '
+              'sqlite3 journal.db "PRAGMA journal_mode=WAL; CREATE TABLE other (x)"; chown 987:987 journal.db; '
+              '"$1" journal erase-note 1 --journal /mnt/state/journal.db; echo $?; find . -user root')
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", TOCSIN.resolve()], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "LC_ALL": "C.UTF-8"})
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip(f"no mount here: {done.stderr.strip()}")
+    assert done.stdout.splitlines()[1:] == ["1"], (done.stdout, done.stderr)
+
+
 def test_an_account_that_would_spoil_the_configuration_leaves_nothing_behind(school, tmp_path):
     folder = tmp_path / "school"
     shutil.copytree(school, folder)
