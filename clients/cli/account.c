@@ -205,14 +205,19 @@ static bool make_yaml(const struct invocation *inv, const char *id, enum role ro
 
 /* --- Telling. */
 
-/* Looks at the whole configuration with the new files in it, and says what is not right. */
-static bool configuration_good(const struct places *p)
+/* Looks at the whole configuration with the new files in it, and says what is not right: a file whose name begins with a
+ * dot, for one, is not read. */
+static bool configuration_good(const struct places *p, const char *id)
 {
     struct conf_problems problems = {0};
     struct conf *conf = conf_load(p->conf, &problems);
-    bool good = conf != NULL;
+    bool good = false;
+    for (size_t i = 0; conf && i < conf->account_count && !good; i++)
+        good = strcmp(conf->accounts[i].id, id) == 0;
     for (size_t i = 0; i < problems.count && i < CONF_PROBLEMS; i++)
         complain("%s", problems.lines[i]);
+    if (conf && !good)
+        complain_about(TEXT_ACCOUNT_NOT_READ, {"file", p->yaml});
     conf_problems_finish(&problems);
     conf_destroy(conf);
     return good;
@@ -285,7 +290,7 @@ int command_account_add(const struct invocation *inv)
         return failed(p.password, error);
     if (!put_file(inv, &p, p.yaml, yaml, 0640, false, error))
         return failed(p.yaml, error);
-    if (!configuration_good(&p)) { /* a bad file that stayed would hold up every reload */
+    if (!configuration_good(&p, id)) { /* a bad file that stayed would hold up every reload */
         unlink(p.yaml);
         unlink(p.password);
         complain_about(TEXT_ACCOUNT_REFUSED, {"account", id});
@@ -309,5 +314,5 @@ int command_account_password(const struct invocation *inv)
         return RESULT_NOT_SO;
     bool good = put_file(inv, &p, p.password, hash, 0600, true, error);
     sodium_memzero(hash, sizeof hash);
-    return good ? tell(inv, &p, id, TEXT_ACCOUNT_CHANGED, configuration_good(&p)) : failed(p.password, error);
+    return good ? tell(inv, &p, id, TEXT_ACCOUNT_CHANGED, configuration_good(&p, id)) : failed(p.password, error);
 }

@@ -326,6 +326,9 @@ def test_an_account_that_would_spoil_the_configuration_leaves_nothing_behind(sch
     assert "college" in done.stderr and "account post-1 was not made" in done.stderr
     assert list((folder / "accounts.d").iterdir()) == []
     assert run("check-config", "tocsin.yaml", folder=folder).returncode == 0
+    hidden = run("account", "add", ".post", *words[3:], "school-1", folder=folder, stdin="several easy words\n")
+    assert hidden.returncode == 1 and ".post.yaml is not read" in hidden.stderr
+    assert list((folder / "accounts.d").iterdir()) == []
     done = run(*words, "school-1", folder=folder, stdin="several easy words\n")
     assert done.returncode == 0 and "account post-1 stands in" in done.stdout, done.stderr
 
