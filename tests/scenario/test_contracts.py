@@ -2,12 +2,17 @@
 
 What the daemon makes of the same examples is checked in C (tests/unit/codec_examples.c, codec_alarm.c).
 """
+import base64
+import hmac
 import json
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import jsonschema
 import pytest
+import requests
 import yaml
 
 PROTO = Path(__file__).resolve().parents[2] / "proto"
@@ -95,6 +100,28 @@ def test_the_texts_show_what_the_schemas_allow():
         assert found, subject
         line = found[1].replace('"a3k5…"', '"a' + "3" * 20 + '"').replace('"sig":"…"', '"sig":"' + "A" * 43 + '="')
         checker(subject).validate(json.loads(line.replace('"…"', f'"{moment}"')))
+
+
+def test_the_sample_endpoint_reads_a_secret_file_as_the_daemon_does(tmp_path):
+    key = bytes(range(32))
+    (tmp_path / "secret").write_text(f"# of this term\nwhsec_{base64.b64encode(key).decode()}\n\n  # the next comes in May\n")
+    sample = subprocess.Popen([PROTO.parent / "deploy" / "sample-endpoint", "--secret-file", tmp_path / "secret"], stdout=subprocess.PIPE,
+                              text=True)
+    try:
+        url = sample.stdout.readline().split()[-1]
+        body, now = b'{"type":"probe","data":{}}', str(int(time.time()))
+        for signer, status in (key, 200), (b"another" * 5, 401):
+            signature = base64.b64encode(hmac.digest(signer, f"m-1.{now}.".encode() + body, "sha256")).decode()
+            answer = requests.post(url, body, timeout=20, headers={
+                "webhook-id": "m-1", "webhook-timestamp": now, "webhook-signature": f"v1,{signature}"})
+            assert answer.status_code == status
+    finally:
+        sample.terminate()
+        sample.communicate(timeout=20)
+    (tmp_path / "secret").write_text("# none yet\n")
+    without = subprocess.run([PROTO.parent / "deploy" / "sample-endpoint", "--secret-file", tmp_path / "secret"], capture_output=True,
+                             text=True, timeout=20)
+    assert without.returncode == 2 and "holds no secret" in without.stderr, "it would believe everybody"
 
 
 def test_the_api_shows_alarms_in_the_same_shape():
