@@ -507,6 +507,19 @@ def test_the_manual_names_every_command_and_option():
             assert f"--{option}" in text, f"{command}: --{option}"
 
 
+@pytest.mark.parametrize("program,page", [("clients/button/tocsin-button", "clients/button/tocsin-button.1"),
+                                          ("daemon/tocsind", "daemon/tocsind.8")])
+def test_help_and_manual_name_the_same_options(program, page):
+    shown = subprocess.run([TOCSIN.parents[2] / program, "--help"], capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0
+    source = (ROOT / page).read_text().replace("\\-", "-")
+    assert set(re.findall(r"--[a-z][a-z-]+", shown.stdout)) == set(re.findall(r"--[a-z][a-z-]+", source))
+    codes = re.search(r"Exit codes: (.*)", shown.stdout, re.S)
+    documented = re.search(r"\.SH EXIT STATUS\n(.*?)\n\.SH", source, re.S).group(1)
+    for code in re.findall(r"\b\d\b", codes.group(1)) if codes else "012":
+        assert re.search(rf"\b{code}\b", documented), f"exit code {code}"
+
+
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
 def test_the_manual_is_good_roff():
     page = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-"], input=run("--print-manual").stdout, capture_output=True,
