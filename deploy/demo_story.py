@@ -388,7 +388,7 @@ def main():
     once = "--once" in sys.argv[1:]
     folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     house = Installation(folder)
-    kept = False
+    kept = interrupted = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         print(f"\nTocsin 警钟: one alarm, from the button to the proof. A step of this demo's plan waits {ANSWER_S} s.\n", flush=True)
@@ -400,12 +400,16 @@ def main():
             what_next(house)
             signal.pause()
     except KeyboardInterrupt:
-        print()
+        interrupted = True
     except (StoryFailed, loopback.PartFailed, OSError) as problem:
         kept = True
         print(f"\ndemo: {problem}\nThe logs are in {folder}.", file=sys.stderr)
         return 1
     finally:
+        for number in signal.SIGINT, signal.SIGTERM:  # it ends already, within seconds
+            signal.signal(number, signal.SIG_IGN)
+        if interrupted:
+            print(flush=True)
         house.stop()
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
