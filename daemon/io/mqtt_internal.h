@@ -167,7 +167,7 @@ void receipts_finish(struct mqtt *);
 bool receipts_push(struct mqtt *, struct outbox_item *take); /* with lock held; false: not taken */
 void receipts_end(struct mqtt *); /* with lock held: what waits goes to the outbox */
 void receipts_watch(struct mqtt *, uint64_t now_ms); /* with lock held, now and then: ends what stands still */
-void receipts_shut(struct mqtt *); /* with lock held: a write that stands still ends */
+void receipts_shut(struct mqtt *); /* with lock held: a write or an end that stands still ends */
 
 /* mqtt_paho.c */
 bool paho_create(struct mqtt *); /* link thread, without lock */

@@ -8,7 +8,8 @@
  *
  * It is used while it is known to be good: what it sends to itself comes back, at its beginning and then every loopback_s
  * (two that are lost end it: with the attempt that follows, its trouble is told within 20 s). What it could not write goes
- * out over the connection of the presses, and so does everything while it is away. */
+ * out over the connection of the presses, and so does everything while it is away. What it did write the broker has time to
+ * read: a next connection of the same client id, or a socket that is closed with something unread, would take it back. */
 #include "io/mqtt_internal.h"
 #include <MQTTClient.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #define TURN_MS 20     /* another connection is coming about: look again */
 #define AT_ONCE 64     /* receipts written without a look at the lock */
 #define STUCK_MS 2000  /* a call of Paho's that takes longer stands still: the broker takes nothing more */
+#define READ_MS 15000  /* so long after the last proof the broker may still read what was written; then the next attempt */
 #define ALIVE_MS 1500  /* the connection of the presses, whose own message comes back more often, has proved good within this */
 
 /* Once as long as nothing changes. `why` it fails; NULL = it is good. */
@@ -80,7 +82,8 @@ void receipts_watch(struct mqtt *m, uint64_t now_ms)
     if (!r->up || !r->calling_since_ms || now_ms < r->calling_since_ms + STUCK_MS)
         return;
     receipts_end(m);
-    receipts_shut(m);
+    if (r->socket >= 0)
+        shutdown(r->socket, SHUT_WR); /* the call ends; what was written before goes on */
 }
 
 void receipts_shut(struct mqtt *m)
@@ -228,8 +231,7 @@ static void close_client(struct mqtt *m)
     MQTTClient_disconnect(r->client, 0);
     MQTTClient_destroy(&r->client);
     uv_mutex_lock(&m->lock);
-    if (m->stopping)
-        socket_linger(m, r->socket, m->stop_at_ms);
+    socket_linger(m, r->socket, m->stopping ? m->stop_at_ms : r->back_ms + READ_MS);
     if (r->socket >= 0)
         close(r->socket);
     r->socket = -1;
@@ -248,6 +250,8 @@ static void end_call(struct mqtt *m)
     m->receipts.calling_since_ms = 0;
 }
 
+/* Paho calls the one written in which the connection ended. So all that were written together with it go out once more: a
+ * button may hear a receipt twice. */
 static void write_waiting(struct mqtt *m)
 {
     struct mqtt_receipts *r = &m->receipts;
@@ -260,20 +264,19 @@ static void write_waiting(struct mqtt *m)
         TAILQ_INSERT_TAIL(&items, item, link);
     }
     begin_call(m);
-    while (good && (item = TAILQ_FIRST(&items))) {
+    for (item = TAILQ_FIRST(&items); good && item; item = TAILQ_NEXT(item, link), written++)
         good = MQTTClient_publish(r->client, item->topic, (int)item->size, item->payload, 0, 0, NULL) == MQTTCLIENT_SUCCESS;
-        if (good) {
-            TAILQ_REMOVE(&items, item, link);
-            free(item);
-            written++;
-        }
-    }
     end_call(m);
-    m->counts.published += written;
-    if (good)
+    if (!good || !r->up) {
+        give_back(m, &items);
+        receipts_end(m);
         return;
-    give_back(m, &items);
-    receipts_end(m);
+    }
+    m->counts.published += written;
+    while ((item = TAILQ_FIRST(&items))) {
+        TAILQ_REMOVE(&items, item, link);
+        free(item);
+    }
 }
 
 static void look(struct mqtt *m)

@@ -169,7 +169,8 @@ static void expect_all(int peer, unsigned count)
     free(there);
 }
 
-/* Of a connection that was given up while the broker still read from it some may be lost (no QoS; buttons ask again). */
+/* Of a connection that was given up some may be lost when the broker still reads from it after all patience (no QoS; buttons
+ * ask again). */
 static void expect_the_last(int peer, unsigned count)
 {
     char topic[256], payload[1024] = "";
@@ -211,6 +212,25 @@ static void test_it_stands_in_a_write_for_long(void **state)
     expect_all(peer, 20000);
     run_until(b, mqtt_counts(b->mqtt).receipts_apart, 20000);
     assert_int_equal(b->states[MQTT_LOST], 0);
+    close(peer);
+    close_bench(b);
+}
+
+/* As long as the next connection would have come meanwhile, and at the broker taken the place of the one that it still reads. */
+static void test_the_next_one_waits_until_all_is_read(void **state)
+{
+    start_with_rights(main_rights, may_send_receipts, receipts_rights);
+    struct conf_broker conf = apart_conf(60);
+    struct bench *b = open_with(&conf);
+    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 10000);
+    int peer = button();
+    unsigned long next_at = now_ms() + 7000; /* it would come 5 s after this one, and has 2 s for itself */
+    kill(broker.pid, SIGSTOP);
+    send_receipts(b, 0, 20000, 1000);
+    run_until(b, !mqtt_counts(b->mqtt).receipts_apart && now_ms() >= next_at, 20000);
+    kill(broker.pid, SIGCONT);
+    expect_all(peer, 20000);
+    run_until(b, mqtt_counts(b->mqtt).receipts_apart, 20000);
     close(peer);
     close_bench(b);
 }
@@ -272,6 +292,7 @@ int main(void)
         and_clean(test_the_broker_restarts),
         and_clean(test_the_broker_stands_still),
         and_clean(test_it_stands_in_a_write_for_long),
+        and_clean(test_the_next_one_waits_until_all_is_read),
         and_clean(test_silent_as_a_grave_it_is_given_up),
         and_clean(test_a_stop_takes_nothing_back),
         and_clean(test_stop_sends_the_rest),
