@@ -10,7 +10,8 @@
  * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
  * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
  * loopback_s (three lost → the client is torn down and rebuilt, and is called connected again only when a message has
- * come back). Presses of late devices, from the first one on, are acknowledged to the broker (PUBACK) only after
+ * come back; so is a connection after several that ended within 10 s each, and only when it has lasted for so long: who comes
+ * and goes all the time is one trouble). Presses of late devices, from the first one on, are acknowledged to the broker (PUBACK) only after
  * mqtt_release(); all others when they are handed over. A hold that ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the socket is shut before Paho can answer,
  * and the broker delivers the press again. Heartbeats may come LAZY_MS (20 ms) late and are dropped beyond 200,000
  * waiting; presses are neither late nor dropped. Does not: know what a press is; block the loop: no Paho call happens

@@ -6,6 +6,7 @@
     200 /* doubles up to the maximum. Paho itself takes up to 1 s to see that it is connected */
 #define RETRY_MAX_MS 5000
 #define GOOD_MS 10000 /* a connection that was good for so long begins with the minimum again */
+#define SHORT_LIVED 2 /* so many in a row that were not: the next one is to show it first. One may be a broker's restart */
 #define CONNECT_MAX_MS                                                                                       \
     12000 /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
 #define DISCONNECT_MS 200 /* how long we wait for a polite end */
@@ -34,19 +35,37 @@ static void connect_after(struct mqtt *m, uint64_t wait_ms)
     m->connect_at_ms = mqtt_now_ms() + wait_ms + (m->options.topics & MQTT_PRESSES ? 0 : HEAD_START_MS);
 }
 
+bool link_may_end(const struct mqtt *m)
+{
+    return m->short_lived >= SHORT_LIVED;
+}
+
+bool link_lasts(const struct mqtt *m)
+{
+    return !link_may_end(m) || mqtt_now_ms() - m->up_since_ms >= GOOD_MS;
+}
+
+static void say_lost(struct mqtt *m, const char *reason, bool again)
+{
+    char text[LINK_TEXT];
+    snprintf(text, sizeof text, "%s, time and again: perhaps somebody else comes as %s, too", reason, m->login.client_id);
+    say(m, MQTT_LOST, again ? text : reason);
+}
+
 void link_failed(struct mqtt *m, const char *reason)
 {
     if (m->link == LINK_DOWN)
         return; /* Paho may say it twice */
     uint64_t now_ms = mqtt_now_ms();
-    bool was_good = m->link == LINK_UP && now_ms - m->up_since_ms >= GOOD_MS;
+    bool was_up = m->link == LINK_UP, was_good = was_up && now_ms - m->up_since_ms >= GOOD_MS;
+    m->short_lived = was_good ? 0 : m->short_lived + was_up;
     m->retry_ms = was_good || !m->retry_ms ? RETRY_MIN_MS : m->retry_ms * 2;
     if (m->retry_ms > RETRY_MAX_MS)
         m->retry_ms = RETRY_MAX_MS;
     connect_after(m, m->retry_ms);
     m->link = LINK_DOWN;
     mqtt_socket_forget(m);
-    say(m, MQTT_LOST, reason);
+    say_lost(m, reason, was_up && link_may_end(m));
     uv_cond_signal(&m->changed);
 }
 

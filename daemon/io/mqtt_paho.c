@@ -38,6 +38,7 @@ static void on_connected(void *context, MQTTAsync_successData5 *data)
     m->window = window < 100 ? window : 100;
     m->retains = retains;
     m->session_present = data->alt.connect.sessionPresent;
+    m->unproved = m->unproved || link_may_end(m);
     m->link = LINK_UP;
     m->subscription = SUBSCRIPTION_NEEDED;
     m->up_since_ms = m->subscribe_at_ms = m->tick_at_ms = mqtt_now_ms();
@@ -113,7 +114,7 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
         m->counts.dropped++;
     } else if (strcmp(topic, m->loopback_topic) == 0) {
         m->looped_back_ms = mqtt_now_ms();
-        if (m->unproved && m->subscription == SUBSCRIPTION_DONE) {
+        if (m->unproved && m->subscription == SUBSCRIPTION_DONE && link_lasts(m)) {
             m->unproved = false;
             say_connected(m);
         }

@@ -35,7 +35,7 @@ struct bench {
     struct kept kept[MAX_KEPT];
     atomic_uint near;
     size_t count, batches, states[MQTT_RECEIPTS_NOT_APART + 1];
-    char text[512];
+    char text[512], lost[512]; /* what was said last, and of the last end */
 };
 
 /* For LeakSanitizer: what has come, or is half written, when its last client ends Paho forgets; while one lives it frees that. */
@@ -75,6 +75,8 @@ static inline void on_state(void *ctx, enum mqtt_state state, const char *text)
     struct bench *b = ctx;
     b->states[state]++;
     snprintf(b->text, sizeof b->text, "%s", text);
+    if (state == MQTT_LOST)
+        snprintf(b->lost, sizeof b->lost, "%s", text);
     if (getenv("TOCSIN_TEST_TALK"))
         fprintf(stderr, "%lu %d %s\n", now_ms(), state, text);
 }
