@@ -154,9 +154,8 @@ static void on_receipt(void *ctx, const struct button_receipt *r, bool ours)
     snprintf(words, sizeof words, "receipt   %-12s press %s-%llu%s%s%s", button_stage_str(r->stage), r->epoch,
              (unsigned long long)r->n, r->alarm[0] ? ", alarm " : "", r->alarm, ours ? "" : " (not ours)");
     say("receipt", members, words);
-    if (ours && r->n >= app.once_n && app.once_n && r->stage >= app.options.until &&
-        r->stage != BUTTON_STAGE_REFUSED)
-        app.exit_code = EXIT_DONE;
+    if (ours && app.once_n && r->n >= app.once_n && r->stage >= app.options.until)
+        app.exit_code = r->stage == BUTTON_STAGE_REFUSED ? EXIT_FAULT : EXIT_DONE;
 }
 
 static uint64_t press(const char *kind, enum button_mode mode)

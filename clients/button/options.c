@@ -7,7 +7,8 @@
 static const char help[] = "Usage: tocsin-button --broker HOST:PORT --site SITE --device DEVICE [options]\n"
                            "A Tocsin alarm button: keyboard, standard input, or a GPIO line.\n"
                            "\n"
-                           "  -b, --broker HOST[:PORT]   the MQTT broker; port 1883, with --ca 8883\n"
+                           "  -b, --broker HOST[:PORT]   the MQTT broker; port 1883, with --ca 8883;\n"
+                           "                             an IPv6 address in brackets\n"
                            "  -s, --site SITE            site and device id, as in the daemon's\n"
                            "  -d, --device DEVICE        configuration\n"
                            "  -u, --username NAME        broker account\n"
@@ -98,7 +99,7 @@ static bool number(const char *text, unsigned max, unsigned *out)
     return text[0] >= '0' && text[0] <= '9' && !*end && value <= max;
 }
 
-/* host, host:port, [::1], [::1]:port */
+/* host, host:port, [::1], [::1]:port; ::1 alone might be any of the latter */
 static bool read_broker(struct button_program_options *o)
 {
     const char *end = o->broker + strlen(o->broker), *host = o->broker, *host_end, *port = NULL;
@@ -109,6 +110,8 @@ static bool read_broker(struct button_program_options *o)
         port = host_end[1] ? host_end + 2 : NULL;
     } else {
         const char *colon = strrchr(host, ':');
+        if (colon != strchr(host, ':'))
+            return false;
         host_end = colon ? colon : end;
         port = colon ? colon + 1 : NULL;
     }
@@ -150,7 +153,7 @@ static int check(struct button_program_options *o)
     if (!o->broker || !o->site || !o->device)
         return wrong("--broker, --site and --device must be given", "");
     if (!read_broker(o))
-        return wrong("--broker must be HOST or HOST:PORT, not ", o->broker);
+        return wrong("--broker must be HOST or HOST:PORT, an IPv6 address in brackets, not ", o->broker);
     if (!is_name(o->site) || !is_name(o->device))
         return wrong(
             "--site and --device: 1 to 47 characters of [A-Za-z0-9_.-], as in the daemon's configuration",

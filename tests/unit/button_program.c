@@ -128,11 +128,17 @@ static void test_once_refused_and_timeout(void **state)
     await_message(listening, "press", press);
     answer(speaking, press, "refused");
     assert_int_equal(end_program(&p), 1);
+    p = start_program((const char *const[]){"--once", "--kind", "cancel", NULL}); /* when there is nothing to cancel */
+    await_message(listening, "press", press);
+    answer(speaking, press, "refused");
+    assert_int_equal(end_program(&p), 1);
     p = start_program((const char *const[]){"--once", "--timeout", "1", NULL});
     assert_int_equal(end_program(&p), 3);
     p = start_program((const char *const[]){"--until", "never", NULL});
     assert_int_equal(end_program(&p), 2);
     p = start_program((const char *const[]){"--kind", "fier", NULL});
+    assert_int_equal(end_program(&p), 2);
+    p = start_program((const char *const[]){"--broker", "::1", NULL}); /* not port 1 of something */
     assert_int_equal(end_program(&p), 2);
     p = start_program((const char *const[]){"--sign-key", "/nonexistent", NULL});
     assert_int_equal(end_program(&p), 4);
