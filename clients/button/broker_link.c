@@ -12,6 +12,7 @@
 #define SESSION_S 3600 /* receipts wait for us so long */
 #define EVENTS 64      /* more than a button ever has unread */
 #define MESSAGES 56    /* of them: a flood of receipts leaves room for what is said of the connection, or it is never made anew */
+#define DEAF_MS 5000   /* after a refused subscription: somebody may have mended the access list */
 #define STUCK_MS 30000 /* Paho's own limits hang on the wall clock; this one does not */
 
 struct link {
@@ -21,13 +22,14 @@ struct link {
     int fd;
     bool connecting, up;
     unsigned failures;
-    uint64_t connect_at_ms;
+    uint64_t connect_at_ms, subscribe_at_ms;
     bool down; /* seen by link_next, acted on by link_tick */
 
     pthread_mutex_t lock; /* guards all below */
     struct link_event *events[EVENTS];
     unsigned count;
     bool spoiled; /* the client holds memory that it has freed: it is given up as it is */
+    bool deaf;    /* the broker refuses our subscription */
 };
 
 static void push(struct link *l, enum link_event_type type, const void *bytes, size_t size)
@@ -63,29 +65,62 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
     return 1;
 }
 
-static void on_subscribed(void *context, MQTTAsync_successData5 *data)
+static bool is_set(struct link *l, const bool *what)
 {
-    (void)data;
-    push(context, LINK_EVENT_UP, "", 0);
+    pthread_mutex_lock(&l->lock);
+    bool set = *what;
+    pthread_mutex_unlock(&l->lock);
+    return set;
 }
 
+static bool set(struct link *l, bool *what, bool to)
+{
+    pthread_mutex_lock(&l->lock);
+    bool before = *what;
+    *what = to;
+    pthread_mutex_unlock(&l->lock);
+    return before;
+}
+
+/* Deaf, but a press goes out. */
+static void answered(struct link *l, enum MQTTReasonCodes code)
+{
+    char text[256] = "";
+    bool refused = code >= MQTTREASONCODE_UNSPECIFIED_ERROR;
+    bool known = set(l, &l->deaf, refused) && refused;
+    if (refused)
+        snprintf(text, sizeof text, "the broker does not let us hear our receipts: %s", MQTTReasonCode_toString(code));
+    if (!known)
+        push(l, LINK_EVENT_UP, text, strlen(text));
+}
+
+static void on_subscribed(void *context, MQTTAsync_successData5 *data)
+{
+    answered(context, data->reasonCode);
+}
+
+/* Otherwise the connection ended first. */
 static void on_subscribe_failed(void *context, MQTTAsync_failureData5 *data)
 {
-    char text[256];
-    snprintf(text, sizeof text, "the broker does not let us hear our receipts: %s",
-             MQTTReasonCode_toString(data->reasonCode));
-    push(context, LINK_EVENT_UP, text, strlen(text)); /* deaf, but a press goes out */
+    if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+        answered(context, data->reasonCode);
+}
+
+static void subscribe(struct link *l)
+{
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    options.onSuccess5 = on_subscribed;
+    options.onFailure5 = on_subscribe_failed;
+    options.context = l;
+    MQTTAsync_subscribe(l->client, l->listen_topic, 1, &options);
 }
 
 static void on_connected(void *context, MQTTAsync_successData5 *data)
 {
     (void)data;
     struct link *l = context;
-    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    options.onSuccess5 = on_subscribed;
-    options.onFailure5 = on_subscribe_failed;
-    options.context = l;
-    MQTTAsync_subscribe(l->client, l->listen_topic, 1, &options);
+    set(l, &l->deaf, false);
+    subscribe(l);
 }
 
 static void on_connect_failed(void *context, MQTTAsync_failureData5 *data)
@@ -179,18 +214,10 @@ static bool create_client(struct link *l)
     return true;
 }
 
-static bool is_spoiled(struct link *l)
-{
-    pthread_mutex_lock(&l->lock);
-    bool spoiled = l->spoiled;
-    pthread_mutex_unlock(&l->lock);
-    return spoiled;
-}
-
 /* A spoiled one stays where it is, unconnected and a few kilobytes lost. */
 static bool renew_client(struct link *l)
 {
-    if (!is_spoiled(l))
+    if (!is_set(l, &l->spoiled))
         MQTTAsync_destroy(&l->client);
     l->client = NULL;
     l->spoiled = false;
@@ -260,9 +287,16 @@ uint64_t link_tick(struct link *l, uint64_t now_ms)
     }
     if (!l->connecting && now_ms >= l->connect_at_ms) {
         l->connect_at_ms = now_ms;
-        if (is_spoiled(l))
+        if (is_set(l, &l->spoiled))
             renew_client(l);
         connect_now(l);
+    }
+    if (l->up && is_set(l, &l->deaf)) {
+        if (now_ms >= l->subscribe_at_ms) {
+            l->subscribe_at_ms = now_ms + DEAF_MS;
+            subscribe(l);
+        }
+        return l->subscribe_at_ms - now_ms;
     }
     return l->connecting ? STUCK_MS : l->connect_at_ms - now_ms;
 }
@@ -293,7 +327,7 @@ void link_close(struct link *l, unsigned linger_ms)
     MQTTAsync_disconnect(l->client, &options);
     for (unsigned waited_ms = 0; waited_ms < linger_ms && MQTTAsync_isConnected(l->client); waited_ms += 10)
         usleep(10000);
-    if (is_spoiled(l))
+    if (is_set(l, &l->spoiled))
         return; /* it may still call */
     MQTTAsync_destroy(&l->client);
     while (l->count)

@@ -2,8 +2,8 @@
  *
  * Promises: what Paho's threads see comes out of link_next() on the caller's thread; link_fd() is readable
  * then. The connection is made anew for ever, after 1, 2, 5, 5 … s; what was said to us meanwhile comes with it
- * (for an hour). The broker says …/offline for us when we are gone. Does not: keep messages; publish while there
- * is no connection.
+ * (for an hour). A subscription that is refused is asked for every 5 s: a press goes out, but no receipt comes. The
+ * broker says …/offline for us when we are gone. Does not: keep messages; publish while there is no connection.
  *
  *     struct link *l = link_open(&options, "tocsin/v1/s/d/receipt", "tocsin/v1/s/d/offline");
  *     poll(link_fd(l)); while (link_next(l, &event)) …; wait_ms = link_tick(l, now_ms); */
@@ -19,7 +19,7 @@ enum link_event_type { LINK_EVENT_UP, LINK_EVENT_DOWN, LINK_EVENT_MESSAGE };
 struct link_event {
     enum link_event_type type;
     size_t size;
-    char bytes[1024]; /* a message, or why the connection is down, with NUL */
+    char bytes[1024]; /* a message, or why the connection is down or deaf, with NUL */
 };
 
 struct link *link_open(const struct button_program_options *, const char *listen_topic,

@@ -136,6 +136,26 @@ static inline void broker_end(struct broker *b, int signal_number)
     b->pid = 0;
 }
 
+/* Starts it anew: mosquitto's access lists let everybody subscribe; its dynamic security does not. `rules`: its groups and
+ * roles. */
+static inline void broker_forbid_to_subscribe(struct broker *b, char file[64], const char *rules)
+{
+    char extra[256];
+    broker_end(b, SIGTERM);
+    snprintf(file, 64, "%s/rules", b->dir);
+    snprintf(extra, sizeof extra,
+             "plugin /usr/lib/%s-linux-gnu/mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
+             broker_machine(), file);
+    FILE *f = fopen(file, "w");
+    assert(f);
+    fprintf(f,
+            "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
+            "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],%s}",
+            rules);
+    fclose(f);
+    broker_start(b, extra);
+}
+
 static inline void broker_forget(struct broker *b) /* as if it had an empty disk */
 {
     char file[64];

@@ -265,6 +265,35 @@ static void test_what_was_said_meanwhile_is_heard(void **state)
     close(speaking);
 }
 
+/* A button that hears no receipt says so, lets a press out, and hears again when the access list is mended. */
+static void test_deaf(void **state)
+{
+    char press[1024], line[1024], file[64];
+    broker_forbid_to_subscribe(&broker, file,
+                               "\"anonymousGroup\":\"all\",\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":"
+                               "\"admin\"}]}],\"roles\":[{\"rolename\":\"admin\",\"acls\":[{\"acltype\":"
+                               "\"publishClientSend\",\"topic\":\"$CONTROL/#\",\"allow\":true}]}]");
+    struct program p = start_program((const char *const[]){NULL});
+    await_line(&p, "\"link\"", "does not let us hear our receipts: Not authorized", line);
+    assert_non_null(strstr(line, "\"up\":true"));
+    int admin = peer_connect(&broker, "admin");
+    peer_publish(admin, "$CONTROL/dynamic-security/v1",
+                 "{\"commands\":[{\"command\":\"setDefaultACLAccess\","
+                 "\"acls\":[{\"acltype\":\"subscribe\",\"allow\":true}]}]}",
+                 1, false);
+    await_line(&p, "\"link\"", "\"up\":true,\"text\":\"\"", line);
+    int listening = listen_as_daemon();
+    command(&p, "press\n");
+    await_message(listening, "press", press);
+    answer(admin, press, "recorded");
+    await_line(&p, "\"state\"", "received", line);
+    command(&p, "quit\n");
+    assert_int_equal(end_program(&p), 0);
+    unlink(file);
+    close(listening);
+    close(admin);
+}
+
 /* Nobody reads what it prints, so it reads nothing either; the end of its connection is not lost among the receipts. */
 static void test_a_flood_of_receipts_hides_no_lost_connection(void **state)
 {
@@ -309,6 +338,7 @@ int main(void)
         with_broker(test_commands),
         with_broker(test_press_survives),
         with_broker(test_what_was_said_meanwhile_is_heard),
+        with_broker(test_deaf),
         with_broker(test_a_flood_of_receipts_hides_no_lost_connection),
     };
     signal(SIGPIPE, SIG_IGN);

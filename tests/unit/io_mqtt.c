@@ -524,29 +524,10 @@ static void test_a_stop_in_a_storm_takes_nothing_back(void **state)
     close(peer);
 }
 
-/* mosquitto's access lists let everybody subscribe; its dynamic security does not. `rules`: its groups and roles. */
-static void forbid_to_subscribe(char file[64], const char *rules)
-{
-    char extra[256];
-    broker_end(&broker, SIGTERM);
-    snprintf(file, 64, "%s/rules", broker.dir);
-    snprintf(extra, sizeof extra,
-             "plugin /usr/lib/%s-linux-gnu/mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
-             broker_machine(), file);
-    FILE *f = fopen(file, "w");
-    assert_non_null(f);
-    fprintf(f,
-            "{\"defaultACLAccess\":{\"publishClientSend\":true,\"publishClientReceive\":true,"
-            "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],%s}",
-            rules);
-    fclose(f);
-    broker_start(&broker, extra);
-}
-
 static void test_subscription_refused(void **state)
 {
     char file[64];
-    forbid_to_subscribe(file, "\"groups\":[],\"roles\":[]");
+    broker_forbid_to_subscribe(&broker, file, "\"groups\":[],\"roles\":[]");
     struct bench *b = open_bench(5);
     run_until(b, b->states[MQTT_SUBSCRIBE_FAILED] == 1, 10000);
     assert_non_null(strstr(b->text, "tocsin/v1/+/+/press"));
@@ -562,7 +543,7 @@ static void test_subscription_refused(void **state)
 static void test_a_broker_that_keeps_its_counts_to_itself(void **state)
 {
     char file[64];
-    forbid_to_subscribe(file, "\"anonymousGroup\":\"all\",\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":\"tocsin\"}]}],"
+    broker_forbid_to_subscribe(&broker, file, "\"anonymousGroup\":\"all\",\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":\"tocsin\"}]}],"
                               "\"roles\":[{\"rolename\":\"tocsin\",\"acls\":[{\"acltype\":\"subscribePattern\","
                               "\"topic\":\"tocsin/#\",\"allow\":true}]}]");
     struct bench *b = open_bench(5);
