@@ -69,6 +69,7 @@ static void exchange_conf(uv_work_t *work, int status)
     } else {
         struct conf *old = h->conf;
         h->conf = r->conf;
+        conf_keep_journal(h->conf, old);
         engine_set_conf(h->engine, h->conf);
         dispatch_configure(h->dispatch, h->conf);
         if (h->api)
@@ -78,7 +79,7 @@ static void exchange_conf(uv_work_t *work, int status)
         mqtt_set_late_devices(h->mqtt, house_late_devices(h->conf));
         health_conf_changed(h->health, h->conf);
         house_configured(h, r->copy, "the configuration was reloaded");
-        log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; daemon and broker sections count from the next start");
+        log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; what counts from the next start only stands in tocsin.yaml(5)");
         conf_destroy(old);
     }
     conf_problems_finish(&r->problems);

@@ -236,6 +236,17 @@ struct conf *conf_load_copy(const char *path, const char *file, struct conf_prob
     return load(&l, problems, NULL);
 }
 
+void conf_keep_journal(struct conf *c, const struct conf *before)
+{
+    struct arena *arena = &((struct internal *)c->internal)->arena;
+    unsigned char *key = arena_take(arena, SECRET_JOURNAL_KEY);
+    memcpy(key, before->daemon.journal_key, SECRET_JOURNAL_KEY);
+    c->daemon.name = arena_format(arena, "%s", before->daemon.name);
+    c->daemon.state_dir = arena_format(arena, "%s", before->daemon.state_dir);
+    c->daemon.journal_key_file = arena_format(arena, "%s", before->daemon.journal_key_file);
+    c->daemon.journal_key = key;
+}
+
 void conf_destroy(struct conf *c)
 {
     if (!c)

@@ -186,6 +186,9 @@ void conf_copy_destroy(struct conf_copy *);
 /* What conf_load(file) gave when the copy in `path` was made of it. Secrets, certificates and keys are read where they are now. */
 struct conf *conf_load_copy(const char *path, const char *file, struct conf_problems *);
 
+/* Gives a conf that nobody uses yet the name, the state_dir and the journal's key of the one it follows: a journal has one
+ * of each as long as it is open. */
+void conf_keep_journal(struct conf *, const struct conf *before);
 void conf_destroy(struct conf *);
 void conf_problems_finish(struct conf_problems *);
 

@@ -46,8 +46,7 @@ static const struct conf_table table_daemon = {
     .title = "the daemon",
     .help = "The daemon itself. A reload takes over record_wait_ms, gather_ms, stale_press_s, disk_free_mb, http_desk_folder and, "
             "for tests that begin then, test_close_s. All else counts from the next start; http_listen and its certificate, "
-            "while they cannot be served, from the next attempt, 5 s later. After a change of name, state_dir or "
-            "journal_key_file restart at once: a reload takes over half of it.",
+            "while they cannot be served, from the next attempt, 5 s later.",
     ROWS(conf_daemon){
         {"name", CONF_TEXT, AT(conf_daemon, name), .required = true, .minimum = 1, .maximum = 100,
          .help = "Who speaks in webhooks and checkpoints: the name of the journal's key, such as "

@@ -110,11 +110,15 @@ def test_a_new_endpoint_is_told_of_the_next_alarm_and_an_open_one_is_not_disturb
 
 def test_of_daemon_and_broker_a_reload_takes_over_what_the_manual_names(house):
     def other(configuration):
-        configuration["daemon"].update(disk_free_mb=1048576, http_listen="127.0.0.1:1")
+        configuration["daemon"].update(disk_free_mb=1048576, http_listen="127.0.0.1:1", name="tocsin.other",
+                                       state_dir="elsewhere", journal_key_file="other.key")
         configuration["broker"]["port"] = 1
+    house.tool("keygen", "journal", str(house.folder / "other.key"), "--name", "tocsin.other", connected=False)
     rewrite(house, other)
-    assert "less than 1048576 MB" in house.trouble("disk")["text"]  # asked at the old address
-    house.button().press().receipt("recorded")  # through the old broker
+    assert "less than 1048576 MB" in house.trouble("disk")["text"]  # asked at the old address, of the old folder's disk
+    press = house.button().press()  # through the old broker
+    press.receipt("recorded")
+    assert house.api(f"alarms/{press.alarm_id}/bundle")["key"].startswith("tocsin.test+")
 
 
 def let_in(house, device):
