@@ -89,6 +89,16 @@ static void resume_clock(struct engine *g, const struct replay *r)
     g->boottime_base_ms = boottime;
 }
 
+/* Of a snapshot: the record has lost them, and a restart does not find them. */
+static bool has_lost_presses(struct board *b)
+{
+    for (struct alarm *a = NULL; (a = board_next_alarm(b, a));)
+        for (const struct press *p = board_press(b, a->press_first); p; p = board_press(b, p->next))
+            if (p->seq == 0)
+                return true;
+    return false;
+}
+
 static void submit_daemon_event(struct engine *g, enum event_type type)
 {
     struct event e = {.type = type, .daemon = {.boottime_ms = g->ports.boottime_ms(g->ports.ctx)}};
@@ -112,6 +122,7 @@ bool engine_start(struct engine *g, const char *boot_id, const char *version, ch
     engine_resume_troubles(g);
     g->capacity_told = board_counts(g->board).capacity_lost;
     g->submitted_seq = g->applied_seq;
+    g->has_lost = has_lost_presses(g->board);
     g->progress = journal_poll(g->journal);
     g->next_scan_boottime_ms = g->ports.boottime_ms(g->ports.ctx) + SCAN_EVERY_MS;
     g->started = true;

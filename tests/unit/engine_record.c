@@ -115,6 +115,11 @@ static void test_what_the_record_lost_goes_on_and_is_not_called_recorded(void **
     commit(l);
     assert_int_equal(the_alarm(l)->press_count, 2);
     assert_int_equal(count(l, 't', "police", ""), 1); /* it never answered */
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    press(l, "d2", "{\"epoch\":\"f\",\"n\":1}");
+    commit(l);
+    assert_int_equal(count(l, 'p', "d1/receipt", ""), 0); /* lost is lost, also after a restart */
+    assert_true(count(l, 'p', "d2/receipt", "") > 0);
 }
 
 int main(void)
