@@ -26,11 +26,13 @@
 #define LIMIT_PRESSES 262144       /* presses of open alarms kept with identity and place */
 #define LIMIT_DEVICES 131072       /* devices whose last counters are remembered against replays */
 #define LIMIT_TROUBLES 131072      /* troubles at once: every device of a city may fall silent together */
+#define LIMIT_TROUBLES_HOUSE 32768 /* of them kept for what is not about a device: journal, endpoints, plans exhausted */
 #else
 #define LIMIT_ALARMS 16
 #define LIMIT_PRESSES 24
 #define LIMIT_DEVICES 24
 #define LIMIT_TROUBLES 16
+#define LIMIT_TROUBLES_HOUSE 4
 #endif
 #define LIMIT_EPOCHS 4             /* epochs remembered of one device */
 

@@ -426,6 +426,41 @@ static uint32_t trouble_find(const struct board *b, enum trouble_code code, cons
     return TABLE_NONE;
 }
 
+/* How many troubles there may be with this one: devices' leave room for the house's, and all of them for the word that
+ * there is no more room. */
+static uint32_t places_for(enum trouble_code code)
+{
+    switch (code) {
+    case TROUBLE_DEVICE_SILENT:
+    case TROUBLE_DEVICE_OFFLINE:
+    case TROUBLE_BATTERY:
+    case TROUBLE_DEVICE_SUSPECT:
+        return LIMIT_TROUBLES - LIMIT_TROUBLES_HOUSE;
+    case TROUBLE_BROKER:
+    case TROUBLE_BROKER_SESSION:
+    case TROUBLE_BROKER_DROPS:
+    case TROUBLE_SUBSCRIPTION:
+    case TROUBLE_ENDPOINT:
+    case TROUBLE_ENDPOINT_ANSWER:
+    case TROUBLE_DISK:
+    case TROUBLE_JOURNAL:
+    case TROUBLE_CLOCK:
+    case TROUBLE_PLAN_EXHAUSTED:
+    case TROUBLE_CONF:
+        return LIMIT_TROUBLES - 1;
+    case TROUBLE_CAPACITY:
+    case TROUBLE_CODE_COUNT:
+        break;
+    }
+    return LIMIT_TROUBLES;
+}
+
+bool board_has_room(const struct board *b)
+{
+    return b->alarm_pool.used < LIMIT_ALARMS && b->press_pool.used < LIMIT_PRESSES && b->memory_pool.used < LIMIT_DEVICES &&
+           b->trouble_pool.used < places_for(TROUBLE_DEVICE_SILENT);
+}
+
 static enum step_result apply_trouble(struct board *b, const struct event *e)
 {
     const struct event_trouble *t = &e->trouble;
@@ -440,7 +475,7 @@ static enum step_result apply_trouble(struct board *b, const struct event *e)
         return STEP_CHANGED;
     }
     if (i == TABLE_NONE) {
-        i = pool_take(&b->trouble_pool);
+        i = b->trouble_pool.used < places_for(t->code) ? pool_take(&b->trouble_pool) : TABLE_NONE;
         if (i == TABLE_NONE) {
             b->capacity_lost++;
             return STEP_IMPOSSIBLE;

@@ -2,7 +2,8 @@
  *
  * Promises: the board is a function of the events applied to it, in order: running, starting and replaying are the
  * same board_apply(). It allocates once, in board_create(). When a pool is full it goes on with less detail and
- * says so in `capacity_lost`.
+ * says so in `capacity_lost`. However many devices are in trouble, there is a place for the troubles of the house, and
+ * for the one that says that a limit is reached.
  * Does not: read a clock, send, log.
  *
  *     struct board *b = board_create();
@@ -52,6 +53,9 @@ void board_apply(struct board *, const struct event *);
 /* Touches the places that the next press will take, so that it does not wait for the kernel to find memory. Changes
  * nothing. */
 void board_make_ready(struct board *);
+
+/* Is there a place for one more of everything? */
+bool board_has_room(const struct board *);
 
 /* The result of the last event applied, for whoever asked for it. */
 enum step_result board_last_result(const struct board *);

@@ -144,32 +144,47 @@ static void test_more_alarms_than_places(void **unused)
     board_destroy(w.board);
 }
 
-static struct event trouble_number(enum event_type type, unsigned number)
+static struct event trouble_number(enum event_type type, enum trouble_code code, unsigned number)
 {
-    struct event e = {.type = type,
-                      .trouble = {.code = number % TROUBLE_CODE_COUNT, .text = "not as it should be"}};
-    snprintf(e.trouble.part, sizeof e.trouble.part, "s/d%u", number / TROUBLE_CODE_COUNT);
+    struct event e = {.type = type, .trouble = {.code = code, .text = "not as it should be"}};
+    snprintf(e.trouble.part, sizeof e.trouble.part, "s/d%u", number);
     return e;
 }
 
+/* Until there is no more place for one of this code; gives how many there are then. */
+static unsigned fill_with(struct world *w, enum trouble_code code)
+{
+    struct event e;
+    do {
+        e = trouble_number(EVENT_TROUBLE_RAISED, code, board_counts(w->board).troubles);
+        apply(w, &e);
+    } while (board_last_result(w->board) == STEP_CHANGED);
+    assert_int_equal(board_last_result(w->board), STEP_IMPOSSIBLE);
+    assert_null(board_trouble(w->board, code, e.trouble.part));
+    return board_counts(w->board).troubles;
+}
+
+/* However many devices fall silent, the house's own troubles are seen, and that a limit is reached. */
 static void test_more_troubles_than_places(void **unused)
 {
     struct world w = {.board = board_create(), .clock_ms = 1};
-    struct event e;
-    for (unsigned i = 0; i < LIMIT_TROUBLES; i++) {
-        e = trouble_number(EVENT_TROUBLE_RAISED, i);
-        apply(&w, &e);
-    }
-    e = trouble_number(EVENT_TROUBLE_RAISED, LIMIT_TROUBLES);
-    apply(&w, &e);
-    assert_int_equal(board_last_result(w.board), STEP_IMPOSSIBLE);
+    assert_true(board_has_room(w.board));
+    assert_int_equal(fill_with(&w, TROUBLE_DEVICE_SILENT), LIMIT_TROUBLES - LIMIT_TROUBLES_HOUSE);
     assert_int_equal(board_counts(w.board).capacity_lost, 1);
-    assert_null(board_trouble(w.board, e.trouble.code, e.trouble.part));
-    struct event cleared = trouble_number(EVENT_TROUBLE_CLEARED, 5);
-    apply(&w, &cleared);
-    apply(&w, &e);
+    assert_false(board_has_room(w.board));
+    assert_int_equal(fill_with(&w, TROUBLE_ENDPOINT), LIMIT_TROUBLES - 1);
+    struct event full = trouble_number(EVENT_TROUBLE_RAISED, TROUBLE_CAPACITY, 0);
+    apply(&w, &full);
+    assert_non_null(board_trouble(w.board, TROUBLE_CAPACITY, "s/d0"));
+    assert_int_equal(fill_with(&w, TROUBLE_CAPACITY), LIMIT_TROUBLES);
+
+    for (unsigned i = 0; !board_has_room(w.board); i++) {
+        struct event cleared = trouble_number(EVENT_TROUBLE_CLEARED, i % 2 ? TROUBLE_ENDPOINT : TROUBLE_DEVICE_SILENT, i);
+        apply(&w, &cleared);
+    }
+    struct event one_more = trouble_number(EVENT_TROUBLE_RAISED, TROUBLE_DEVICE_SILENT, LIMIT_TROUBLES);
+    apply(&w, &one_more);
     assert_int_equal(board_last_result(w.board), STEP_CHANGED);
-    assert_non_null(board_trouble(w.board, e.trouble.code, e.trouble.part));
     board_destroy(w.board);
 }
 
