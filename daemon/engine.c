@@ -285,6 +285,7 @@ static void after_apply(struct engine *g, const struct event *e)
     uint64_t lost = board_counts(g->board).capacity_lost;
     if (lost > g->capacity_told) {
         g->capacity_told = lost;
+        g->capacity_boottime_ms = g->ports.boottime_ms(g->ports.ctx);
         engine_trouble(g, TROUBLE_CAPACITY, "board", true,
                        "a limit of the board is reached: alarms go on, with less detail");
     }

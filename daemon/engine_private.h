@@ -91,6 +91,7 @@ struct engine {
     char boot_id[40], version[24];
     int64_t next_scan_boottime_ms;
     uint64_t snapshot_seq, capacity_told;
+    int64_t capacity_boottime_ms; /* when a limit of the board last cost detail; 0 = not since the start */
     int64_t refused_window_boottime_ms;
     unsigned refused_in_window;
     bool started, in_effects, settling;

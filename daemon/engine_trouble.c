@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CAPACITY_QUIET_MS 60000 /* so that a board on the brink is one trouble, not many */
+
 void engine_trouble(struct engine *g, enum trouble_code code, const char *part, bool raised, const char *text)
 {
     const struct event *coming = engine_trouble_under_way(g, code, part);
@@ -111,9 +113,35 @@ static bool has_part(struct engine *g, const struct trouble *t)
     return true;
 }
 
+/* The board has had no place for the troubles of these: they are judged anew. */
+static void judge_unlisted_anew(struct engine *g)
+{
+    char part[LIMIT_ID * 2];
+    for (uint32_t k = 0; k < g->supervision.count; k++) {
+        const struct conf_device *device = conf_device_at(g->conf, k);
+        for (size_t i = 0; i < sizeof device_troubles / sizeof *device_troubles; i++) {
+            bool *flag = device_flag(g, device, device_troubles[i].code);
+            snprintf(part, sizeof part, "%s/%s", conf_device_site(g->conf, k)->id, device->id);
+            *flag = *flag && board_trouble(g->board, device_troubles[i].code, part);
+        }
+    }
+}
+
+/* There is room again, and for a while nothing was lost. */
+static void end_capacity(struct engine *g, int64_t now_boottime_ms)
+{
+    bool lately = g->capacity_boottime_ms && now_boottime_ms - g->capacity_boottime_ms < CAPACITY_QUIET_MS;
+    if (lately || !board_has_room(g->board) || !board_trouble(g->board, TROUBLE_CAPACITY, "board"))
+        return;
+    judge_unlisted_anew(g);
+    engine_trouble(g, TROUBLE_CAPACITY, "board", false, "there is room on the board again");
+}
+
 /* Once a second. After a start or a reload also what is gone, as soon as all that was raised is on the board. */
 void engine_scan_troubles(struct engine *g, int64_t now_boottime_ms)
 {
+    if (!g->first_unapplied)
+        end_capacity(g, now_boottime_ms);
     supervision_scan(&g->supervision, g->conf, now_boottime_ms, report_device, g);
     if (!g->conf_is_new || g->first_unapplied)
         return;
