@@ -24,7 +24,9 @@ struct record_look {
     char path[4096], origin[LIMIT_TEXT];
     char lock_path[4096]; /* "" = the house has the lock */
     unsigned char key[64];
-    bool usable, said;
+    bool usable;
+    const char *said;       /* what is waited for, as the log has it; NULL = nothing */
+    uint64_t owed_since_ms; /* nothing is open and something owed; 0 = not so. The loop's time */
 };
 
 struct house {

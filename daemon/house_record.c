@@ -1,5 +1,6 @@
 /* house_record.c - a daemon without a record looks again and again whether the journal can be used by now; then, when
- * no alarm would be forgotten by it, it starts anew. */
+ * no alarm would be forgotten by it, it starts anew. For a closed one that an endpoint has still to hear of it waits a
+ * while only: meanwhile no press is answered yes. */
 #include "codec/event_json.h"
 #include "house.h"
 #include "io/log.h"
@@ -10,6 +11,7 @@
 
 #define LOOK_FIRST_MS 1000
 #define LOOK_LAST_MS 30000 /* to read a journal of a million events takes a third of a second */
+#define LAST_WORD_MS 120000 /* an endpoint that does not hear in this time that an alarm is closed may not hear it for long */
 
 static void look_later(struct house *h);
 
@@ -43,6 +45,32 @@ static void look(uv_work_t *work)
     lock_release(lock);
 }
 
+static bool owes_anybody(struct board *b)
+{
+    for (struct alarm *a = NULL; (a = board_next_alarm(b, a));)
+        if (alarm_owes_any(a))
+            return true;
+    return false;
+}
+
+/* What a start without what is in memory would forget; NULL: nothing that is worth the wait. */
+static const char *still_needed(struct house *h)
+{
+    struct record_look *l = &h->look;
+    struct board *b = engine_board(h->engine);
+    if (board_counts(b).alarms_open == 0 && owes_anybody(b)) {
+        if (l->owed_since_ms == 0)
+            l->owed_since_ms = uv_now(h->loop);
+        return uv_now(h->loop) - l->owed_since_ms < LAST_WORD_MS
+                   ? "the journal can be used again: recording begins when everybody has been told that the alarm is closed"
+                   : NULL;
+    }
+    l->owed_since_ms = 0;
+    return board_counts(b).alarms_open > 0
+               ? "the journal can be used again: recording begins when the last open alarm is closed"
+               : NULL;
+}
+
 static void on_looked(uv_work_t *work, int status)
 {
     struct record_look *l = work->data;
@@ -50,10 +78,11 @@ static void on_looked(uv_work_t *work, int status)
     sodium_memzero(l->key, sizeof l->key);
     if (h->stopping)
         return;
-    if (!l->usable || board_counts(engine_board(h->engine)).alarms_open > 0) {
-        if (l->usable && !l->said)
-            log_line(LOG_LEVEL_WARNING, "", "the journal can be used again: recording begins when the last open alarm is closed");
-        l->said = l->usable;
+    const char *needed = l->usable ? still_needed(h) : NULL;
+    if (!l->usable || needed) {
+        if (needed && needed != l->said)
+            log_line(LOG_LEVEL_WARNING, "", needed);
+        l->said = needed;
         look_later(h);
         return;
     }

@@ -230,6 +230,27 @@ def test_a_journal_that_is_mended_while_the_daemon_runs(make_house):
     assert not [line for line in house.daemon.log().splitlines() if "is lost with this stop" in line]
 
 
+def test_the_last_word_is_not_forgotten_for_the_sake_of_the_record(make_house):
+    """Who was told of the alarm and could not be reached when it was closed would go on showing it."""
+    house = make_house(unchecked=True)
+    kept = spoil_journal(house)
+    press = house.button().press()
+    both_are_told(house, press, recorded=False)
+    alarm = house.police.told("alarm.opened", press).alarm["id"]
+    house.police.behaviour = house.police.failing
+    house.deed(alarm, "close", disposition="false", seen_version=house.alarm(alarm)["version"])
+    house.bureau.told("alarm.closed", alarm)
+    (house.state_dir / "journal.db").write_bytes(kept)
+    house.wait_for(lambda: "the journal can be used again" in house.daemon.log(), "it has looked", timeout_s=40)
+    assert "recording begins when everybody has been told that the alarm is closed" in house.daemon.log()
+    before = len(house.police.of(alarm, "alarm.closed"))
+    house.police.behaviour = house.police.receiving
+    house.wait_for(lambda: len(house.police.of(alarm, "alarm.closed")) > before, "the police hear of it", timeout_s=40)
+    house.wait_for(lambda: "starting anew, with a record" in house.daemon.log(), "nothing is owed any more", timeout_s=40)
+    house.daemon.wait_until_it_answers()
+    house.no_trouble("journal")
+
+
 def test_a_stop_while_it_starts_anew_is_a_stop(make_house):
     house = make_house(unchecked=True)
     kept = spoil_journal(house)
