@@ -221,13 +221,14 @@ static enum step_result delivered(struct alarm *a, const struct event *e)
     return escalate(a, e);
 }
 
-/* As far as the needed roles, and this deed, have come. */
-static enum alarm_state furthest(const struct alarm *a, enum alarm_state target)
+/* As far as any role has come. */
+static enum alarm_state furthest(const struct alarm *a)
 {
+    enum alarm_state state = ALARM_OPEN;
     for (unsigned role = 0; role < ROLE_COUNT; role++)
-        if (a->plan.acks_needed & 1u << role && a->reached[role] > target)
-            target = (enum alarm_state)a->reached[role];
-    return target;
+        if (a->reached[role] > state)
+            state = (enum alarm_state)a->reached[role];
+    return state;
 }
 
 /* A person's deed towards `target`. It counts as that role's acknowledgement; the state follows once every role that
@@ -236,7 +237,7 @@ static enum step_result take(struct alarm *a, const struct event *e, enum alarm_
                              char by[LIMIT_ID])
 {
     const unsigned bit = 1u << e->deed.role;
-    if (a->reached[e->deed.role] >= target || (target > ALARM_ACKNOWLEDGED && a->state >= target))
+    if (a->reached[e->deed.role] >= target)
         return STEP_ALREADY;
     a->reached[e->deed.role] = (uint8_t)target;
     if (!(a->acked & bit))
@@ -246,9 +247,9 @@ static enum step_result take(struct alarm *a, const struct event *e, enum alarm_
     if (a->acknowledged_by[0] == '\0')
         copy_id(a->acknowledged_by, e->deed.by);
     note_change(a, change, e);
-    target = furthest(a, target);
-    if (a->state < target && (a->acked & a->plan.acks_needed) == a->plan.acks_needed)
-        enter(a, target, e);
+    enum alarm_state reached = furthest(a);
+    if (a->state < reached && (a->acked & a->plan.acks_needed) == a->plan.acks_needed)
+        enter(a, reached, e);
     return STEP_CHANGED;
 }
 

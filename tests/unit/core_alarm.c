@@ -194,6 +194,30 @@ static void test_two_roles_are_needed(void **unused)
     assert_int_equal(a.state, ALARM_OPEN); /* the police have not answered the attack */
 }
 
+/* The police acknowledge, the guard is on the way: help is coming, whichever was said first; and the police may come, too. */
+static void test_the_order_of_answers_does_not_matter(void **unused)
+{
+    for (unsigned guard_first = 0; guard_first < 2; guard_first++) {
+        struct alarm a;
+        in_state(&a, ALARM_OPEN);
+        struct event ack = deed_event(EVENT_ACKNOWLEDGED, ROLE_POLICE), guard = deed_event(EVENT_COMING, ROLE_GUARD),
+                     police = deed_event(EVENT_COMING, ROLE_POLICE);
+        strcpy(police.deed.by, "desk-2");
+        assert_int_equal(alarm_step(&a, guard_first ? &guard : &ack), STEP_CHANGED);
+        assert_int_equal(a.state, guard_first ? ALARM_OPEN : ALARM_ACKNOWLEDGED); /* the plan needs the police */
+        assert_int_equal(alarm_step(&a, guard_first ? &ack : &guard), STEP_CHANGED);
+        assert_int_equal(a.state, ALARM_COMING);
+        assert_int_equal(a.due_clock_ms[DEADLINE_COMING], 0);
+        const uint32_t version = a.version;
+        assert_int_equal(alarm_step(&a, &police), STEP_CHANGED);
+        assert_true(a.version > version);
+        assert_string_equal(a.coming_by, "desk-2");
+        assert_int_equal(alarm_step(&a, &police), STEP_ALREADY);
+        assert_int_equal(alarm_step(&a, &guard), STEP_ALREADY);
+        assert_int_equal(a.state, ALARM_COMING);
+    }
+}
+
 static void test_refused_by_all_goes_on_at_once(void **unused)
 {
     struct alarm a;
@@ -385,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_table_of_the_manual),
         cmocka_unit_test(test_escalation_tells_the_next_and_spares_who_answered),
         cmocka_unit_test(test_two_roles_are_needed),
+        cmocka_unit_test(test_the_order_of_answers_does_not_matter),
         cmocka_unit_test(test_refused_by_all_goes_on_at_once),
         cmocka_unit_test(test_closing_what_was_not_seen),
         cmocka_unit_test(test_delivery_states),
