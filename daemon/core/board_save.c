@@ -1,15 +1,18 @@
 /* The board as bytes: a cache, so it may be as plain as this. Whatever does not fit exactly is not used. */
+#include "board_layout.h"
 #include "core/board_private.h"
 #include <sodium.h>
+#include <stddef.h>
 #include <string.h>
 
 struct header {
     char magic[16];
-    uint32_t sizes[4]; /* of the structs: another build, another layout */
+    uint64_t layout;   /* a hash of the headers: another build may have the same sizes and mean something else */
+    uint32_t sizes[4]; /* of the structs: another machine, another layout */
     uint32_t counts[4];
     uint64_t capacity_lost;
     int64_t forgot_clock_ms;
-    unsigned char hash[32]; /* of what follows */
+    unsigned char hash[32]; /* of what stands before it, and of what follows */
 };
 
 struct part {
@@ -32,7 +35,7 @@ static void header_of(struct board *b, struct header *h, size_t *body)
 {
     struct part parts[PARTS];
     parts_of(b, parts);
-    *h = (struct header){.magic = "tocsin-board-1", .capacity_lost = b->capacity_lost,
+    *h = (struct header){.magic = "tocsin-board-2", .layout = BOARD_LAYOUT, .capacity_lost = b->capacity_lost,
                           .forgot_clock_ms = b->forgot_clock_ms};
     *body = LIMIT_TROUBLES;
     for (unsigned i = 0; i < PARTS; i++) {
@@ -41,6 +44,15 @@ static void header_of(struct board *b, struct header *h, size_t *body)
         *body += parts[i].size * parts[i].pool->touched + sizeof(uint32_t) * (parts[i].pool->touched + 2);
     }
     *body -= LIMIT_TROUBLES - b->trouble_pool.touched;
+}
+
+static void hash_of(unsigned char hash[32], const struct header *h, const void *body, size_t size)
+{
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const unsigned char *)h, offsetof(struct header, hash));
+    crypto_hash_sha256_update(&state, body, size);
+    crypto_hash_sha256_final(&state, hash);
 }
 
 size_t board_save(const struct board *constant, void *out, size_t capacity)
@@ -64,7 +76,7 @@ size_t board_save(const struct board *constant, void *out, size_t capacity)
         to += 2 * sizeof(uint32_t);
     }
     memcpy(to, b->trouble_used, b->trouble_pool.touched);
-    crypto_hash_sha256(h.hash, (unsigned char *)out + sizeof h, body);
+    hash_of(h.hash, &h, (unsigned char *)out + sizeof h, body);
     memcpy(out, &h, sizeof h);
     return sizeof h + body;
 }
@@ -124,10 +136,10 @@ static bool usable(struct board *b, struct part parts[PARTS], const struct heade
     struct header mine;
     size_t body;
     header_of(b, &mine, &body);
-    if (memcmp(h->magic, mine.magic, sizeof h->magic) != 0 || size != sizeof *h + body)
+    if (memcmp(h->magic, mine.magic, sizeof h->magic) != 0 || h->layout != mine.layout || size != sizeof *h + body)
         return false;
     unsigned char hash[32];
-    crypto_hash_sha256(hash, (const unsigned char *)bytes + sizeof *h, body);
+    hash_of(hash, h, (const unsigned char *)bytes + sizeof *h, body);
     return memcmp(hash, h->hash, sizeof hash) == 0;
 }
 

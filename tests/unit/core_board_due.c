@@ -1,6 +1,7 @@
 /* What is due and what is owed: deadlines handed out once, company awaited, tellings made anew; and the board
  * as bytes. */
 #include "board_rig.h"
+#include <sodium.h>
 
 static void test_each_deadline_is_handed_out_once(void **unused)
 {
@@ -196,10 +197,45 @@ static void test_saved_with_holes(void **unused)
     board_destroy(w.board);
 }
 
+static void hash_of(crypto_hash_sha256_state *hash, const char *header)
+{
+    char path[4096], bytes[4096];
+    size_t size;
+    snprintf(path, sizeof path, "%s/daemon/%s", getenv("TOCSIN_SOURCE"), header);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while ((size = fread(bytes, 1, sizeof bytes, file)) > 0)
+        crypto_hash_sha256_update(hash, (const unsigned char *)bytes, size);
+    fclose(file);
+}
+
+/* Two kinds may change places, and every size stays: the words that say what a byte means are part of what is saved. */
+static void test_what_the_bytes_mean_is_saved_with_them(void **unused)
+{
+    static const char *const headers[] = {"limits.h", "core/kind.h", "core/plan.h", "core/event.h", "core/alarm.h",
+                                          "core/table.h", "core/board.h", "core/board_private.h"};
+    crypto_hash_sha256_state state;
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    uint64_t layout = 0;
+    crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        hash_of(&state, headers[i]);
+    crypto_hash_sha256_final(&state, hash);
+    struct board *b = board_create();
+    size_t size = board_save(b, NULL, 0);
+    unsigned char *bytes = malloc(size);
+    board_save(b, bytes, size);
+    for (size_t i = 0; i < sizeof layout; i++)
+        layout = layout << 8 | hash[i];
+    assert_memory_equal(bytes + 16, &layout, sizeof layout);
+    free(bytes);
+    board_destroy(b);
+}
+
 static void test_bytes_of_another_build_leave_the_board_empty(void **unused)
 {
-    enum { MAGIC = 0, SIZES = 16, COUNTS = 32 };
-    static const size_t changed[] = {MAGIC, SIZES, SIZES + 4, SIZES + 12, COUNTS + 3, COUNTS + 15, 200};
+    enum { MAGIC = 0, LAYOUT = 16, SIZES = 24, COUNTS = 40 };
+    static const size_t changed[] = {MAGIC, LAYOUT, LAYOUT + 7, SIZES, SIZES + 4, SIZES + 12, COUNTS + 3, COUNTS + 15, 200};
     struct world w = with_a_hole();
     struct board *to = board_create();
     size_t empty = board_save(to, NULL, 0), size = board_save(w.board, NULL, 0);
@@ -230,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_told_again_when_nothing_is_on_its_way_any_more),
         cmocka_unit_test(test_changed_alarms_are_reported_once),
         cmocka_unit_test(test_saved_with_holes),
+        cmocka_unit_test(test_what_the_bytes_mean_is_saved_with_them),
         cmocka_unit_test(test_bytes_of_another_build_leave_the_board_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
