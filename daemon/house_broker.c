@@ -77,6 +77,10 @@ static void tell_connection(struct house *h, const char *part, enum mqtt_state s
     case MQTT_SUBSCRIBE_FAILED:
         engine_trouble(h->engine, TROUBLE_SUBSCRIPTION, part, true, text);
         break;
+    case MQTT_KEEPS:
+    case MQTT_KEEPS_NOTHING:
+        engine_trouble(h->engine, TROUBLE_BROKER, "retained", state == MQTT_KEEPS_NOTHING, text);
+        break;
     case MQTT_RECEIPTS_APART:
     case MQTT_RECEIPTS_NOT_APART:
         engine_trouble(h->engine, TROUBLE_BROKER, "receipts", state == MQTT_RECEIPTS_NOT_APART, text);

@@ -52,6 +52,8 @@ enum mqtt_state {
     /* Beside the others: */
     MQTT_BROKER_DROPS,      /* the broker has thrown away more messages, of whomsoever, since the last time. mosquitto
                                counts them; only said over the connection of the presses */
+    MQTT_KEEPS,             /* the broker keeps retained messages; said, like the next one, over the connection of the presses */
+    MQTT_KEEPS_NOTHING,     /* it keeps none: who connects later does not see the state of its site */
     MQTT_RECEIPTS_APART,    /* receipts go out over a connection of their own */
     MQTT_RECEIPTS_NOT_APART /* they cannot, and go out over this one */
 };

@@ -110,6 +110,7 @@ struct mqtt {
     size_t waiting_count, given_qos0, given_qos1;
     unsigned window; /* QoS 1 publishes the broker takes unacknowledged */
     bool retains;    /* the broker keeps messages; one that does not ends a connection that asks it to */
+    enum mqtt_state said_keeps; /* which of the two */
     uint64_t order;
     struct mqtt_counts counts;
     struct mqtt_receipts receipts;

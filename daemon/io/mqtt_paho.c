@@ -25,6 +25,22 @@ static void say_connected(struct mqtt *m)
     inbox_push_state(m, MQTT_CONNECTED, text);
 }
 
+/* MQTT 5, 3.2.2.3.5. Once as long as nothing changes. */
+static void say_keeps(struct mqtt *m)
+{
+    enum mqtt_state state = m->retains ? MQTT_KEEPS : MQTT_KEEPS_NOTHING;
+    char text[LINK_TEXT];
+    if (!(m->options.topics & MQTT_PRESSES) || m->said_keeps == state)
+        return;
+    m->said_keeps = state;
+    snprintf(text, sizeof text,
+             m->retains ? "The broker at %s keeps retained messages."
+                        : "The broker at %s keeps no retained messages: a siren, lamp or door that connects during an alarm "
+                          "hears nothing of it before its next change. Let the broker keep them.",
+             m->login.where);
+    inbox_push_aside(m, state, text);
+}
+
 static void on_connected(void *context, MQTTAsync_successData5 *data)
 {
     struct mqtt *m = context;
@@ -37,6 +53,7 @@ static void on_connected(void *context, MQTTAsync_successData5 *data)
     uv_mutex_lock(&m->lock);
     m->window = window < 100 ? window : 100;
     m->retains = retains;
+    say_keeps(m);
     m->session_present = data->alt.connect.sessionPresent;
     m->unproved = m->unproved || link_may_end(m);
     m->link = LINK_UP;

@@ -120,6 +120,18 @@ def test_somebody_under_our_name_at_the_broker(house):
     house.police.told("alarm.opened", press)
 
 
+def test_a_broker_that_keeps_nothing_is_told(make_house):
+    house = make_house(start=False)
+    house.broker.extra = "retain_available false"
+    house.start()
+    assert "keeps no retained messages" in house.trouble("broker", "retained")["text"]
+    house.button().press().receipt("recorded")
+    house.broker.kill()
+    house.broker.extra = ""
+    house.broker.start()
+    house.no_trouble("broker", "retained")
+
+
 PATHS = ["/../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/....//....//etc/passwd", "/api/v1/alarms/..%2f..%2fjournal.key",
          "/api/v1/alarms/%00", "/api/v1/alarms/a%0d%0aX-Evil:%20yes", "/api/v1/alarms/' OR 1=1 --",
          "/api/v1/alarms/aaaa%27%3BDROP%20TABLE%20lines%3B--", "/api/v1/alarms/%ff%fe", "/api/v1/alarms/" + "a" * 3000,

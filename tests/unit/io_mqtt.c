@@ -494,8 +494,13 @@ static void test_a_broker_that_keeps_nothing(void **state)
     assert_string_equal(topic, "tocsin/v1/s/state");
     run_until(b, mqtt_counts(b->mqtt).published == 1, 5000);
     assert_int_equal(b->states[MQTT_LOST], 0);
-    close_bench(b);
+    assert_int_equal(b->states[MQTT_KEEPS_NOTHING], 1);
     close(peer);
+    broker_end(&broker, SIGTERM);
+    broker_start(&broker, "");
+    run_until(b, b->states[MQTT_KEEPS] == 1, 20000);
+    assert_int_equal(b->states[MQTT_KEEPS_NOTHING], 1);
+    close_bench(b);
 }
 
 /* Of what was written, while more comes in than anybody reads. */
