@@ -26,7 +26,7 @@
 #define LIMIT_PRESSES 262144       /* presses of open alarms kept with identity and place */
 #define LIMIT_DEVICES 131072       /* devices whose last counters are remembered against replays */
 #define LIMIT_TROUBLES 131072      /* troubles at once: every device of a city may fall silent together */
-#define LIMIT_TROUBLES_HOUSE 32768 /* of them kept for what is not about a device: journal, endpoints, plans exhausted */
+#define LIMIT_TROUBLES_HOUSE 24576 /* of them kept for what is not about a device: journal, endpoints, plans exhausted */
 #else
 #define LIMIT_ALARMS 16
 #define LIMIT_PRESSES 24
