@@ -63,6 +63,8 @@ enum step_result board_last_result(const struct board *);
 struct alarm *board_alarm(struct board *, const char *id); /* NULL when not on the board */
 struct alarm *board_open_alarm(struct board *, const char *site, enum alarm_class, enum mode);
 struct alarm *board_next_alarm(struct board *, struct alarm *previous); /* NULL starts and ends; oldest first not promised */
+/* Below LIMIT_ALARMS; its own as long as it is on the board. */
+uint32_t board_number(const struct board *, const struct alarm *);
 const struct press *board_press(const struct board *, uint32_t index); /* NULL at the end of a list */
 const struct press *board_nth_press(const struct board *, const struct alarm *, uint32_t n);
 /* NULL: the alarm does not list it */

@@ -40,7 +40,6 @@ struct board {
     enum step_result last_result;
 };
 
-uint32_t board_number(const struct board *, const struct alarm *);
 uint64_t board_place_hash(const struct alarm *);
 void board_due_update(struct board *, struct alarm *); /* after anything that may have changed its next moment */
 void board_due_remove(struct board *, struct alarm *);

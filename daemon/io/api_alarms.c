@@ -8,6 +8,8 @@
     (128 * 1024) /* bytes one alarm may take without its presses: its site's texts are the most of it */
 #define PRESS_ROOM 2048 /* bytes of one press */
 #define SCAN_MAX 5000   /* opened alarms looked at for one page */
+#define PLACES_UNRECORDED                                                                                    \
+    (UINT64_C(1) << 52) /* above all seqs, and below the whole numbers that every JSON reader has */
 #define PAGE_MS 6000    /* a page that takes longer is answered as far as it came: the web gives up after 15 s */
 
 /* Every moment at which something happens by itself, the next first. On the daemon's clock; people read the wall's. */
@@ -188,31 +190,43 @@ static void list_put(struct list *l, const struct alarm *a)
     l->count++;
 }
 
+struct placed {
+    uint64_t place;
+    struct alarm *alarm;
+};
+
 static int newest_first(const void *a, const void *b)
 {
-    uint64_t x = (*(struct alarm *const *)a)->opened_seq, y = (*(struct alarm *const *)b)->opened_seq;
+    uint64_t x = ((const struct placed *)a)->place, y = ((const struct placed *)b)->place;
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* Where an alarm of the board stands among all, for `before`. One that the journal never took has no place in it, and
+ * may be the newest: it stands in front of all that have one. */
+static uint64_t place_of(const struct board *board, const struct alarm *a)
+{
+    return a->opened_seq ? a->opened_seq : PLACES_UNRECORDED + board_number(board, a);
+}
+
 /* The alarms of the board that are wanted, the newest first; with `unrecorded` only those that the journal
- * does not have yet. Ends the list when it is full. */
+ * does not have, or not yet. Ends the list when it is full. */
 static bool list_board(struct list *l, bool unrecorded)
 {
     struct board *board = engine_board(l->api->options.engine);
     uint64_t committed = engine_journal(l->api->options.engine).committed_seq;
-    struct alarm **found =
-        calloc(LIMIT_ALARMS, sizeof(struct alarm *)); /* touched only as far as it is used */
+    struct placed *found = calloc(LIMIT_ALARMS, sizeof *found); /* touched only as far as it is used */
     size_t count = 0;
     if (!found)
         return false;
-    for (struct alarm *a = NULL; (a = board_next_alarm(board, a));)
-        if (list_wants(l, a) && (!unrecorded || a->opened_seq > committed) &&
-            (!l->before || a->opened_seq < l->before))
-            found[count++] = a;
+    for (struct alarm *a = NULL; (a = board_next_alarm(board, a));) {
+        uint64_t place = place_of(board, a);
+        if (list_wants(l, a) && (!unrecorded || place > committed) && (!l->before || place < l->before))
+            found[count++] = (struct placed){place, a};
+    }
     qsort(found, count, sizeof *found, newest_first);
     for (size_t i = 0; i < count && l->count < l->limit; i++) {
-        list_put(l, found[i]);
-        l->before = found[i]->opened_seq ? found[i]->opened_seq : 1; /* 0: never recorded; the last of all */
+        list_put(l, found[i].alarm);
+        l->before = found[i].place;
     }
     l->full = count > l->count;
     free(found);

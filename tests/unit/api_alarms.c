@@ -313,6 +313,65 @@ static void test_dead_disk(void **state)
     rig_stop(r);
 }
 
+/* Nothing more can be kept for the record: what comes now has no place in the journal. */
+static void fill_the_backlog(struct rig *r, void *argument)
+{
+    for (unsigned i = 0; i < LIMIT_BACKLOG; i++)
+        engine_trouble(r->engine, TROUBLE_CLOCK, "clock", i % 2 == 0, "test");
+}
+
+/* Goes through all pages; how many alarms they have, each of them once. */
+static size_t through_pages(struct rig *r, const char *query)
+{
+    char path[200], ids[8][LIMIT_ALARM_ID];
+    size_t count = 0;
+    uint64_t before = 0;
+    do {
+        int size = snprintf(path, sizeof path, "/api/v1/alarms%s", query);
+        if (before)
+            snprintf(path + size, sizeof path - (size_t)size, "&before=%llu", (unsigned long long)before);
+        struct answer a = get(r, path, "desk");
+        assert_int_equal(a.status, 200);
+        size_t i;
+        json_t *alarm, *next = json_object_get(a.json, "next");
+        json_array_foreach(json_object_get(a.json, "alarms"), i, alarm)
+        {
+            const char *id = json_string_value(json_object_get(alarm, "id"));
+            for (size_t k = 0; k < count; k++)
+                assert_string_not_equal(ids[k], id);
+            assert_true(count < 8);
+            snprintf(ids[count++], LIMIT_ALARM_ID, "%s", id);
+            assert_int_equal(json_is_true(json_object_get(alarm, "recorded")),
+                             json_integer_value(json_object_get(alarm, "opened_seq")) > 0);
+        }
+        assert_true(!json_is_integer(next) || !before || (uint64_t)json_integer_value(next) < before);
+        before = json_is_integer(next) ? (uint64_t)json_integer_value(next) : 0;
+        answer_free(&a);
+    } while (before);
+    return count;
+}
+
+static void test_never_recorded(void **state)
+{
+    static const struct rig_press lost[] = {
+        {"school-1/b1", 1, "panic"}, {"school-1/b1", 2, "fire"}, {"school-1/b1", 3, "medical"}};
+    struct rig *r = rig_start();
+    char recorded[LIMIT_ALARM_ID];
+    rig_press(r, "school-2/b1", 1, "panic", recorded);
+    rig_call(r, rig_kill_disk, NULL);
+    rig_call(r, fill_the_backlog, NULL);
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++)
+        rig_call(r, rig_do_press, (void *)&lost[i]);
+    assert_int_equal(alarms_in(r, "", "desk"), 4);
+    assert_int_equal(alarms_in(r, "?state=all", "desk"), 4);
+    assert_int_equal(alarms_in(r, "?state=all&site=school-1", "guard-1"), 3);
+    assert_int_equal(through_pages(r, "?limit=1"), 4);
+    assert_int_equal(through_pages(r, "?limit=2"), 4);
+    assert_int_equal(through_pages(r, "?state=all&limit=1"), 4);
+    assert_int_equal(through_pages(r, "?state=all&limit=2"), 4);
+    rig_stop(r);
+}
+
 /* The daemon stops while answers are under way: nobody is left hanging, nothing is used after it is gone. */
 static void many_stories(void *ctx)
 {
@@ -347,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_life),        cmocka_unit_test(test_bad_deeds),
         cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_dead_disk),   cmocka_unit_test(test_stop_under_way),
+        cmocka_unit_test(test_never_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
