@@ -1,6 +1,7 @@
 import { createContext, type FunctionComponent } from 'preact';
 import { useContext, useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { Desk } from '../desk';
+import { routeOf } from '../route';
 
 const TICK_MS = 250;
 const FETCH_AGAIN_MS = 1000;
@@ -36,14 +37,14 @@ export function useNow(desk: Desk): number {
   return replayed ? replayed() : desk.api.nowMs();
 }
 
-/** The part of the address behind "#", as words: "#/sites/school-1" is ["sites", "school-1"]. */
+/** Where the address leads: route.ts. */
 export function useRoute(): string[] {
   const again = useAgain();
   useEffect(() => {
     addEventListener('hashchange', again);
     return () => removeEventListener('hashchange', again);
   }, []);
-  return location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeURIComponent);
+  return routeOf(location.hash);
 }
 
 /** A view whose code is fetched when it is `wanted` first, and again until it is here. `fails`: it could not be had yet, because
