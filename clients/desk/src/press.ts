@@ -62,6 +62,11 @@ export class Pressing {
     else void this.send();
   }
 
+  /** A call for help was not answered yet. A test does not take its place: it goes on until it is answered. */
+  get isCalling(): boolean {
+    return !!this.press && this.press.stage === undefined && !this.press.body.test;
+  }
+
   /** Nobody is signed in any more. What was not answered is kept for whoever pressed. */
   stop(): void {
     clearTimeout(this.timer);
@@ -76,6 +81,7 @@ export class Pressing {
   }
 
   begin(test: boolean): void {
+    if (test && this.isCalling) return;
     clearTimeout(this.timer);
     this.fault = null;
     this.tries = 0;

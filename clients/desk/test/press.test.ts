@@ -213,3 +213,16 @@ test('of what others pressed nothing goes out, of a test nothing is said', () =>
   await time.pass(60);
   assert.deepEqual([time.bodies.length, pressing.state(nothing)], [0, 'idle']);
 }, 'unreachable'));
+
+test('a test does not take the place of a call for help that was not answered', () => timed(async (time) => {
+  const pressing = time.button(new Memory());
+  pressing.begin(false);
+  await time.pass(5);
+  pressing.begin(true);
+  assert.equal(pressing.isTest, false);
+  time.failing = '';
+  await time.pass(20);
+  assert.deepEqual([...new Set(time.bodies.map((body) => JSON.stringify(body)))].length, 1);
+  pressing.begin(true); // once it was answered
+  assert.equal(pressing.isTest, true);
+}, 'unreachable'));

@@ -17,10 +17,11 @@ function wordOf({ fault, isTest }: Pressing, state: ButtonState): Key {
 
 export function PressButton({ desk }: { desk: Desk }) {
   const [held, setHeld] = useState<'' | 'holding' | 'armed'>('');
-  const [test, setTest] = useState(false);
+  const [wantsTest, setTest] = useState(false);
   const timer = useRef(0);
   const as = desk.account?.presses_as;
   if (!as) return null;
+  const test = wantsTest && !desk.press.isCalling;
   const state = desk.press.state((alarm) => desk.board.alarms.get(alarm)?.state);
 
   const wait = (next: typeof held, ms: number, then: () => void) => {
@@ -64,7 +65,8 @@ export function PressButton({ desk }: { desk: Desk }) {
         {desk.press.isTest && state !== 'idle' && <b>{desk.say('mode.test')} </b>}
         {desk.say(wordOf(desk.press, state))}
       </p>
-      <label class="switch"><input type="checkbox" checked={test} onChange={(event) => setTest(event.currentTarget.checked)} />{' '}
+      <label class="switch"><input type="checkbox" checked={test} disabled={desk.press.isCalling}
+        onChange={(event) => setTest(event.currentTarget.checked)} />{' '}
         {desk.say('press.test')}</label>
     </section>
   );
