@@ -50,6 +50,7 @@ export function Story({ desk, alarm, guide }: Props) {
   return (
     <section class="story">
       <h2>{desk.say('story.title')}</h2>
+      {alarm.events_cut && <p class="bad">{desk.say('report.cut')}</p>}
       <ol tabIndex={0}>
         {[...(alarm.events ?? [])].reverse().map((event) => (
           <li key={event.seq} data-seq={event.seq}>
