@@ -195,6 +195,21 @@ def test_the_report_of_an_alarm_says_all_and_is_verified(house, officer, screen,
     on_paper(officer, screen, "22-report-on-paper")
 
 
+def test_that_the_report_could_not_be_read_is_not_said_any_more_when_it_was(house, officer):
+    press = house.button("school-1/room-101").press()
+    press.receipt("delivered")
+    officer.open(house.daemon.url)
+    officer.sign_in("chief", PASSWORD)
+    officer.script("const ask = window.fetch; window.dead = true;"
+                   " window.fetch = (what, how) => window.dead && /alarms.a/.test(what) ? Promise.reject() : ask(what, how)")
+    go(officer, f"#/alarms/{press.alarm_id}", ".report")
+    officer.sees(".report > .failure", "NOT LIVE")
+    officer.script("window.dead = false")
+    assert house.deed(press, "acknowledge").status_code == 200
+    officer.sees(".report tr[data-endpoint=police]")
+    officer.wait_for(lambda: officer.text(".report > .failure") == "", "nothing is said of a failure")
+
+
 @pytest.mark.parametrize("lie, broken", [("b.entries[1].line = b.entries[1].line.replace('seq', 'SEQ')", 1), ("b.entries.splice(1, 2)", 2)])
 def test_a_record_that_was_changed_or_cut_is_not_verified(house, officer, lie, broken):
     press = closed(house, house.button())

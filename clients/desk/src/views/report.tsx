@@ -24,7 +24,9 @@ export function ReportView({ desk, id }: { desk: Desk; id: string }) {
     desk.api.alarm(id).then(
       (story) => {
         if (story.guide) desk.guides.set(story.site.id, story.guide);
-        if (wanted) setAlarm(story);
+        if (!wanted) return;
+        setAlarm(story);
+        setFailure('');
       },
       (error: unknown) => wanted && setFailure(desk.unread(error)),
     );
@@ -160,7 +162,11 @@ function RecordTable({ desk, alarm }: Props) {
   useEffect(() => {
     let wanted = true;
     desk.api.bundle(alarm.id).then((bundle) => checkBundle(bundle, recall('journal-key') ?? '')).then(
-      (found) => wanted && setChecked(found),
+      (found) => {
+        if (!wanted) return;
+        setChecked(found);
+        setFailure('');
+      },
       (error: unknown) => wanted && setFailure(desk.unread(error)),
     );
     return () => { wanted = false; };
