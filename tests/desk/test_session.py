@@ -1,4 +1,6 @@
 """The end of a session, and of the daemon, under an open page: said at once, with what to do, and nothing that was written is lost."""
+import signal
+
 import loopback
 import pytest
 from conftest import PASSWORD
@@ -138,3 +140,19 @@ def test_a_refusal_that_crosses_the_renewal_ends_nothing(house, officer, first):
     officer.sees(".alarm .places", "Room 102")
     assert officer.script("return document.querySelector('.actions textarea').value") == "half a sentence"
     assert not officer.script("return window.wasLost"), "the feed had a gap"
+
+
+def test_who_becomes_one_that_answers_alarms_hears_them_without_signing_in_again(make_desk, officer):
+    house = make_desk(people={"li": ["--role", "auditor"]})
+    officer.open(house.daemon.url)
+    officer.sign_in("li", PASSWORD)
+    house.button("school-1/room-101").press().receipt("recorded")
+    officer.sees(".alarm .where", "Room 101")
+    assert not officer.find(".sounding, [data-do=take]")
+    file = house.folder / "accounts.d" / "li.yaml"
+    text = file.read_text()
+    assert "viewer" in text
+    file.write_text(text.replace("viewer", "police"))
+    house.daemon.signal(signal.SIGHUP)
+    officer.sees(".sounding")
+    officer.sees("[data-do=take]")

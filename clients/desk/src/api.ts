@@ -114,6 +114,12 @@ export class Api {
     return this.began(await this.json<Session>('GET', 'session'));
   }
 
+  /** What the account may do by now. */
+  async me(): Promise<Pick<Session, 'name' | 'role' | 'sites' | 'may_answer' | 'may_read_journal' | 'presses_as'>> {
+    const { name, role, sites, may_answer, may_read_journal, presses_as } = await this.json<Session>('GET', 'me');
+    return { name, role, sites, may_answer, may_read_journal, presses_as };
+  }
+
   async signOut(everywhere: boolean): Promise<void> {
     await this.ask('DELETE', everywhere ? 'session?everywhere=true' : 'session');
     this.csrf = '';

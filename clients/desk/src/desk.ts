@@ -203,6 +203,12 @@ export class Desk {
     for (const site of sites.slice(0, 1)) void this.readGuide(site.id).catch(() => {});
   }
 
+  /** Who is signed in may have become somebody who answers alarms, or is nobody of that kind any more. */
+  private async readAccount(): Promise<void> {
+    const now = await this.api.me();
+    if (this.account) this.account = { ...this.account, ...now };
+  }
+
   async readGuide(site: string): Promise<void> {
     this.guides.set(site, await this.api.site(site));
     this.changed();
@@ -247,7 +253,10 @@ export class Desk {
     const isNew = event.type === 'press_received' && !!event.alarm && !this.board.alarms.has(event.alarm);
     this.board = boards.apply(this.board, event, this.sites);
     if (isNew && event.alarm) this.arrive(event.alarm);
-    if (event.type === 'conf_loaded') void this.insist(() => this.readSurroundings());
+    if (event.type === 'conf_loaded') {
+      void this.insist(() => this.readSurroundings());
+      void this.insist(() => this.readAccount());
+    }
     this.changed();
     this.ask();
   }
