@@ -21,7 +21,7 @@ test('of more open alarms than one answer holds none is left out', async () => {
   }
 });
 
-test('the last of all, which have no number, do not go round for ever', async () => {
+test('the same place again is not asked for, round and round', async () => {
   const api = new Api();
   let asked = 0;
   api.ask = async () => (asked++, new Response(JSON.stringify({ alarms: [{ id: 'a' }], next: 1 })));
