@@ -119,7 +119,7 @@ void api_devices(struct api_call *c)
     const struct conf_site *wanted;
     bool more = false;
     if (!asked_site(c, &wanted) || !api_query_number(c, "limit", 1, 1000, &limit) ||
-        !api_query_number(c, "after", 0, UINT32_MAX, &after))
+        !api_query_number(c, "after", 0, UINT32_MAX - 1, &after))
         return;
     uint32_t index = web_query(c->request, "after") ? (uint32_t)after + 1 : 0;
     struct api_out out;

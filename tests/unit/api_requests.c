@@ -48,6 +48,8 @@ static void test_tokens_and_roles(void **state)
         {"GET", "/api/v1/alarms?site=school-1", "guard-1", 200, NULL, NULL},
         {"GET", "/api/v1/devices?site=school-2", "guard-1", 400, "bad-request", "site"},
         {"GET", "/api/v1/devices?after=x", "desk", 400, "bad-request", "after"},
+        {"GET", "/api/v1/devices?after=4294967294", "desk", 200, NULL, NULL},
+        {"GET", "/api/v1/devices?after=4294967295", "desk", 400, "bad-request", "after"},
         {"GET", "/api/v1/journal?from=0", "desk", 400, "bad-request", "from"},
         {"GET", "/api/v1/journal?limit=10001", "desk", 400, "bad-request", "limit"},
         {"GET", "/api/v1/journal/proof", "desk", 400, "bad-request", "seq"},
