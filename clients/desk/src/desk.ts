@@ -2,6 +2,7 @@
 // Views read it and call it; it tells them when something changed.
 
 import { Api, ApiError } from './api';
+import { pause } from './beat';
 import * as boards from './board';
 import type { Board } from './board';
 import { Feed } from './feed';
@@ -237,7 +238,7 @@ export class Desk {
         this.changed();
         return;
       } catch {
-        await new Promise((done) => setTimeout(done, INSIST_MS));
+        await pause(INSIST_MS);
       }
     }
   }

@@ -6,6 +6,7 @@
 //     feed.stop();
 
 import type { Api } from './api';
+import { onBeat, pause } from './beat';
 import type { JournalEvent } from './types';
 
 const SILENCE_MS = 4000; // two pings (one every 2 s) missed: the connection is dead, and 5 s are not over
@@ -62,19 +63,19 @@ export class Feed {
   private live = false;
   private stopped = false;
   private connection: AbortController | null = null;
-  private watch: ReturnType<typeof setInterval> | undefined;
+  private unwatch = () => {};
 
   constructor(private readonly api: Api, private readonly listener: FeedListener) {}
 
   start(): void {
     this.heardMs = performance.now();
-    this.watch = setInterval(() => this.look(), 200);
+    this.unwatch = onBeat(() => this.look());
     void this.follow();
   }
 
   stop(): void {
     this.stopped = true;
-    clearInterval(this.watch);
+    this.unwatch();
     this.connection?.abort();
   }
 
@@ -99,7 +100,7 @@ export class Feed {
       // stopped nothing was meant for the session before.
       if (end === 'moved' || end === 'refused' || (end === 'ended' && performance.now() - began > AGAIN_MS)) continue;
       this.setLive(false);
-      await new Promise((done) => setTimeout(done, AGAIN_MS));
+      await pause(AGAIN_MS);
     }
   }
 
