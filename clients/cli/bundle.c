@@ -48,11 +48,16 @@ static json_t *read_whole(struct check *c, const char *file)
     json_error_t why = {.text = "", .line = 0};
     json_t *bundle = NULL;
     if (!text) {
+        c->report->unread = true;
         bad(c, 0, "it cannot be read: %s", strerror(errno));
     } else {
         size_t size = fread(text, 1, FILE_BYTES, in);
-        bundle = size < FILE_BYTES ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &why) : NULL;
-        if (!bundle)
+        c->report->unread = ferror(in);
+        bool whole = !c->report->unread && size < FILE_BYTES;
+        bundle = whole ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &why) : NULL;
+        if (c->report->unread)
+            bad(c, 0, "it cannot be read: %s", strerror(errno));
+        else if (!bundle)
             bad(c, 0, "the file is cut off, or no bundle of an alarm: %.120s",
                 size < FILE_BYTES ? why.text : "too large");
     }

@@ -314,9 +314,10 @@ const struct command commands[] = {
      .help = {{"check a journal, an export or an alarm's bundle, offline; names the first bad entry",
                "离线检查记录、导出或单个警情的文件；指出第一条有误的记录"}},
      .about = {{"Good means: the lines are those the checkpoint was signed over. Give --key, and --witness "
-                "from what an endpoint was told, to be sure that nobody wrote the whole journal anew.",
+                "from what an endpoint was told, to be sure that nobody wrote the whole journal anew. What cannot be "
+                "read is not called bad: it ends with 3.",
                 "完好表示：各行与检查点签名一致。给出 --key，以及通知单位收到的 "
-                "--witness，可确认无人重写整个记录。"}}},
+                "--witness，可确认无人重写整个记录。无法读取不等于有误：此时以 3 结束。"}}},
     {.name = "journal export",
      .synopsis = "FOLDER --journal DATABASE --key FILE",
      .run = command_journal_export,

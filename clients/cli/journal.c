@@ -90,6 +90,10 @@ static void say_report(const struct journal_verify_report *r, const char *root, 
     snprintf(count, sizeof count, "%" PRIu64, r->checked);
     snprintf(size, sizeof size, "%" PRIu64, r->size);
     snprintf(seq, sizeof seq, "%" PRIu64, r->first_bad);
+    if (r->unread) {
+        complain("%s", r->text);
+        return;
+    }
     if (!r->good) {
         say_about(TONE_ALARM, r->first_bad ? TEXT_JOURNAL_BAD_AT : TEXT_JOURNAL_BAD, {"seq", seq},
                   {"why", r->text});
@@ -114,8 +118,8 @@ static void say_report_json(const struct journal_verify_report *r, const char *r
     char origin[NOTE_ORIGIN], finding[LIMIT_TEXT];
     text_clean(origin, sizeof origin, r->origin, strlen(r->origin));
     text_clean(finding, sizeof finding, r->text, strlen(r->text));
-    json_t *answer = json_pack("{s:b, s:b, s:I, s:I, s:s, s:s, s:s}", "good", r->good, "signed_by_key",
-                               r->signed_by_key, "checked", (json_int_t)r->checked, "size",
+    json_t *answer = json_pack("{s:b, s:b, s:b, s:I, s:I, s:s, s:s, s:s}", "good", r->good, "unread", r->unread,
+                               "signed_by_key", r->signed_by_key, "checked", (json_int_t)r->checked, "size",
                                (json_int_t)r->size, "root", root, "origin", origin, "text", finding);
     if (r->first_bad)
         json_object_set_new(answer, "first_bad", json_integer((json_int_t)r->first_bad));
@@ -147,7 +151,7 @@ int command_journal_verify(const struct invocation *inv)
         say_report_json(&report, root);
     else
         say_report(&report, root, bundle ? alarm : NULL);
-    return good ? RESULT_OK : RESULT_NOT_SO;
+    return good ? RESULT_OK : report.unread ? RESULT_UNREACHABLE : RESULT_NOT_SO;
 }
 
 struct exporting {

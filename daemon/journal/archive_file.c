@@ -179,7 +179,7 @@ static bool ready_db(struct archive_file *f, char error[LIMIT_TEXT])
 bool archive_file_ready(struct archive_file *f, char error[LIMIT_TEXT])
 {
     if (!f->journal)
-        f->journal = sqlite_file_open(f->journal_file, SQLITE_FILE_READ, error);
+        f->journal = sqlite_file_open(f->journal_file, SQLITE_FILE_READ, NULL, error);
     return f->journal && ready_db(f, error);
 }
 

@@ -92,7 +92,7 @@ static bool reader_open(struct reader *r, const char *file, char error[LIMIT_TEX
 {
     if (r->db)
         return true;
-    r->db = sqlite_file_open(file, SQLITE_FILE_READ, error);
+    r->db = sqlite_file_open(file, SQLITE_FILE_READ, NULL, error);
     if (!r->db)
         return false;
     bool good = sqlite_hashes_init(&r->hashes, r->db);

@@ -170,7 +170,7 @@ bool journal_export(const char *database, const char *public_key, const char *fo
     assert(wanted);
     for (size_t size = strlen(wanted); size > 1 && wanted[size - 1] == '/'; size--)
         wanted[size - 1] = 0;
-    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, error);
+    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, NULL, error);
     bool good = db && read_seal(db, public_key, &x.head, error);
     if (good && access(wanted, F_OK) == 0) {
         snprintf(error, LIMIT_TEXT, "%.200s exists already: name a folder that does not", wanted);
@@ -314,7 +314,7 @@ static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char
 char *journal_prove(const char *database, uint64_t seq, char error[LIMIT_TEXT])
 {
     struct sqlite_hashes hashes = {0};
-    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, error);
+    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, NULL, error);
     if (!db)
         return NULL;
     char *text = prove(db, &hashes, seq, error);

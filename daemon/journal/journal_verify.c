@@ -39,6 +39,18 @@ __attribute__((format(printf, 3, 4))) static bool bad(struct check *c, uint64_t 
     return false;
 }
 
+/* The same after a call of SQLite that failed; NULL: with its sentence. */
+static bool unread(struct check *c, uint64_t seq, sqlite3 *db, const char *why)
+{
+    char error[LIMIT_TEXT];
+    int code = sqlite3_errcode(db);
+    if (!why)
+        sqlite_file_error(db, code, error);
+    c->report->unread = sqlite_file_why(db, code) != SQLITE_FILE_UNFIT;
+    return seq ? bad(c, seq, "entry %" PRIu64 " cannot be read: %.180s", seq, why ? why : error)
+               : bad(c, 0, "%s", why ? why : error);
+}
+
 /* The number a line gives itself; 0 when it does not begin as every journal line does: JSON has no 01. */
 static uint64_t own_seq(const char *line, size_t size)
 {
@@ -74,7 +86,12 @@ static void on_complete(void *ctx, unsigned level, uint64_t index, const unsigne
     if (!c->has_hashes || level < STORE_SUBTREE_LEVEL || c->report->first_bad)
         return;
     uint64_t first = (index << level) + 1, last = (index + 1) << level;
-    if (!sqlite_hashes_get(&c->hashes, level, index, stored))
+    bool there = sqlite_hashes_get(&c->hashes, level, index, stored);
+    sqlite3 *db = sqlite3_db_handle(c->hashes.subtree);
+    int code = sqlite3_errcode(db);
+    if (!there && code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW)
+        unread(c, first, db, NULL);
+    else if (!there)
         bad(c, first, "the hash kept for the entries %" PRIu64 " to %" PRIu64 " is missing", first, last);
     else if (memcmp(hash, stored, TREE_HASH) != 0)
         bad(c, first,
@@ -166,7 +183,6 @@ static bool note_is_recorded(const struct store_event *e)
 static bool ask(struct check *c, sqlite3 *db, const char *sql, uint64_t up_to, int64_t *out)
 {
     sqlite3_stmt *s = NULL;
-    char error[LIMIT_TEXT];
     int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(s, 1, (int64_t)up_to); /* not every question has it */
@@ -174,17 +190,14 @@ static bool ask(struct check *c, sqlite3 *db, const char *sql, uint64_t up_to, i
     }
     bool there = code == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL;
     *out = there ? sqlite3_column_int64(s, 0) : NO_NUMBER;
-    bool good = code == SQLITE_ROW || code == SQLITE_DONE;
-    if (!good)
-        sqlite_file_error(db, code, error);
+    bool good = (code == SQLITE_ROW || code == SQLITE_DONE) || unread(c, 0, db, NULL);
     sqlite3_finalize(s);
-    return good || bad(c, 0, "%s", error);
+    return good;
 }
 
 static bool open_lookup(struct check *c, sqlite3 *db, uint64_t size)
 {
     int64_t format, looked_up;
-    char error[LIMIT_TEXT];
     if (!ask(c, db, "SELECT user_version FROM pragma_user_version", 0, &format))
         return false;
     if (format < 2)
@@ -195,16 +208,13 @@ static bool open_lookup(struct check *c, sqlite3 *db, uint64_t size)
         return bad(c, 0, "the journal does not say how far its lookup goes: later entries are not found under their alarms");
     c->looked_up = (uint64_t)looked_up < size ? (uint64_t)looked_up : size;
     int code = sqlite3_prepare_v2(db, "SELECT 1 FROM lookup WHERE kind = 0 AND word = ? AND seq = ?", -1, &c->found, NULL);
-    if (code != SQLITE_OK)
-        sqlite_file_error(db, code, error);
-    return code == SQLITE_OK || bad(c, 0, "%s", error);
+    return code == SQLITE_OK || unread(c, 0, db, NULL);
 }
 
 /* Whoever asks for the alarm that the line names has to be shown this entry, and nobody else. */
 static bool check_found(struct check *c, const struct store_event *e)
 {
     size_t size;
-    char error[LIMIT_TEXT];
     const char *own = own_alarm(e->line, e->size, &size);
     if (strlen(e->alarm) != size || memcmp(e->alarm, own, size) != 0)
         return bad(c, e->seq, size ? "entry %" PRIu64 " is not found under its alarm"
@@ -215,12 +225,11 @@ static bool check_found(struct check *c, const struct store_event *e)
     sqlite3_bind_text(c->found, 1, e->alarm, -1, SQLITE_STATIC);
     sqlite3_bind_int64(c->found, 2, (int64_t)e->seq);
     int code = sqlite3_step(c->found);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        sqlite_file_error(sqlite3_db_handle(c->found), code, error);
+    bool found = code == SQLITE_ROW ||
+                 (code == SQLITE_DONE ? bad(c, e->seq, "entry %" PRIu64 " is not found under its alarm", e->seq)
+                                      : unread(c, e->seq, sqlite3_db_handle(c->found), NULL));
     sqlite3_reset(c->found);
-    if (code == SQLITE_DONE)
-        return bad(c, e->seq, "entry %" PRIu64 " is not found under its alarm", e->seq);
-    return code == SQLITE_ROW || bad(c, e->seq, "entry %" PRIu64 " cannot be looked up: %.180s", e->seq, error);
+    return found;
 }
 
 static bool check_event(void *ctx, const struct store_event *e)
@@ -300,7 +309,7 @@ static void check_database(struct check *c, sqlite3 *db)
     struct store_head head;
     char error[LIMIT_TEXT];
     if (!sqlite_file_head(db, &head, error)) {
-        bad(c, 0, "%s", error);
+        unread(c, 0, db, error);
         return;
     }
     uint64_t size = head.frontier.size;
@@ -309,7 +318,7 @@ static void check_database(struct check *c, sqlite3 *db)
     if (!open_lookup(c, db, size))
         return;
     if (!sqlite_file_scan(db, 1, size, check_event, c, error)) {
-        bad(c, c->frontier.size + 1, "entry %" PRIu64 " cannot be read: %.180s", c->frontier.size + 1, error);
+        unread(c, c->frontier.size + 1, db, error);
         return;
     }
     if (r->first_bad)
@@ -342,7 +351,9 @@ bool journal_verify_database(const char *file, const struct journal_verify_optio
 {
     *r = (struct journal_verify_report){0};
     struct check c = {.options = o, .report = r};
-    sqlite3 *db = sqlite_file_open(file, SQLITE_FILE_READ, r->text);
+    enum sqlite_file_why why;
+    sqlite3 *db = sqlite_file_open(file, SQLITE_FILE_READ, &why, r->text);
+    r->unread = !db && why != SQLITE_FILE_UNFIT;
     if (!db)
         return false;
     check_database(&c, db);
@@ -364,18 +375,25 @@ static FILE *open_in(const char *folder, const char *name)
     return f;
 }
 
+/* A file of the export could not be had: it may lack it, which is a finding about the export. */
+static bool lacks(struct check *c, const char *folder, const char *name, const char *what)
+{
+    c->report->unread = errno != ENOENT;
+    return bad(c, 0, "%.150s/%s cannot be read (%s): it %s", folder, name, strerror(errno), what);
+}
+
 /* A small file, whole, NUL-terminated. False: a finding. */
 static bool read_small(struct check *c, const char *folder, const char *name, char *out, size_t capacity,
                        size_t *size)
 {
     FILE *f = open_in(folder, name);
     if (!f)
-        return bad(c, 0, "%.150s/%s cannot be read (%s): it belongs to the export", folder, name,
-                   strerror(errno));
+        return lacks(c, folder, name, "belongs to the export");
     *size = fread(out, 1, capacity - 1, f);
     out[*size] = 0;
+    bool good = !ferror(f) || lacks(c, folder, name, "belongs to the export");
     fclose(f);
-    return true;
+    return good;
 }
 
 /* A line without its newline, at most `capacity` bytes of it; `*size` may exceed that. False: the file has
@@ -477,7 +495,8 @@ static void check_lines(struct check *c, FILE *lines)
         ;
     if (r->first_bad)
         return;
-    if (ferror(lines))
+    r->unread = ferror(lines);
+    if (r->unread)
         bad(c, c->frontier.size + 1, "entry %" PRIu64 " cannot be read: the disk fails",
             c->frontier.size + 1);
     else if (c->frontier.size < r->size)
@@ -508,8 +527,7 @@ bool journal_verify_export(const char *folder, const struct journal_verify_optio
         return false;
     FILE *lines = open_in(folder, "journal.ndjson");
     if (!lines)
-        return bad(&c, 0, "%.150s/journal.ndjson cannot be read (%s): it is the record itself", folder,
-                   strerror(errno));
+        return lacks(&c, folder, "journal.ndjson", "is the record itself");
     trust_leaves(&c, folder);
     check_lines(&c, lines);
     if (c.leaves)

@@ -4,7 +4,8 @@
  * not grow with the journal. Names the first bad entry and says in a sentence what is wrong with it. What a
  * good report means: these lines are the ones the checkpoint was signed over; and, when a witness is given
  * (size and root that somebody else was told), nothing before that size has been changed since. A database's alarms are
- * found whole, too: each entry under the alarm that its line names, and under no other.
+ * found whole, too: each entry under the alarm that its line names, and under no other. What cannot be read is not called
+ * changed: that is a finding of its own.
  *
  *     struct journal_verify_options o = {.public_key = "tocsin.example.edu+1a2b3c4d+AX…"};
  *     struct journal_verify_report r;
@@ -31,6 +32,7 @@ struct journal_verify_options {
 
 struct journal_verify_report {
     bool good;
+    bool unread; /* not good because something could not be opened or read: says nothing of the record */
     bool signed_by_key; /* by the key that was given */
     uint64_t checked;   /* entries read */
     uint64_t first_bad; /* seq, 0 = none, or what is wrong is not about one entry */

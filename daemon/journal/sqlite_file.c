@@ -52,12 +52,50 @@ static const char upgrade[] =
     "PRAGMA user_version=2;"
     "COMMIT;";
 
+/* Why the system refused the last call for the database or its log; 0 = it did not, or it is not known. */
+static int refusal(sqlite3 *db)
+{
+    static const int files[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
+    int number = 0;
+    for (size_t i = 0; db && number == 0 && i < sizeof files / sizeof *files; i++) {
+        sqlite3_file *file = NULL;
+        sqlite3_file_control(db, "main", files[i], &file);
+        if (file && file->pMethods)
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+    }
+    return db && number == 0 ? sqlite3_system_errno(db) : number; /* of the log's index it is known nowhere else */
+}
+
+enum sqlite_file_why sqlite_file_why(sqlite3 *db, int code)
+{
+    int number = 0;
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return SQLITE_FILE_FULL;
+    case SQLITE_IOERR:
+        number = refusal(db);
+        return number == EDQUOT || number == ENOSPC ? SQLITE_FILE_FULL : SQLITE_FILE_UNREAD;
+    case SQLITE_CANTOPEN:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_PROTOCOL:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_NOMEM:
+    case SQLITE_INTERRUPT:
+        return SQLITE_FILE_UNREAD;
+    default:
+        return SQLITE_FILE_UNFIT;
+    }
+}
+
 void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT])
 {
     const char *file = db ? sqlite3_db_filename(db, "main") : "";
     int number = db ? sqlite3_system_errno(db) : 0;
     const char *system = number ? strerror(number) : sqlite3_errstr(code);
-    switch (code & 0xff) {
+    switch (sqlite_file_why(db, code) == SQLITE_FILE_FULL ? SQLITE_FULL : code & 0xff) {
     case SQLITE_NOTADB:
         snprintf(error, LIMIT_TEXT,
                  "%.120s is not a journal (not an SQLite database): move it away, or restore a backup", file);
@@ -68,7 +106,9 @@ void sqlite_file_error(sqlite3 *db, int code, char error[LIMIT_TEXT])
                  file, db ? sqlite3_errmsg(db) : "");
         return;
     case SQLITE_FULL:
-        snprintf(error, LIMIT_TEXT, "the disk of %.120s is full: free some space", file);
+        snprintf(error, LIMIT_TEXT,
+                 refusal(db) == EDQUOT ? "the quota for %.120s is used up: raise it, or free some space"
+                                       : "the disk of %.120s is full: free some space", file);
         return;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -256,27 +296,25 @@ static bool settle(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEX
 
 /* A closed journal on a read-only medium has no place for the files a write-ahead log needs. Only when there
  * is nothing in the log may it be passed over. */
-static sqlite3 *open_immutable(const char *file, char error[LIMIT_TEXT])
+static int open_immutable(const char *file, sqlite3 **db, char error[LIMIT_TEXT])
 {
     char *uri = sqlite3_mprintf("%s-wal", file);
     struct stat wal;
     bool unfinished = stat(uri, &wal) == 0 && wal.st_size > 0;
     sqlite3_free(uri);
-    sqlite3 *db = NULL;
-    if (unfinished)
-        return NULL;
+    if (unfinished) {
+        snprintf(error, LIMIT_TEXT,
+                 "%.100s cannot be read there: its newest entries are in its -wal file, and nothing can be written beside "
+                 "it; copy both files to a folder of your own", file);
+        return SQLITE_CANTOPEN;
+    }
     uri = sqlite3_mprintf("file:%s?immutable=1", file);
-    bool good = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-                                NULL) == SQLITE_OK &&
-                settle(db, SQLITE_FILE_READ, error);
+    int code = sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     sqlite3_free(uri);
-    if (good)
-        return db;
-    sqlite3_close(db);
-    return NULL;
+    return code;
 }
 
-sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, char error[LIMIT_TEXT])
+sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, enum sqlite_file_why *why, char error[LIMIT_TEXT])
 {
     if (mode == SQLITE_FILE_WRITE)
         create_private(file);
@@ -296,9 +334,18 @@ sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode mode, char err
                  number ? strerror(number) : sqlite3_errstr(code),
                  mode == SQLITE_FILE_WRITE ? " and writable" : "");
     }
+    if (mode == SQLITE_FILE_READ && (code & 0xff) == SQLITE_CANTOPEN && access(file, R_OK) == 0) {
+        sqlite3_close(db);
+        db = NULL;
+        code = open_immutable(file, &db, error);
+        if (code == SQLITE_OK && settle(db, mode, error))
+            return db;
+        if (code == SQLITE_OK)
+            code = sqlite3_errcode(db);
+    }
+    if (why)
+        *why = sqlite_file_why(db, code);
     sqlite3_close(db);
-    if (mode == SQLITE_FILE_READ && (code & 0xff) == SQLITE_CANTOPEN && access(file, R_OK) == 0)
-        return open_immutable(file, error);
     return NULL;
 }
 

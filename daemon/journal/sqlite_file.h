@@ -44,8 +44,17 @@ struct sqlite_file_place sqlite_file_place(const char *file);
 /* False, too, when it cannot be told. */
 bool sqlite_file_left(const struct sqlite_file_place *, const char *file);
 
-/* NULL: `error` says why and what would be right. One thread at a time. */
-sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode, char error[LIMIT_TEXT]);
+/* What a failure says of the file. */
+enum sqlite_file_why {
+    SQLITE_FILE_UNFIT,  /* what it holds is not what it should be */
+    SQLITE_FILE_UNREAD, /* nothing: it was not to be opened, read or written */
+    SQLITE_FILE_FULL    /* no room; also a quota that is used up, and a disk that says so only at the sync, which SQLite
+                           calls a disk that fails */
+};
+enum sqlite_file_why sqlite_file_why(sqlite3 *, int code);
+
+/* NULL: `error` says why and what would be right, and `why`, unless that is NULL. One thread at a time. */
+sqlite3 *sqlite_file_open(const char *file, enum sqlite_file_mode, enum sqlite_file_why *why, char error[LIMIT_TEXT]);
 /* How long its pages are. */
 bool sqlite_file_page(sqlite3 *, int *bytes, char error[LIMIT_TEXT]);
 /* Writes the sentence for a result code of SQLite. */

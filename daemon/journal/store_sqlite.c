@@ -287,7 +287,7 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     assert(!k->db);
     if (!sqlite_file_refresh(k->log, error))
         return false;
-    k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, error);
+    k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, NULL, error);
     if (!k->db)
         return false;
     k->log_synced = -1;

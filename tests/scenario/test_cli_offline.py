@@ -181,6 +181,18 @@ def test_a_checkpoint_that_is_no_text_is_reported_as_json_all_the_same(tmp_path)
     assert "bears no good signature" in json.loads(done.stdout)["text"]
 
 
+def test_what_cannot_be_read_is_not_called_bad(tmp_path):
+    assert run("keygen", "journal", "key", "--name", "tocsin.test", folder=tmp_path).returncode == 0
+    (tmp_path / "export" / "checkpoint.txt").mkdir(parents=True)
+    done = run("journal", "verify", "export", "--key", "key.pub", folder=tmp_path)
+    assert done.returncode == 3 and "BAD" not in done.stdout and "checkpoint.txt cannot be read" in done.stderr
+    done = run("--json", "journal", "verify", "export", "--key", "key.pub", folder=tmp_path)
+    assert done.returncode == 3 and json.loads(done.stdout)["unread"] is True
+    (tmp_path / "export" / "checkpoint.txt").rmdir()
+    done = run("journal", "verify", "export", "--key", "key.pub", folder=tmp_path)
+    assert done.returncode == 1 and "BAD" in done.stdout, "an export without its checkpoint is none"
+
+
 def test_a_path_that_is_no_utf8_is_reported_as_json_all_the_same(school):
     name = os.fsdecode(b"caf\xe9.yaml")
     shutil.copy(school / "tocsin.yaml", school / name)

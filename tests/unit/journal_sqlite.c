@@ -248,7 +248,7 @@ static void test_an_older_journal_keeps_its_pages(void **state)
         make_journal(f, 300);
         struct store *s = open_store(f);
         assert_int_equal(f->head.frontier.size, 600);
-        sqlite3 *db = sqlite_file_open(f->file, SQLITE_FILE_READ, f->error);
+        sqlite3 *db = sqlite_file_open(f->file, SQLITE_FILE_READ, NULL, f->error);
         int bytes;
         assert_true(sqlite_file_page(db, &bytes, f->error));
         assert_int_equal(bytes, i == 0 ? 4096 : 2048);
