@@ -18,7 +18,8 @@ void reserve_make(struct reserve *r, const char *beside)
     int fd = open(r->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    r->missing = posix_fallocate(fd, 0, RESERVE_BYTES) != 0;
+    /* The disk's figures say nothing of a quota: only what was had is there. */
+    r->missing = posix_fallocate(fd, 0, 2 * RESERVE_BYTES) != 0 || ftruncate(fd, RESERVE_BYTES) != 0;
     close(fd);
     if (r->missing)
         unlink(r->file);

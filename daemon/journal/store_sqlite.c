@@ -138,7 +138,7 @@ static void disown_commit(struct sqlite *k)
 /* After a write that did not work: what to say, and room for the next one if that was it. */
 static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT])
 {
-    bool full = (code & 0xff) == SQLITE_FULL || reserve_free_bytes(k->file) < MIB;
+    bool full = sqlite_file_why(k->db, code) == SQLITE_FILE_FULL || reserve_free_bytes(k->file) < MIB;
     sqlite_file_error(k->db, full ? SQLITE_FULL : code, error);
     if (full)
         reserve_release(&k->reserve);
@@ -243,7 +243,7 @@ static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT])
     if (checkpoint(k, SQLITE_CHECKPOINT_RESTART, &code) || (code == SQLITE_BUSY && !k->failed))
         return true;
     sqlite_file_error(k->db, code == SQLITE_OK ? SQLITE_BUSY : code, error);
-    if ((code & 0xff) == SQLITE_FULL)
+    if (sqlite_file_why(k->db, code) == SQLITE_FILE_FULL)
         reserve_release(&k->reserve);
     return false;
 }
@@ -287,9 +287,13 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     assert(!k->db);
     if (!sqlite_file_refresh(k->log, error))
         return false;
-    k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, NULL, error);
-    if (!k->db)
+    enum sqlite_file_why why;
+    k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, &why, error);
+    if (!k->db) {
+        if (why == SQLITE_FILE_FULL)
+            reserve_release(&k->reserve);
         return false;
+    }
     k->log_synced = -1;
     k->salt_known = false;
     sqlite3_wal_hook(k->db, on_commit, k);
@@ -307,10 +311,10 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     k->place = sqlite_file_place(k->file);
     k->log_place = sqlite_file_place(k->log);
     k->log_left = false;
-    if (!k->reserve.missing) {
+    if (!k->reserve.missing)
         reserve_make(&k->reserve, k->file);
+    if (!k->reserve.missing)
         warm_log(k);
-    }
     return true;
 }
 
@@ -554,8 +558,8 @@ static const char *sqlite_concern(struct store *s)
     struct sqlite *k = (struct sqlite *)s;
     if (k->reserve.missing)
         snprintf(k->concern, sizeof k->concern,
-                 "the disk of %.120s is full; what is recorded now uses the last reserve: free at "
-                 "least %d MB at once",
+                 "the disk of %.120s is full, or a quota used up; what is recorded now uses the last reserve: "
+                 "free at least %d MB at once",
                  k->file, 2 * RESERVE_BYTES / MIB);
     else if (k->log_left)
         snprintf(k->concern, sizeof k->concern,

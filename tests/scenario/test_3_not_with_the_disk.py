@@ -103,7 +103,8 @@ def test_a_desk_misses_nothing_after_a_crash_with_a_dead_disk(make_house):
 
 
 @pytest.mark.parametrize("fault", ["fdatasync,fsync:error=EIO:when=3", "pwrite64:error=ENOSPC:when=4..9",
-                                   "pwrite64:error=EIO:when=5", "fdatasync,fsync:error=ENOSPC:when=2..4"])
+                                   "pwrite64:error=EIO:when=5", "fdatasync,fsync:error=ENOSPC:when=2..4",
+                                   "pwrite64:error=EDQUOT:when=4..9"])
 def test_a_disk_that_fails_now_and_then(house, fault):
     """A failed write or sync is final for its connection: what was in it is written again over a new one."""
     room = house.button()
