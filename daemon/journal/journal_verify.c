@@ -24,7 +24,8 @@ struct check {
     sqlite3_stmt *found;       /* whether an entry is in the lookup; NULL = format 1 has none */
     uint64_t looked_up, count; /* how far the lookup goes; how many entries of alarms it has to have */
 
-    FILE *leaves; /* export only; NULL = there are none to be trusted */
+    FILE *leaves;       /* export only; NULL = there are none to be trusted */
+    bool leaves_denied; /* there are some, which are not those of the record */
 };
 
 /* Ends the check with a finding about one entry; 0 = about none. */
@@ -162,9 +163,10 @@ static void conclude(struct check *c)
         r->good = true;
     if (!r->good)
         return;
-    snprintf(r->text, sizeof r->text, "all %" PRIu64 " entries are as they were sealed%s%s", r->size,
+    snprintf(r->text, sizeof r->text, "all %" PRIu64 " entries are as they were sealed%s%s%s", r->size,
              r->signed_by_key ? "" : "; who sealed them was not checked, no key was given",
-             o->witness_size ? ", and the witness agrees" : "");
+             o->witness_size ? ", and the witness agrees" : "",
+             c->leaves_denied ? "; leaves.txt is not theirs, it was changed: do not check by it" : "");
 }
 
 /* The database */
@@ -197,11 +199,15 @@ static bool ask(struct check *c, sqlite3 *db, const char *sql, uint64_t up_to, i
 
 static bool open_lookup(struct check *c, sqlite3 *db, uint64_t size)
 {
-    int64_t format, looked_up;
-    if (!ask(c, db, "SELECT user_version FROM pragma_user_version", 0, &format))
+    int64_t format, tables, looked_up;
+    if (!ask(c, db, "SELECT user_version FROM pragma_user_version", 0, &format) ||
+        !ask(c, db, "SELECT count(*) FROM sqlite_schema WHERE lower(name) IN ('lookup', 'looked_up')", 0, &tables))
         return false;
-    if (format < 2)
+    if (format < 2 && tables == 0)
         return true;
+    if (format < 2)
+        return bad(c, 0, "the journal is said to be of format %" PRId64 ", but has the lookup of a later one: somebody else "
+                   "changed that, and no daemon will open it", format);
     if (!ask(c, db, "SELECT seq FROM looked_up", 0, &looked_up))
         return false;
     if (looked_up < 0)
@@ -239,7 +245,7 @@ static bool check_event(void *ctx, const struct store_event *e)
     if (e->seq != expected)
         return bad(c, expected, "entry %" PRIu64 " is missing: after %" PRIu64 " comes %" PRIu64, expected,
                    expected - 1, e->seq);
-    if (own == 0)
+    if (own == 0 || memchr(e->line, '\n', e->size) || e->size > LIMIT_LINE)
         return bad(c, expected, "entry %" PRIu64 " is not a line of a journal", expected);
     if (own != expected)
         return bad(c, expected, "entry %" PRIu64 " is not in its place: entry %" PRIu64 " stands there",
@@ -429,7 +435,9 @@ static void trust_leaves(struct check *c, const char *folder)
     while (f.size < c->report->size && read_leaf(leaves, leaf))
         tree_add(&f, leaf, NULL, NULL);
     tree_root(&f, root);
-    if (f.size == c->report->size && memcmp(root, c->report->root, TREE_HASH) == 0) {
+    bool theirs = f.size == c->report->size && memcmp(root, c->report->root, TREE_HASH) == 0 && getc(leaves) == EOF;
+    c->leaves_denied = !theirs && !ferror(leaves);
+    if (theirs) {
         rewind(leaves);
         c->leaves = leaves;
     } else {

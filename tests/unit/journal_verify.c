@@ -218,6 +218,9 @@ static void test_each_change_of_a_database(void **state)
         {"UPDATE event SET line = CAST('{\"a\":1}' AS BLOB) WHERE seq = 5", 5, "not a line of a journal"},
         {"UPDATE event SET line = replace(CAST(line AS TEXT), '\"seq\":', '\"seq\":0') WHERE seq = 5", 5,
          "not a line of a journal"},
+        {"UPDATE event SET line = CAST(line || char(10) || '{\"seq\":6,' AS BLOB) WHERE seq = 5", 5, "not a line of a journal"},
+        {"PRAGMA user_version=1", 0, "has the lookup of a later one"},
+        {"PRAGMA user_version=-1; DELETE FROM lookup; DROP TABLE looked_up", 0, "has the lookup of a later one"},
         {"INSERT INTO event SELECT 601, alarm, found_as, leaf, line FROM event WHERE seq = 600", 601,
          "behind the sealed end"},
         {"UPDATE note SET text = 'at the harbour' WHERE seq = 18", 18, "the note beside entry 18"},
@@ -455,7 +458,8 @@ static void test_the_other_files_of_an_export(void **state)
     char *bent = strdup(f->text[1]), path[200];
     bent[65 * 50 + 3] ^= 1; /* the leaf of entry 51 */
     put(f, 1, bent, f->size[1]);
-    assert_good(EXPORT(f), f); /* the lines themselves are the sealed ones */
+    assert_good(EXPORT(f), f); /* the lines themselves are the sealed ones, and who checks by hand is warned */
+    assert_non_null(strstr(f->report.text, "leaves.txt is not theirs"));
     char *line = line_at(f, 200);
     line[30] ^= 1;
     restore(f, 0);
@@ -463,6 +467,16 @@ static void test_the_other_files_of_an_export(void **state)
     line[30] ^= 1;
     restore(f, 0);
     restore(f, 1);
+    assert_good(EXPORT(f), f);
+    assert_null(strstr(f->report.text, "leaves.txt"));
+    char *longer = malloc(f->size[1] + 65);
+    memcpy(longer, f->text[1], f->size[1]);
+    memcpy(longer + f->size[1], f->text[1], 65);
+    put(f, 1, longer, f->size[1] + 65);
+    assert_good(EXPORT(f), f);
+    assert_non_null(strstr(f->report.text, "leaves.txt is not theirs"));
+    restore(f, 1);
+    free(longer);
     free(bent);
     for (int file = 2; file < 4; file++) {
         for (size_t at = 0; at < f->size[file]; at += 7) {
