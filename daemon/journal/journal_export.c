@@ -216,6 +216,19 @@ static bool keep_line(void *ctx, const struct store_event *e)
     return false;
 }
 
+/* Both stand in the script as they are: what no daemon writes could end the place where it stands, and be commands. */
+static bool fits_script(const struct found *f, uint64_t seq, const char *checkpoint)
+{
+    struct note_checkpoint note;
+    char start[40], error[LIMIT_TEXT];
+    size_t start_size = (size_t)snprintf(start, sizeof start, "{\"seq\":%" PRIu64 ",", seq), size = strlen(checkpoint);
+    for (size_t i = 0; i < f->size; i++)
+        if ((unsigned char)f->line[i] < ' ')
+            return false;
+    return strncmp(f->line, start, start_size) == 0 && note_parse(checkpoint, size, &note, error) &&
+           checkpoint[size - 1] == '\n' && !strstr(checkpoint, "END_OF_CHECKPOINT");
+}
+
 /* One step up per hash of the proof, on the side where it belongs (RFC 9162, 2.1.3.2). */
 static void print_path(FILE *out, const struct tree_proof *proof, uint64_t index, uint64_t size)
 {
@@ -298,8 +311,13 @@ static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char
         return NULL;
     bool provable = found.line && sqlite_hashes_init(hashes, db) &&
                     tree_inclusion(&proof, seq - 1, head.frontier.size, sqlite_hashes_get, hashes);
-    char *text = provable ? proof_text(seq, found.line, &head, &proof) : NULL;
-    if (provable && !text)
+    bool fits = provable && fits_script(&found, seq, head.checkpoint);
+    char *text = fits ? proof_text(seq, found.line, &head, &proof) : NULL;
+    if (provable && !fits)
+        snprintf(error, LIMIT_TEXT,
+                 "entry %" PRIu64 " or the checkpoint is not as a daemon writes it, and could be commands in a script: "
+                 "tocsin journal verify tells more", seq);
+    else if (provable && !text)
         snprintf(error, LIMIT_TEXT, "there is no memory for the proof of entry %" PRIu64, seq);
     else if (!provable && sqlite3_errcode(db) == SQLITE_NOMEM)
         sqlite_file_error(db, SQLITE_NOMEM, error);

@@ -22,8 +22,8 @@ bool journal_export(const char *database, const char *public_key, const char *fo
                     char error[LIMIT_TEXT]);
 
 /* The proof that entry `seq` is sealed by the newest checkpoint, as text that is also a shell script: run
- * with sh it prints each hash on the way to the root, made with sha256sum. NULL: error says why. The caller
- * frees it. */
+ * with sh it prints each hash on the way to the root, made with sha256sum, and does nothing else, whoever wrote the
+ * database. NULL: error says why. The caller frees it. */
 char *journal_prove(const char *database, uint64_t seq, char error[LIMIT_TEXT]);
 
 /* Removes a note's text and salt for good from the database of a daemon that does not run (the caller holds

@@ -602,6 +602,32 @@ static void test_proofs_hold_up_against_sha256sum(void **state)
     assert_non_null(strstr(f->error, "the journal has 600"));
 }
 
+/* A script that is run may not have commands of who wrote the database. */
+static void test_a_proof_runs_nothing_of_the_database(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE event SET line = CAST(line || char(10) || 'END_OF_ENTRY' || char(10) || 'touch owned' AS BLOB) WHERE seq = 5",
+        "UPDATE event SET line = CAST('END_OF_ENTRY' AS BLOB) WHERE seq = 5",
+        "UPDATE event SET line = CAST(replace(CAST(line AS TEXT), 'silent', char(27)) AS BLOB) WHERE seq = 5",
+        "UPDATE head SET checkpoint = replace(checkpoint, char(10) || char(10), "
+        "char(10) || 'END_OF_CHECKPOINT' || char(10) || 'touch owned' || char(10) || char(10))",
+        "UPDATE head SET checkpoint = trim(checkpoint, char(10))",
+        "UPDATE head SET checkpoint = ''",
+    };
+    struct fixture *f = *state;
+    size_t size;
+    char *original = read_file(f->file, &size);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        tamper(f, changes[i]);
+        assert_null(journal_prove(f->file, 5, f->error));
+        assert_non_null(strstr(f->error, "is not as a daemon writes it"));
+        write_file(f->file, original, size);
+        unlink(test_path(&f->folder, "journal.db-wal"));
+        unlink(test_path(&f->folder, "journal.db-shm"));
+    }
+    free(original);
+}
+
 /* The commands of proto/journal.md, as they stand there, on this export. */
 static void test_the_manuals_commands(void **state)
 {
@@ -673,6 +699,7 @@ int main(void)
         ON_DATABASE(test_no_database),
         ON_DATABASE(test_an_empty_database),
         ON_DATABASE(test_proofs_hold_up_against_sha256sum),
+        ON_DATABASE(test_a_proof_runs_nothing_of_the_database),
         ON_DATABASE(test_an_erased_note_leaves_everything_valid),
         ON_DATABASE(test_a_note_that_is_not_there_is_not_erased),
         ON_EXPORT(test_a_good_export),
