@@ -60,6 +60,33 @@ def test_a_log_of_the_database_that_is_not_the_one_it_was_is_never_taken_for_it(
         house.check_record()
 
 
+@pytest.mark.parametrize("runs", [[20], [300, 20]])
+def test_a_database_put_beside_the_log_of_another_is_never_taken_for_whole(make_house, runs):
+    """Somebody who puts a backup back forgets journal.db-wal: SQLite goes on with it. Together they are the record, or damaged."""
+    house = make_house(unchecked=True)
+    room = house.button()
+    room.press().receipt("recorded")
+    house.stop()
+    shutil.copy2(house.state_dir / "journal.db", house.folder / "backup.db")
+    for presses in runs:
+        house.stop()
+        house.restart()
+        for press in [room.press() for _ in range(presses)]:
+            press.receipt("recorded")
+    house.daemon.kill()
+    (house.state_dir / "journal.db-shm").unlink()
+    shutil.copy2(house.folder / "backup.db", house.state_dir / "journal.db")
+    house.restart(ready=False)
+    fire = house.button("school-1/gate").press(kind="fire")
+    house.police.told("alarm.opened", fire)
+    if len(runs) > 1:
+        assert "restore a backup" in house.trouble("journal")["text"]
+        assert not fire.receipts("recorded"), "a yes without a record"
+    else:  # all that it lacks is in the log
+        fire.receipt("recorded")
+        house.check_record()
+
+
 def test_another_program_that_locks_the_database_delays_no_alarm(house):
     room = house.button()
     room.press(kind="medical").receipt("recorded")
