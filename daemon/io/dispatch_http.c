@@ -35,12 +35,19 @@ static void telling_free(struct telling *telling)
     free(telling);
 }
 
+/* Hundreds may be tried again after an outage, or for as long as it lasts: no new alarm stands behind them. It does so but
+ * once, so these wait no longer for it than for one another. */
+static struct telling_queue *queue_of(struct telling *telling)
+{
+    return &telling->endpoint->queues[2 * telling->told.priority + (telling->attempts > 0)];
+}
+
 static void leave_queue(struct telling *telling)
 {
     struct endpoint *endpoint = telling->endpoint;
     switch (telling->state) {
     case TELLING_QUEUED:
-        TAILQ_REMOVE(&endpoint->queues[telling->told.priority], telling, queue);
+        TAILQ_REMOVE(queue_of(telling), telling, queue);
         endpoint->queued--;
         break;
     case TELLING_WAITING:
@@ -57,13 +64,13 @@ static void enqueue(struct telling *telling)
 {
     struct endpoint *endpoint = telling->endpoint;
     telling->state = TELLING_QUEUED;
-    TAILQ_INSERT_TAIL(&endpoint->queues[telling->told.priority], telling, queue);
+    TAILQ_INSERT_TAIL(queue_of(telling), telling, queue);
     endpoint->queued++;
 }
 
 static struct telling *queue_first(struct endpoint *endpoint)
 {
-    for (int i = 0; i < DISPATCH_PRIORITY_COUNT; i++)
+    for (int i = 0; i < DISPATCH_LANES; i++)
         if (!TAILQ_EMPTY(&endpoint->queues[i]))
             return TAILQ_FIRST(&endpoint->queues[i]);
     return NULL;
@@ -257,7 +264,7 @@ static struct endpoint *endpoint_create(struct dispatch *dispatch, const char *i
     struct endpoint *endpoint = memory_zeroed(1, sizeof *endpoint);
     endpoint->dispatch = dispatch;
     snprintf(endpoint->id, sizeof endpoint->id, "%s", id);
-    for (int i = 0; i < DISPATCH_PRIORITY_COUNT; i++)
+    for (int i = 0; i < DISPATCH_LANES; i++)
         TAILQ_INIT(&endpoint->queues[i]);
     TAILQ_INIT(&endpoint->waiting);
     endpoint->pace.ring = on_pace;
@@ -517,7 +524,7 @@ void dispatch_stop(struct dispatch *dispatch, void (*stopped)(void *ctx), void *
     {
         probe_stop(endpoint->target);
         drop_tellings(&endpoint->waiting);
-        for (int i = 0; i < DISPATCH_PRIORITY_COUNT; i++)
+        for (int i = 0; i < DISPATCH_LANES; i++)
             drop_tellings(&endpoint->queues[i]);
     }
     dispatch->stopping = true;

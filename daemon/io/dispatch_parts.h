@@ -134,6 +134,9 @@ struct telling {
 };
 TAILQ_HEAD(telling_queue, telling);
 
+/* Of each priority first what has not been tried yet, then what has. */
+#define DISPATCH_LANES (2 * DISPATCH_PRIORITY_COUNT)
+
 /* Of all addresses of an endpoint together. */
 enum standing { STANDING_UNKNOWN, STANDING_GOOD, STANDING_PARTLY, STANDING_BAD };
 
@@ -142,7 +145,7 @@ struct endpoint {
     char id[LIMIT_ID];
     struct target *target;
     bool removed; /* no longer configured, kept for its tellings */
-    struct telling_queue queues[DISPATCH_PRIORITY_COUNT], waiting;
+    struct telling_queue queues[DISPATCH_LANES], waiting; /* queues: the first one is emptied first */
     unsigned queued, waiting_count, under_way;
     unsigned failures_in_row;
     uint64_t started_ms; /* the last round */

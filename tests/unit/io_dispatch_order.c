@@ -1,0 +1,68 @@
+/* Who goes first, how often what waits is tried, and what is due while the loop has no time. Against the endpoints from hell. */
+#include "dispatch_bench.h"
+
+static struct hell hell;
+
+static unsigned place_of(const char *path, const char *id)
+{
+    json_t *seen = hell_requests(&hell, path);
+    size_t place = 0;
+    while (place < json_array_size(seen) &&
+           strcmp(json_string_value(json_object_get(json_array_get(seen, place), "id")), id) != 0)
+        place++;
+    json_decref(seen);
+    return (unsigned)place;
+}
+
+static uint64_t received_by_police(const struct bench *b)
+{
+    struct dispatch_endpoint_status status;
+    assert_true(dispatch_endpoint_status(b->dispatch, "police", &status));
+    return status.received;
+}
+
+/* After an outage everything that waits is tried at once; an alarm of this moment does not stand behind it. */
+static void test_a_new_alarm_stands_behind_no_repetition(void **state)
+{
+    struct bench b;
+    char id[64];
+    bench_open(&b);
+    bench_add(&b, &hell, "police", "@refused/x")->connections = 2;
+    bench_configure(&b);
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "old-%d", i);
+        bench_tell_with(&b, id, "police", i % 2 ? DISPATCH_UPDATE : DISPATCH_FIRST, 0);
+    }
+    BENCH_UNTIL(&b, 30000, bench_result(&b, "old-18", 0) && bench_result(&b, "old-19", 0));
+    hell_url(&hell, b.url_texts[0][0], "late/back?s=0.1");
+    bench_configure(&b); /* at most two are under way from here on */
+    bench_tell_with(&b, "new-update", "police", DISPATCH_UPDATE, 0);
+    bench_tell(&b, "new-1", "police");
+    bench_tell(&b, "new-2", "police");
+    BENCH_UNTIL(&b, 30000, received_by_police(&b) == 23);
+    assert_in_range(place_of("/late/back", "new-1"), 0, 3);
+    assert_in_range(place_of("/late/back", "new-2"), 0, 3);
+    assert_in_range(place_of("/late/back", "new-update"), 10, 14); /* after the alarms, before most of the other updates */
+    bench_close(&b);
+}
+
+static int start(void **state)
+{
+    signal(SIGPIPE, SIG_IGN);
+    hell_start(&hell);
+    return 0;
+}
+
+static int end(void **state)
+{
+    hell_end(&hell);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_new_alarm_stands_behind_no_repetition),
+    };
+    return cmocka_run_group_tests(tests, start, end);
+}
