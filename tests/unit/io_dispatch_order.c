@@ -46,6 +46,41 @@ static void test_a_new_alarm_stands_behind_no_repetition(void **state)
     bench_close(&b);
 }
 
+/* How often it was asked again earlier than was said, and not because its time had come. */
+static unsigned early(const struct bench *b, const char *id)
+{
+    const struct bench_result *before, *after;
+    unsigned count = 0;
+    for (size_t n = 0; (before = bench_result(b, id, n)) && (after = bench_result(b, id, n + 1)); n++) {
+        const char *wait = strstr(before->text, "; trying again in ");
+        unsigned said_ms = wait ? 1000 * (unsigned)atoi(wait + strlen("; trying again in ")) : 0;
+        count += after->at_ms - after->duration_ms + 1000 < before->at_ms + said_ms;
+    }
+    return count;
+}
+
+static void test_who_answers_probes_alone_is_asked_again_once(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    struct conf_endpoint *e = bench_add(&b, &hell, "police", "probes-only/once");
+    e->probe_s = 1;
+    e->connect_timeout_ms = e->attempt_timeout_ms = 1000;
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 5000, b.ups == 1);
+    bench_tell(&b, "t1", "police");
+    size_t probes = 0;
+    for (int i = 0; probes < 16 && i < 600; i++) {
+        bench_rest(&b, 100);
+        json_t *seen = hell_requests(&hell, "/probes-only/once");
+        probes = json_array_size(seen) > b.count ? json_array_size(seen) - b.count : 0;
+        json_decref(seen);
+    }
+    assert_true(probes >= 16 && b.count >= 5);
+    assert_in_range(early(&b, "t1"), 0, 1);
+    bench_close(&b);
+}
+
 static int start(void **state)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -63,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_alarm_stands_behind_no_repetition),
+        cmocka_unit_test(test_who_answers_probes_alone_is_asked_again_once),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
