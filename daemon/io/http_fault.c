@@ -99,17 +99,17 @@ static void connect_text(char out[LIMIT_TEXT], const struct http_fault_facts *fa
 
 static void timeout_text(char out[LIMIT_TEXT], const struct http_fault_facts *facts)
 {
-    curl_off_t connected_us = 0, first_byte_us = 0;
-    double lookup_s = 0, tls_s = 0;
+    curl_off_t connected_us = 0, ready_us = 0, first_byte_us = 0;
+    double lookup_s = 0;
     curl_easy_getinfo(facts->easy, CURLINFO_NAMELOOKUP_TIME, &lookup_s);
     curl_easy_getinfo(facts->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-    curl_easy_getinfo(facts->easy, CURLINFO_APPCONNECT_TIME, &tls_s);
+    curl_easy_getinfo(facts->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us); /* all there is of a kept connection */
     curl_easy_getinfo(facts->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
     const char *what = "no answer from %s";
     unsigned limit_ms = facts->timeout_ms;
     if (lookup_s <= 0)
         what = "the name server did not say the address of %s";
-    else if (connected_us <= 0)
+    else if (connected_us <= 0 && ready_us <= 0)
         what = "no connection to %s";
     else if (strstr(facts->message, "SSL connection timeout"))
         what = "no encrypted connection to %s";

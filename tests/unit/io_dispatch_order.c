@@ -78,6 +78,7 @@ static void test_who_answers_probes_alone_is_asked_again_once(void **state)
     }
     assert_true(probes >= 16 && b.count >= 5);
     assert_in_range(early(&b, "t1"), 0, 1);
+    assert_non_null(strstr(bench_result(&b, "t1", 0)->text, "no answer from 127.0.0.1:")); /* it was connected */
     bench_close(&b);
 }
 
