@@ -41,6 +41,7 @@ struct house {
     struct vigil vigil;
     struct record_look look;
     int64_t wake_boottime_ms;
+    bool reading; /* what is late waits for it: io/standstill.h */
     int lock; /* LOCK_NONE = no lock can be had, and so no record */
     struct store *store;
     struct journal *journal;

@@ -3,6 +3,7 @@
 #include "io/clock.h"
 #include "io/libraries.h"
 #include "io/log.h"
+#include "io/standstill.h"
 #include "journal/lock.h"
 #include "memory.h"
 #include <curl/curl.h>
@@ -74,6 +75,11 @@ static void port_release(void *ctx, void *hold)
 static void on_wake(uv_timer_t *timer)
 {
     struct house *h = timer->data;
+    h->reading = !h->reading && clock_boottime_ms() > h->wake_boottime_ms + STANDSTILL_MS;
+    if (h->reading) { /* who has answered meanwhile is not passed over by a deadline */
+        uv_timer_start(timer, on_wake, STANDSTILL_READING_MS, 0);
+        return;
+    }
     h->wake_boottime_ms = 0;
     engine_tick(h->engine);
 }
@@ -81,7 +87,7 @@ static void on_wake(uv_timer_t *timer)
 static void port_wake_at(void *ctx, int64_t boottime_ms)
 {
     struct house *h = ctx;
-    if (h->wake_boottime_ms == boottime_ms || h->stopping)
+    if (h->wake_boottime_ms == boottime_ms || h->stopping || h->reading)
         return;
     h->wake_boottime_ms = boottime_ms;
     int64_t wait = boottime_ms - clock_boottime_ms();

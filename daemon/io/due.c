@@ -1,9 +1,10 @@
 #include "io/due.h"
+#include "io/standstill.h"
 #include "memory.h"
 #include <assert.h>
 #include <stdlib.h>
 
-#define RINGS_MAX 1000 /* in one turn of the loop, so that sockets are looked at in between */
+#define RINGS_MAX 100 /* in one turn of the loop, so that sockets are looked at in between: a probe takes 0.15 ms */
 
 static void put(struct dues *dues, size_t place, struct due *due)
 {
@@ -40,23 +41,34 @@ static void sift_down(struct dues *dues, struct due *due)
 
 static void on_timer(uv_timer_t *);
 
-/* The timer is only ever moved earlier; one that fires too early looks and goes on waiting. */
+/* The timer is only ever moved earlier; one that fires too early looks and goes on waiting. With no time to wait it would
+ * fire again in the same turn of the loop (libuv 1.44). */
 static void arm(struct dues *dues)
 {
-    if (dues->count == 0)
+    if (dues->count == 0 || dues->reading)
         return;
     uint64_t at_ms = dues->heap[0]->at_ms, now_ms = due_now_ms();
     if (dues->timer_at_ms != 0 && dues->timer_at_ms <= at_ms)
         return;
     dues->timer_at_ms = at_ms;
     uv_update_time(dues->timer.loop);
-    uv_timer_start(&dues->timer, on_timer, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+    uv_timer_start(&dues->timer, on_timer, at_ms > now_ms ? at_ms - now_ms : 1, 0);
+}
+
+static bool stood_still(const struct dues *dues)
+{
+    return dues->count > 0 && dues->heap[0]->at_ms + STANDSTILL_MS < due_now_ms();
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct dues *dues = timer->data;
     dues->timer_at_ms = 0;
+    dues->reading = !dues->reading && stood_still(dues);
+    if (dues->reading) {
+        uv_timer_start(timer, on_timer, STANDSTILL_READING_MS, 0);
+        return;
+    }
     for (int i = 0; i < RINGS_MAX && dues->count > 0 && dues->heap[0]->at_ms <= due_now_ms(); i++) {
         struct due *due = dues->heap[0];
         due_clear(dues, due);

@@ -5,6 +5,8 @@
  *     due_set(&dues, &thing->due, due_now_ms() + 1000);   // again: moves it
  *     due_clear(&dues, &thing->due);      // always allowed
  *     due_close(&dues, closed);           // `closed` gets &dues, which may be freed then
+ *
+ * After a standstill of the loop its sockets are read before anything rings (standstill.h).
  */
 #ifndef TOCSIN_DUE_H
 #define TOCSIN_DUE_H
@@ -25,6 +27,7 @@ struct dues {
     struct due **heap;
     size_t count, capacity;
     uint64_t timer_at_ms; /* 0 = not running */
+    bool reading;         /* what is late waits for it: standstill.h */
     void (*closed)(struct dues *);
 };
 

@@ -2,6 +2,7 @@
 #include "io/http_client.h"
 #include "io/http_fault.h"
 #include "io/http_watch.h"
+#include "io/standstill.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #define CONNECTION_LIFE_S                                                                                    \
     3600          /* so that a revoked or replaced certificate does not live on in an open connection */
 #define PLACE 280 /* bytes of host:port */
+#define MORE_MS 1000 /* after a standstill; whoever posts has a moment of its own at which it gives up */
 
 struct http_request {
     struct http_client *client;
@@ -42,7 +44,8 @@ struct http_client {
     uv_timer_t timer;
     struct http_watches watches;
     struct request_list under_way, pooled;
-    int count, running; /* requests under way: ours, and as the library counts */
+    int count, running;   /* requests under way: ours, and as the library counts */
+    uint64_t timer_at_ms; /* by the loop's clock; 0 = not running */
     bool timer_closed;
     bool kicked; /* the library wants to be called at once */
     bool reap_due, reaping, broken, retired, closing;
@@ -66,6 +69,7 @@ static void on_timer(uv_timer_t *timer)
 static void reap_soon(struct http_client *client)
 {
     client->reap_due = true;
+    client->timer_at_ms = 0;
     uv_timer_start(&client->timer, on_timer, 0, 0);
 }
 
@@ -76,6 +80,7 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *ctx)
     client->kicked = timeout_ms == 0;
     if (client->closing || client->reap_due)
         return 0;
+    client->timer_at_ms = timeout_ms < 0 ? 0 : uv_now(client->loop) + (uint64_t)timeout_ms;
     if (timeout_ms < 0)
         uv_timer_stop(&client->timer);
     else
@@ -83,10 +88,32 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *ctx)
     return 0;
 }
 
+static void set_limits(struct http_request *request, unsigned more_ms)
+{
+    long connect_ms = request->client->options.connect_timeout_ms, whole_ms = request->post.timeout_ms;
+    curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms + (long)more_ms);
+    curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, whole_ms + (long)more_ms);
+}
+
+/* The library looks at its clock before it reads: after a standstill it would throw away answers that have come. Its timer
+ * is that of whatever is due first, so nothing is later than it is. */
+static void forgive_standstill(struct http_client *client)
+{
+    uint64_t now_ms = uv_now(client->loop);
+    if (client->timer_at_ms == 0 || now_ms <= client->timer_at_ms + STANDSTILL_MS)
+        return;
+    unsigned more_ms = (unsigned)(now_ms - client->timer_at_ms) + MORE_MS;
+    client->timer_at_ms = 0;
+    struct http_request *request;
+    LIST_FOREACH(request, &client->under_way, entry)
+    set_limits(request, more_ms);
+}
+
 static void socket_action(struct http_client *client, curl_socket_t socket, int mask)
 {
     if (client->broken)
         return;
+    forgive_standstill(client);
     client->kicked = false;
     CURLMcode code = curl_multi_socket_action(client->multi, socket, mask, &client->running);
     for (int i = 0; code == CURLM_OK && client->kicked && i < KICKS_MAX; i++) {
@@ -262,7 +289,7 @@ static void set_tls(CURL *easy, const struct http_client_options *options)
     option_file(easy, CURLOPT_CRLFILE, options->crl_file);
 }
 
-static void set_http(CURL *easy, const struct http_client_options *options)
+static void set_http(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
@@ -283,7 +310,6 @@ static void set_http(CURL *easy, const struct http_client_options *options)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
 }
 
 static struct http_request *request_create(struct http_client *client)
@@ -296,7 +322,7 @@ static struct http_request *request_create(struct http_client *client)
     }
     request->client = client;
     request->easy = easy;
-    set_http(easy, &client->options);
+    set_http(easy);
     set_tls(easy, &client->options);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->message);
@@ -382,7 +408,7 @@ static void set_post(struct http_request *request, const struct http_post *post)
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, post->body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body_size);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)post->timeout_ms);
+    set_limits(request, 0);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)post->fresh);
 }
 

@@ -48,7 +48,7 @@ struct http_post {
     struct curl_slist *headers;
     const char *body;
     size_t body_size;
-    unsigned timeout_ms;
+    unsigned timeout_ms;  /* longer by a standstill of the loop: the answer may have come meanwhile */
     bool fresh;           /* do not use a kept connection */
     const char *known_ip; /* connect there instead of asking for the name; NULL = ask */
     /* The answer is valid during the call; may post, abort, retire. */

@@ -199,6 +199,27 @@ def test_a_second_daemon_on_the_same_journal_is_turned_away(house):
     house.button().press().receipt("recorded")
 
 
+def test_who_answered_while_it_slept_is_neither_asked_again_nor_passed_over(make_house):
+    house = make_house(adjust=slower)
+    asleep = threading.Event()
+
+    def acknowledges_meanwhile(telling, connection):
+        asleep.wait(20)
+        return house.police.acknowledging(telling, connection)
+
+    house.police.behaviour = acknowledges_meanwhile
+    press = house.button().press()
+    house.police.told("alarm.opened", press)
+    house.daemon.signal(signal.SIGSTOP)
+    asleep.set()
+    house.wait_for(lambda: press_age_s(press) > 8, "the time of the step, and of the telling, is over")
+    house.daemon.signal(signal.SIGCONT)
+    house.feed.wait("acknowledged", alarm=press.alarm_id)
+    house.police.told("alarm.acknowledged", press)
+    assert len([telling for telling in house.police.of(press) if telling.type == "alarm.opened"]) == 1
+    assert not house.guard.of(press)
+
+
 def test_woken_after_a_sleep_it_makes_up_for_what_was_due(house):
     press = house.button().press()
     house.police.told("alarm.opened", press)

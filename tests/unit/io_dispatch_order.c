@@ -1,5 +1,6 @@
 /* Who goes first, how often what waits is tried, and what is due while the loop has no time. Against the endpoints from hell. */
 #include "dispatch_bench.h"
+#include "io/due.h"
 
 static struct hell hell;
 
@@ -82,6 +83,70 @@ static void test_who_answers_probes_alone_is_asked_again_once(void **state)
     bench_close(&b);
 }
 
+static unsigned rung, rung_when_read;
+
+static void on_ring(struct due *due)
+{
+    rung++;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    rung_when_read = rung;
+    uv_poll_stop(poll);
+}
+
+static void on_dues_closed(struct dues *dues)
+{
+}
+
+/* The probes of a whole city are due at one moment. */
+static void test_what_is_due_together_keeps_nobody_from_being_heard(void **state)
+{
+    static struct due due[2000];
+    uv_loop_t loop;
+    struct dues dues;
+    uv_poll_t poll;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    uv_loop_init(&loop);
+    due_init(&dues, &loop);
+    for (size_t i = 0; i < 2000; i++) {
+        due[i].ring = on_ring;
+        due_set(&dues, &due[i], due_now_ms());
+    }
+    uv_sleep(5);
+    uv_poll_init(&loop, &poll, ends[0]);
+    uv_poll_start(&poll, UV_READABLE, on_readable);
+    while (rung < 2000)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_in_range(rung_when_read, 0, 200);
+    due_close(&dues, on_dues_closed);
+    uv_close((uv_handle_t *)&poll, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* The process was stopped, or the machine slept: what came meanwhile is looked at before anything is given up. */
+static void test_an_answer_that_came_during_a_standstill_counts(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    bench_add(&b, &hell, "police", "late/standstill?s=0.3");
+    bench_configure(&b);
+    bench_tell(&b, "warm", "police"); /* from now on a telling is on the wire when it is told */
+    BENCH_UNTIL(&b, 5000, bench_result(&b, "warm", 0));
+    bench_tell(&b, "t1", "police");
+    uv_sleep(3000);
+    BENCH_UNTIL(&b, 5000, bench_result(&b, "t1", 0));
+    if (bench_result(&b, "t1", 0)->outcome != OUTCOME_RECEIVED)
+        fail_msg("%s", bench_result(&b, "t1", 0)->text);
+    bench_close(&b);
+}
+
 static int start(void **state)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -100,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_alarm_stands_behind_no_repetition),
         cmocka_unit_test(test_who_answers_probes_alone_is_asked_again_once),
+        cmocka_unit_test(test_what_is_due_together_keeps_nobody_from_being_heard),
+        cmocka_unit_test(test_an_answer_that_came_during_a_standstill_counts),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
