@@ -112,6 +112,7 @@ void engine_progress(struct engine *); /* after the journal's wake */
 void engine_tick(struct engine *);     /* when wake_at said, or at any time */
 /* Heartbeats come through, or do not: until they do no device is called silent, and then each has its time anew. */
 void engine_hears(struct engine *, bool hears);
+void engine_stood_still(struct engine *, int64_t ms); /* nobody was heard for so long, which is nobody's silence */
 void engine_broker_back(struct engine *); /* says again what buttons and sites may have missed */
 void engine_read_ahead(struct engine *); /* while the journal commits: what can be done before it has; cheap when done */
 void engine_batch_end(struct engine *); /* end of a batch of messages: lets the writer take what is gathered */

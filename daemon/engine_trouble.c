@@ -84,6 +84,11 @@ void engine_hears(struct engine *g, bool hears)
     supervision_hears(&g->supervision, hears, g->ports.boottime_ms(g->ports.ctx));
 }
 
+void engine_stood_still(struct engine *g, int64_t ms)
+{
+    supervision_stood_still(&g->supervision, g->ports.boottime_ms(g->ports.ctx), ms);
+}
+
 /* Is the part that it is about still there to report that it is over? */
 static bool has_part(struct engine *g, const struct trouble *t)
 {

@@ -40,7 +40,7 @@ struct house {
     uv_timer_t wake, drain, session_trouble, drops_trouble, api_again;
     struct vigil vigil;
     struct record_look look;
-    int64_t wake_boottime_ms;
+    int64_t wake_boottime_ms, wake_due_boottime_ms; /* as asked for; when the timer is to ring */
     bool reading; /* what is late waits for it: io/standstill.h */
     int lock; /* LOCK_NONE = no lock can be had, and so no record */
     struct store *store;

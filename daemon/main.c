@@ -75,8 +75,10 @@ static void port_release(void *ctx, void *hold)
 static void on_wake(uv_timer_t *timer)
 {
     struct house *h = timer->data;
-    h->reading = !h->reading && clock_boottime_ms() > h->wake_boottime_ms + STANDSTILL_MS;
+    int64_t late_ms = clock_boottime_ms() - h->wake_due_boottime_ms;
+    h->reading = !h->reading && late_ms > STANDSTILL_MS;
     if (h->reading) { /* who has answered meanwhile is not passed over by a deadline */
+        engine_stood_still(h->engine, late_ms);
         uv_timer_start(timer, on_wake, STANDSTILL_READING_MS, 0);
         return;
     }
@@ -90,7 +92,8 @@ static void port_wake_at(void *ctx, int64_t boottime_ms)
     if (h->wake_boottime_ms == boottime_ms || h->stopping || h->reading)
         return;
     h->wake_boottime_ms = boottime_ms;
-    int64_t wait = boottime_ms - clock_boottime_ms();
+    int64_t now_ms = clock_boottime_ms(), wait = boottime_ms - now_ms;
+    h->wake_due_boottime_ms = wait > 0 ? boottime_ms : now_ms;
     uv_update_time(h->loop);
     uv_timer_start(&h->wake, on_wake, wait > 0 ? (uint64_t)wait : 0, 0);
 }

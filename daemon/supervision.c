@@ -34,6 +34,15 @@ void supervision_hears(struct supervision *s, bool hears, int64_t boottime_ms)
     }
 }
 
+void supervision_stood_still(struct supervision *s, int64_t boottime_ms, int64_t ms)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        int64_t *heard = &s->rows[i].heard_boottime_ms;
+        if (*heard != INT64_MIN)
+            *heard = *heard + ms < boottime_ms ? *heard + ms : boottime_ms;
+    }
+}
+
 void supervision_heard(struct supervision *s, uint32_t device_index, int64_t boottime_ms, int64_t at_ms, int battery)
 {
     struct supervised *row = &s->rows[device_index];

@@ -145,6 +145,25 @@ def test_a_broker_that_is_away_is_one_trouble(make_house):
     house.trouble("device_silent", "school-1/gate")
 
 
+def test_no_button_is_blamed_when_the_daemon_stood_still(make_house):
+    def patient(configuration):
+        configuration["broker"]["loopback_s"] = 6  # or it would be the broker that is called lost
+        for one in configuration["sites"][0]["devices"]:
+            one["silent_after_s"] = 8 if one["id"] == "gate" else 0
+    house = make_house(adjust=patient)
+    gate = house.button("school-1/gate")
+
+    def is_heard(battery):
+        gate.heartbeat(battery=battery)
+        house.wait_for(lambda: device(house, "gate").get("battery") == battery, "the button is heard")
+    is_heard(80)
+    house.daemon.signal(signal.SIGSTOP)
+    time.sleep(10)
+    house.daemon.signal(signal.SIGCONT)
+    is_heard(70)
+    house.never(lambda: house.feed.find("trouble_raised", code="device_silent"), "a button is blamed", 2)
+
+
 def device(house, name):
     return next(one for one in house.api("devices")["devices"] if one["id"] == name)
 

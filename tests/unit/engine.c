@@ -405,6 +405,22 @@ static void test_devices_are_supervised(void **state)
     assert_true(device.offline && device.battery == 5);
 }
 
+static void test_no_device_is_silent_while_the_daemon_stands_still(void **state)
+{
+    struct lab *l = *state;
+    const struct board *b = engine_board(l->engine);
+    commit(l);
+    pass(l, 10000);
+    l->boottime_ms += 30000;
+    engine_stood_still(l->engine, 30000);
+    pass(l, 9000);
+    commit(l);
+    assert_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+    pass(l, 2000);
+    commit(l);
+    assert_non_null(board_trouble(b, TROUBLE_DEVICE_SILENT, "s/d2"));
+}
+
 /* It is one trouble, the broker's. What was silent before stays so until it is heard; all others have their time anew. */
 static void test_no_device_is_silent_while_nothing_is_heard(void **state)
 {
@@ -597,6 +613,7 @@ int main(void)
         TEST(test_what_is_retained_is_no_sign_of_life),
         TEST(test_a_name_that_is_too_long_is_nobody),
         TEST(test_no_device_is_silent_while_nothing_is_heard),
+        TEST(test_no_device_is_silent_while_the_daemon_stands_still),
         TEST(test_a_trouble_that_comes_and_goes_within_a_commit),
         TEST(test_a_trouble_with_an_odd_text_is_said_once),
         TEST(test_unknown_topics_are_counted),
