@@ -17,7 +17,8 @@ def test_the_story_is_told_to_its_end():
 
 def test_an_impatient_newcomer_leaves_nothing_behind(tmp_path):
     demo = subprocess.Popen([sys.executable, ROOT / "deploy" / "demo_story.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, "TOCSIN_BUILD": str(BUILD.resolve()), "TMPDIR": str(tmp_path)}, start_new_session=True)
+                            env={**os.environ, "TOCSIN_BUILD": str(BUILD.resolve()), "TMPDIR": str(tmp_path)}, start_new_session=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a shell's background job ignores it
     for line in demo.stdout:
         if line.startswith("Where to go on"):
             break
