@@ -75,7 +75,7 @@ def test_a_broker_that_nothing_helps_keeps_its_database(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_under_the_broker(tmp_path, small_disk):
-    """It cannot save what it keeps, and goes on; what it saved before is still there."""
+    """It cannot save what it keeps, and goes on. What it saved by halves meanwhile does not keep it from its next start."""
     with House(small_disk / "house", state_dir=tmp_path / "state") as house:
         room = house.button()
         house.broker.signal(signal.SIGUSR1)  # saves now
@@ -88,8 +88,10 @@ def test_a_full_disk_under_the_broker(tmp_path, small_disk):
             house.police.told("alarm.opened", press)
         (small_disk / "filler").unlink()
         house.broker.kill()
-        assert check(house.broker.folder / "mosquitto.db").stderr == ""
+        assert check(house.broker.folder / "mosquitto.db").returncode == 0
         house.broker.start()
         house.no_trouble("broker")
-        assert not house.troubles("broker_session")
+        press = room.press(kind="medical")
+        press.receipt("recorded")
+        house.police.told("alarm.opened", press)
         house.check()
