@@ -47,7 +47,7 @@ static void fill_text(const struct value *v)
 static void fill_id(const struct value *v)
 {
     if (!id_valid(v->text))
-        WRONG(v, "%s is no id; it must be 1 to %d of A-Z a-z 0-9 _ . -", quote(v), LIMIT_ID - 1);
+        WRONG(v, "%s is no id; it must be 1 to %d of A-Z a-z 0-9 _ . -, and not . or .. alone", quote(v), LIMIT_ID - 1);
     if (strlen(v->text) < LIMIT_ID)
         put_text(v, v->text); /* also a bad one: what refers to it is not wrong too */
 }

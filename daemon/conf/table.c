@@ -295,7 +295,8 @@ static const struct conf_table table_device = {
     .help = "A button, panel or gateway.",
     ROWS(conf_device){
         {"id", CONF_ID, AT(conf_device, id), .required = true,
-         .help = "Its id, unique within the site; part of its topics."},
+         .help = "Its id, unique within the site; part of its topics. Its certificate names it SITE/DEVICE, in at most 64 "
+                 "characters: with longer ids it can have none."},
         {"zone", CONF_TEXT, AT(conf_device, zone), .minimum = 1, .maximum = LIMIT_ID - 1,
          .help = "Id of the zone it stands in."},
         {"kind", CONF_CHOICE, AT(conf_device, kind), .fallback = "panic", .name = kind_name,

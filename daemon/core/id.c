@@ -11,7 +11,7 @@ bool id_valid_char(char c)
 bool id_valid(const char *text)
 {
     size_t n = strlen(text);
-    if (n == 0 || n >= LIMIT_ID)
+    if (n == 0 || n >= LIMIT_ID || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
         return false;
     for (size_t i = 0; i < n; i++)
         if (!id_valid_char(text[i]))

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* True for [A-Za-z0-9_.-]{1,47}; everything that names a thing in topics, URLs and events. */
+/* True for [A-Za-z0-9_.-]{1,47} but for "." and "..", which a URL or a file name takes for a way (RFC 3986, 5.2.4);
+ * everything that names a thing in topics, URLs and events. */
 bool id_valid(const char *text);
 bool id_valid_char(char c);
 

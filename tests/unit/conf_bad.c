@@ -320,6 +320,7 @@ static const struct bad bads[] = {
 static const struct bad followed[] = {
     {"  - id: school-1", "  - id: school/1", 35, "sites.id",
      "is no id; it must be 1 to 47 of A-Z a-z 0-9 _ . -"},
+    {"  - id: school-1", "  - id: ..", 35, "sites.id", "is no id; it must be 1 to 47 of A-Z a-z 0-9 _ . -, and not . or .. alone"},
     {"  - id: school-1", "  - id: 学校", 35, "sites.id", "is no id"},
     {"  - id: bureau", "  - id: police", 19, "endpoints.id",
      "another endpoint has the id \"police\" already"},

@@ -110,7 +110,8 @@ static void test_ids(void **unused)
                                        "a23456789012345678901234567890123456789012345-7"};
     static const char *const bad[] = {
         "",  "a b", "a/b", "a+", "#", "caf\xc3\xa9", "a\n",
-        "`", "{",   "@",   "[",  ":", ",",           "a234567890123456789012345678901234567890123456-8"};
+        "`", "{",   "@",   "[",  ":", ",",           ".", "..",
+        "a234567890123456789012345678901234567890123456-8"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(id_valid(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
