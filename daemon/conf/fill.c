@@ -153,12 +153,12 @@ static char no_path[] = "";
 /* A path relative to the file it stands in. */
 static const char *fill_path(const struct value *v)
 {
-    if (!text_is_plain(v->text) || strlen(v->text) > 1000) {
-        WRONG(v, "%s is no file name; write plain text of at most 1000 bytes", quote(v));
+    const char *folder = v->text[0] == '/' ? "" : v->fill->source->folder;
+    if (!text_is_plain(v->text) || strlen(folder) + strlen(v->text) > 1000) {
+        WRONG(v, "%s is no file name; write plain text of at most 1000 bytes, its folder included", quote(v));
         *(char **)v->out = no_path;
         return NULL;
     }
-    const char *folder = v->text[0] == '/' ? "" : v->fill->source->folder;
     return *(char **)v->out = arena_format(v->fill->arena, "%s%s", folder, v->text);
 }
 

@@ -277,6 +277,8 @@ static const struct bad bads[] = {
      "  supervision: {client_id: s, certificate_file: ./a.pem, key_file: a.key}",
      12, "broker.supervision.certificate_file", "is broker.certificate_file, too"},
     {"  port: 1883", "  ca_file: missing.pem", 9, "broker.ca_file", "cannot be read (No such file"},
+    {"  port: 1883", "  ca_file: " X100 X100 X100 X100 X100 X100 X100 X100 X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 "XXXXX", 9,
+     "broker.ca_file", "at most 1000 bytes, its folder included"},
     {"  port: 1883", "  ca_file: .", 9, "broker.ca_file", "is no plain file"},
     {"  log_level: info", "  http_tls_key_file: journal.key", 6, "daemon.http_tls_key_file",
      "is given without http_tls_certificate_file"},
