@@ -128,6 +128,12 @@ static void socket_action(struct http_client *client, curl_socket_t socket, int 
         reap_soon(client);
 }
 
+static void forget_resolve(struct http_request *request)
+{
+    curl_slist_free_all(request->resolve);
+    request->resolve = NULL;
+}
+
 static void request_release(struct http_request *request)
 {
     struct http_client *client = request->client;
@@ -140,8 +146,7 @@ static void request_release(struct http_request *request)
         request->body = NULL;
         request->body_capacity = 0;
     }
-    curl_slist_free_all(request->resolve);
-    request->resolve = NULL;
+    forget_resolve(request);
 }
 
 static void end(struct http_request *request, CURLcode code)
@@ -420,8 +425,10 @@ struct http_request *http_client_post(struct http_client *client, const struct h
         return NULL;
     set_post(request, post);
     http_watch_silence(&client->watches);
-    if (curl_multi_add_handle(client->multi, request->easy) != CURLM_OK)
+    if (curl_multi_add_handle(client->multi, request->easy) != CURLM_OK) {
+        forget_resolve(request);
         return NULL;
+    }
     LIST_REMOVE(request, entry);
     LIST_INSERT_HEAD(&client->under_way, request, entry);
     request->under_way = true;
