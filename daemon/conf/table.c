@@ -207,7 +207,8 @@ static const struct conf_table table_endpoint = {
         {"probe_s", CONF_NUMBER, AT(conf_endpoint, probe_s), .fallback = "10", .minimum = 1, .maximum = 15,
          .unit = "s",
          .help = "Time between probes: supervision, and what keeps the connection warm. A dead endpoint "
-                 "must be seen within 20 s, so at most 15."},
+                 "must be seen within 20 s, so at most 15; and a probe has no longer for its answer than what is "
+                 "left of 19.5 s, even if attempt_timeout_ms is longer."},
         {"connections", CONF_NUMBER, AT(conf_endpoint, connections), .fallback = "4", .minimum = 1,
          .maximum = 64, .help = "How many tellings may be under way at once."},
         {0}}};

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#define SILENCE_MS 1000 /* without an answer for that long, the next address is tried as well */
+#define SILENCE_MS 1000 /* or half of the attempt's time, if that is less */
 #define GRACE_MS 500    /* the library's own time limit comes first; then ours */
+#define SEEN_MS 20000   /* a dead endpoint is seen within this time */
 
 /* ---- what is sent ---- */
 
@@ -71,9 +72,17 @@ static unsigned elapsed_ms(const struct round *round)
     return (unsigned)(due_now_ms() - round->started_ms);
 }
 
+/* How long it may take. A probe has what is left of the time to see a dead endpoint when it begins, if that is less. */
+static unsigned limit_of_ms(const struct round *round)
+{
+    const struct settings *settings = &round->target->settings;
+    unsigned attempt_ms = settings->attempt_timeout_ms, probe_ms = SEEN_MS - GRACE_MS - settings->probe_s * 1000;
+    return round->probed && probe_ms < attempt_ms ? probe_ms : attempt_ms;
+}
+
 static bool try_address(struct round *round, struct address *address, bool by_known_ip)
 {
-    unsigned limit_ms = round->target->settings.attempt_timeout_ms, spent_ms = elapsed_ms(round);
+    unsigned limit_ms = limit_of_ms(round), spent_ms = elapsed_ms(round);
     assert(round->try_count < sizeof round->tries / sizeof round->tries[0]);
     struct http_client *client = spent_ms < limit_ms ? target_client(round->target) : NULL;
     if (!client)
@@ -105,11 +114,16 @@ static bool refused(const struct round *round)
     return round->judged && round->judgement.outcome == OUTCOME_REFUSED;
 }
 
+/* Without an answer for that long, the next address is tried as well. */
+static unsigned silence_of_ms(const struct round *round)
+{
+    unsigned half_ms = limit_of_ms(round) / 2;
+    return SILENCE_MS < half_ms ? SILENCE_MS : half_ms;
+}
+
 static void set_due(struct round *round)
 {
-    unsigned limit_ms = round->target->settings.attempt_timeout_ms;
-    unsigned silence_ms = SILENCE_MS < limit_ms / 2 ? SILENCE_MS : limit_ms / 2;
-    uint64_t end_ms = round->started_ms + limit_ms + GRACE_MS, next_ms = due_now_ms() + silence_ms;
+    uint64_t end_ms = round->started_ms + limit_of_ms(round) + GRACE_MS, next_ms = due_now_ms() + silence_of_ms(round);
     struct dues *dues = &round->target->endpoint->dispatch->dues;
     bool more = round->next < round->order_count && !refused(round);
     due_set(dues, &round->due, more && next_ms < end_ms ? next_ms : end_ms);
@@ -237,7 +251,7 @@ static void time_is_over(struct round *round)
 static void on_due(struct due *due)
 {
     struct round *round = DISPATCH_OWNER(due, struct round, due);
-    if (elapsed_ms(round) >= round->target->settings.attempt_timeout_ms + GRACE_MS ||
+    if (elapsed_ms(round) >= limit_of_ms(round) + GRACE_MS ||
         (!try_next(round) && round->running == 0))
         time_is_over(round);
 }

@@ -47,6 +47,20 @@ static void test_a_new_alarm_stands_behind_no_repetition(void **state)
     bench_close(&b);
 }
 
+/* Whatever an attempt may take: a dead endpoint is seen within 20 s. */
+static void test_a_probe_ends_in_time_for_a_dead_one_to_be_seen(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    struct conf_endpoint *e = bench_add(&b, &hell, "police", "silent/probes");
+    e->attempt_timeout_ms = 20000;
+    e->probe_s = 15;
+    bench_configure(&b);
+    BENCH_UNTIL(&b, 19000, b.downs == 1);
+    assert_non_null(strstr(b.said, "within 4.5 s"));
+    bench_close(&b);
+}
+
 /* How often it was asked again earlier than was said, and not because its time had come. */
 static unsigned early(const struct bench *b, const char *id)
 {
@@ -164,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_alarm_stands_behind_no_repetition),
+        cmocka_unit_test(test_a_probe_ends_in_time_for_a_dead_one_to_be_seen),
         cmocka_unit_test(test_who_answers_probes_alone_is_asked_again_once),
         cmocka_unit_test(test_what_is_due_together_keeps_nobody_from_being_heard),
         cmocka_unit_test(test_an_answer_that_came_during_a_standstill_counts),
