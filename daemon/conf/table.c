@@ -210,7 +210,9 @@ static const struct conf_table table_endpoint = {
                  "must be seen within 20 s, so at most 15; and a probe has no longer for its answer than what is "
                  "left of 19.5 s, even if attempt_timeout_ms is longer."},
         {"connections", CONF_NUMBER, AT(conf_endpoint, connections), .fallback = "4", .minimum = 1,
-         .maximum = 64, .help = "How many tellings may be under way at once."},
+         .maximum = 64,
+         .help = "How many tellings may be under way at once; one more, if it is the first word of an alarm, so that a "
+                 "new alarm does not wait for those that have no answer yet."},
         {0}}};
 
 static const struct conf_table table_step = {

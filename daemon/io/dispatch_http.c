@@ -119,11 +119,19 @@ static void leaving(struct telling *telling)
     LIST_INSERT_HEAD(&dispatch->by_id[bucket_of(telling->told.id)], telling, by_id);
 }
 
+/* All connections may hang on updates, and on what is tried again: one more is for the first word of an alarm alone. */
+static bool has_connection(const struct endpoint *endpoint, const struct telling *telling)
+{
+    bool first_word = telling->told.priority == DISPATCH_FIRST && telling->attempts == 0;
+    unsigned spare = first_word ? DISPATCH_SPARE : 0;
+    return endpoint->under_way < endpoint->target->settings.connections + spare;
+}
+
 void endpoint_start(struct endpoint *endpoint)
 {
     struct telling *telling;
-    while (!endpoint->dispatch->stopping && endpoint->under_way < endpoint->target->settings.connections &&
-           (telling = queue_first(endpoint)) && !paced(endpoint)) {
+    while (!endpoint->dispatch->stopping && (telling = queue_first(endpoint)) && has_connection(endpoint, telling) &&
+           !paced(endpoint)) {
         leave_queue(telling);
         leaving(telling);
         telling->state = TELLING_UNDER_WAY;

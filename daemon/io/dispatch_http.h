@@ -4,7 +4,8 @@
  * until it is received, given up or cancelled; an attempt that took longer is followed by the next at once,
  * never by two together. What a person must mend (redirects, most 4xx) or has decided (a refusal) is tried
  * every 30 s, and at once when the endpoint's probe is answered again or its settings have changed. What waits for one of the
- * endpoint's connections leaves by priority, and of one priority first what has not been tried yet. Each attempt ends within attempt_timeout_ms + 500 ms
+ * endpoint's connections leaves by priority, and of one priority first what has not been tried yet; one connection more is for
+ * the first attempt of a DISPATCH_FIRST alone, whatever the others hang on. Each attempt ends within attempt_timeout_ms + 500 ms
  * whatever the peer does; the alternates are tried as well after 1 s of silence (or half of attempt_timeout_ms, if that is
  * less), and at once after a bad answer. One bad endpoint delays no other; from its first attempt on a telling carries the same webhook-id and the same body,
  * until it is answered with a no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never from within

@@ -23,6 +23,7 @@
 #define DISPATCH_SECRETS 4    /* secrets of one endpoint that sign */
 #define DISPATCH_URL LIMIT_URL
 #define DISPATCH_FILE 1024    /* bytes of a file name */
+#define DISPATCH_SPARE 1      /* connections of an endpoint beside those configured */
 #define DISPATCH_FILES 4      /* ca, certificate, key, revocation list */
 #define DISPATCH_BUCKETS 8192 /* of the table of tellings by id */
 #define DISPATCH_ENDPOINT_BUCKETS 1024

@@ -103,7 +103,7 @@ struct http_client *target_client(struct target *target)
         .crl_file = settings->files[3],
         .network = settings->network,
         .connect_timeout_ms = settings->connect_timeout_ms,
-        .connections = settings->connections + (unsigned)settings->url_count,
+        .connections = settings->connections + DISPATCH_SPARE + (unsigned)settings->url_count,
         .closed = dispatch_closed_client,
         .ctx = dispatch,
     };

@@ -206,6 +206,13 @@ async def probes_only(request):
 
 
 @behaviour
+async def silent_but(request):
+    """answers only those whose webhook-id begins with ?to=new"""
+    answered = request.headers.get("webhook-id", "").startswith(request.parameter("to", "new"))
+    await (echo if answered else silent)(request)
+
+
+@behaviour
 async def slow_loris(request):
     """one byte of a good answer a second"""
     for c in "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}":

@@ -16,7 +16,7 @@ STATES = {
     REFUSED: ["control-characters", "refuse"],
     FAILING: ["bad-chunk", "bad-length", "bad-status", "bad-version", "close-after-request", "endless-continue",
               "endless-headers", "header-bomb", "long-header", "not-http", "probes-only", "redirect", "redirect-loop", "reset-after-request",
-              "reset-in-body", "reset-in-head", "short-body", "silent", "slow-body", "slow-loris", "stall-in-body", "stall-in-head", "status",
+              "reset-in-body", "reset-in-head", "short-body", "silent", "silent-but", "slow-body", "slow-loris", "stall-in-body", "stall-in-head", "status",
               "upgrade"],
 }
 # What comes of these is a matter of taste; that it has a name is not.

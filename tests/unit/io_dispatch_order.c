@@ -47,6 +47,42 @@ static void test_a_new_alarm_stands_behind_no_repetition(void **state)
     bench_close(&b);
 }
 
+static unsigned under_way(const struct bench *b)
+{
+    struct dispatch_endpoint_status status;
+    assert_true(dispatch_endpoint_status(b->dispatch, "police", &status));
+    return status.under_way;
+}
+
+/* Whatever hangs, and however many of them: what is tried again, and updates, leave one connection free. */
+static void test_a_new_alarm_waits_for_no_connection_that_hangs(void **state)
+{
+    struct bench b;
+    char id[64];
+    bench_open(&b);
+    struct conf_endpoint *e = bench_add(&b, &hell, "police", "silent-but?to=new");
+    e->connections = 2;
+    e->attempt_timeout_ms = 5000;
+    bench_configure(&b);
+    for (int i = 0; i < 6; i++) {
+        snprintf(id, sizeof id, "hangs-%d", i);
+        bench_tell_with(&b, id, "police", DISPATCH_UPDATE, 0);
+    }
+    assert_int_equal(under_way(&b), 2);
+    for (int i = 0; i < 3; i++) { /* what is answered leaves its place to the next */
+        snprintf(id, sizeof id, "new-%d", i);
+        bench_tell(&b, id, "police");
+        BENCH_UNTIL(&b, 4000, bench_result(&b, id, 0));
+        assert_int_equal(bench_result(&b, id, 0)->outcome, OUTCOME_RECEIVED);
+    }
+    assert_int_equal(b.count, 3);
+    bench_tell(&b, "hangs-first", "police");
+    assert_int_equal(under_way(&b), 3);
+    bench_tell(&b, "hangs-next", "police");
+    assert_int_equal(under_way(&b), 3); /* one, and not one for each */
+    bench_close(&b);
+}
+
 /* Whatever an attempt may take: a dead endpoint is seen within 20 s. */
 static void test_a_probe_ends_in_time_for_a_dead_one_to_be_seen(void **state)
 {
@@ -178,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_alarm_stands_behind_no_repetition),
+        cmocka_unit_test(test_a_new_alarm_waits_for_no_connection_that_hangs),
         cmocka_unit_test(test_a_probe_ends_in_time_for_a_dead_one_to_be_seen),
         cmocka_unit_test(test_who_answers_probes_alone_is_asked_again_once),
         cmocka_unit_test(test_what_is_due_together_keeps_nobody_from_being_heard),
