@@ -7,7 +7,8 @@
  * endpoint's connections leaves by priority, and of one priority first what has not been tried yet; one connection more is for
  * the first attempt of a DISPATCH_FIRST alone, whatever the others hang on. Each attempt ends within attempt_timeout_ms + 500 ms
  * whatever the peer does; the alternates are tried as well after 1 s of silence (or half of attempt_timeout_ms, if that is
- * less), and at once after a bad answer. One bad endpoint delays no other; from its first attempt on a telling carries the same webhook-id and the same body,
+ * less), and at once after a bad answer. The first attempt of a DISPATCH_FIRST asks last who left the telling before without an
+ * answer. One bad endpoint delays no other; from its first attempt on a telling carries the same webhook-id and the same body,
  * until it is answered with a no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never from within
  * dispatch_tell(). Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps connections warm and
  * supervises them: a probe ends in time for a dead one to be seen within 20 s; one that answers nothing but probes is dead

@@ -58,7 +58,7 @@ struct address {
     const char *url;
     char place[128]; /* host:port */
     enum health health;
-    bool hangs;              /* the last telling had no answer */
+    bool hangs;              /* the last telling had no answer, or not before another address took it */
     bool asked_again;        /* since the probes are answered, what waits has been tried once */
     char text[LIMIT_TEXT];   /* why it is not good */
     char latest[LIMIT_TEXT]; /* what was the matter last time */
@@ -91,6 +91,7 @@ struct trial {
     struct round *round;
     struct address *address;
     struct http_request *request; /* NULL = ended */
+    uint64_t started_ms;
     bool by_known_ip;
 };
 

@@ -49,7 +49,15 @@ static void set_probe_body(struct round *round)
     round->body_size = (size_t)size;
 }
 
-/* Silent addresses come last: the first word of an alarm does not wait for one that is known to be dead. */
+/* Nothing waits for an address that is known to be dead. Nor does the first word of an alarm for one that left the last telling
+ * without an answer, though it may answer probes; what comes later asks it again. */
+static bool comes_last(const struct round *round, const struct address *address)
+{
+    const struct telling *telling = round->telling;
+    bool first_word = telling->told.priority == DISPATCH_FIRST && telling->attempts == 1;
+    return address->health == HEALTH_SILENT || (first_word && address->hangs);
+}
+
 static void set_order(struct round *round)
 {
     round->order_count = 0;
@@ -57,9 +65,9 @@ static void set_order(struct round *round)
         round->order[round->order_count++] = round->probed;
         return;
     }
-    for (int silent = 0; silent <= 1; silent++)
+    for (int last = 0; last <= 1; last++)
         for (size_t i = 0; i < round->target->settings.url_count; i++)
-            if ((round->target->addresses[i].health == HEALTH_SILENT) == silent)
+            if (comes_last(round, &round->target->addresses[i]) == last)
                 round->order[round->order_count++] = &round->target->addresses[i];
 }
 
@@ -88,7 +96,8 @@ static bool try_address(struct round *round, struct address *address, bool by_kn
     if (!client)
         return false;
     struct trial *trial = &round->tries[round->try_count];
-    *trial = (struct trial){.round = round, .address = address, .by_known_ip = by_known_ip};
+    *trial = (struct trial){
+        .round = round, .address = address, .by_known_ip = by_known_ip, .started_ms = round->started_ms + spent_ms};
     struct http_post post = {
         .url = address->url,
         .headers = round->headers,
@@ -204,6 +213,14 @@ static void note(struct round *round, const struct address *address,
     round->judged = true;
 }
 
+/* Another address has taken it: who was asked before that, and said nothing all the while, has left it. */
+static void note_left(const struct round *round)
+{
+    for (unsigned i = 0; i < round->try_count; i++)
+        if (round->tries[i].request && due_now_ms() >= round->tries[i].started_ms + silence_of_ms(round))
+            round->tries[i].address->hangs = true;
+}
+
 /* A name that cannot be resolved now was somewhere a moment ago: try there. */
 static bool try_known_ip(struct trial *trial, const struct http_answer *answer)
 {
@@ -226,6 +243,8 @@ static void on_done(void *ctx, const struct http_answer *answer)
         snprintf(address->known_ip, sizeof address->known_ip, "%s", answer->peer_ip);
     note(round, address, &judgement);
     probe_note(address, round->probed != NULL, &judgement);
+    if (judgement.outcome == OUTCOME_RECEIVED)
+        note_left(round);
     if (judgement.outcome == OUTCOME_RECEIVED || (!try_next(round) && round->running == 0))
         finish(round);
 }

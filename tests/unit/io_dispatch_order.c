@@ -83,6 +83,30 @@ static void test_a_new_alarm_waits_for_no_connection_that_hangs(void **state)
     bench_close(&b);
 }
 
+/* It answers whatever else comes, and leaves a telling without an answer, which the alternate takes after a while. The next
+ * alarm does not wait for that again; what comes later of it asks whether it has mended. */
+static void test_who_left_a_telling_is_not_asked_first_of_the_next_alarm(void **state)
+{
+    struct bench b;
+    bench_open(&b);
+    bench_add(&b, &hell, "police", "late-first/mended?s=30");
+    bench_alternate(&b, &hell, "echo/alternate");
+    bench_configure(&b);
+    bench_tell(&b, "first", "police");
+    BENCH_UNTIL(&b, 5000, received_by_police(&b) == 1);
+    bench_tell(&b, "second", "police");
+    BENCH_UNTIL(&b, 5000, received_by_police(&b) == 2);
+    bench_tell_with(&b, "update", "police", DISPATCH_UPDATE, 0);
+    BENCH_UNTIL(&b, 5000, received_by_police(&b) == 3);
+    bench_tell(&b, "third", "police");
+    BENCH_UNTIL(&b, 5000, received_by_police(&b) == 4);
+    assert_int_equal(place_of("/late-first/mended", "first"), 0);
+    assert_int_equal(place_of("/late-first/mended", "update"), 1);
+    assert_int_equal(place_of("/late-first/mended", "third"), 2);
+    assert_int_equal(place_of("/echo/alternate", "second"), 1);
+    bench_close(&b);
+}
+
 /* Whatever an attempt may take: a dead endpoint is seen within 20 s. */
 static void test_a_probe_ends_in_time_for_a_dead_one_to_be_seen(void **state)
 {
@@ -215,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_alarm_stands_behind_no_repetition),
         cmocka_unit_test(test_a_new_alarm_waits_for_no_connection_that_hangs),
+        cmocka_unit_test(test_who_left_a_telling_is_not_asked_first_of_the_next_alarm),
         cmocka_unit_test(test_a_probe_ends_in_time_for_a_dead_one_to_be_seen),
         cmocka_unit_test(test_who_answers_probes_alone_is_asked_again_once),
         cmocka_unit_test(test_what_is_due_together_keeps_nobody_from_being_heard),
