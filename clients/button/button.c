@@ -265,7 +265,8 @@ static void follow(struct button *b, struct button_follow *f, const struct butto
     bool newer = same ? r->n > f->n : strcmp(r->epoch, b->epoch) == 0;
     if (!same_alarm && !newer && (open || f->stage == BUTTON_STAGE_CLOSED))
         return;
-    enum button_stage stage = same_alarm && f->stage > r->stage ? f->stage : r->stage;
+    bool again = newer && f->stage == BUTTON_STAGE_CLOSED; /* a press that comes when its case was closed opens it again */
+    enum button_stage stage = same_alarm && f->stage > r->stage && !again ? f->stage : r->stage;
     if (newer || !same_alarm) {
         memcpy(f->epoch, r->epoch, sizeof f->epoch);
         f->n = r->n;

@@ -224,6 +224,25 @@ static void test_press_joins_its_alarm(void **state)
     free(r);
 }
 
+/* It came while somebody closed the case, which is open again. */
+static void test_press_reopens_its_alarm(void **state)
+{
+    struct rig *r = rig_new();
+    rig_link(r, true);
+    uint64_t n = rig_press(r, "panic", BUTTON_REAL);
+    rig_answer(r, n, "recorded", "a1");
+    uint64_t next = rig_press(r, "panic", BUTTON_REAL);
+    rig_answer(r, n, "closed", "a1");
+    rig_answer(r, next, "recorded", "a1");
+    assert_int_equal(r->state, BUTTON_RECEIVED);
+    rig_answer(r, next, "coming", "a1");
+    assert_int_equal(r->state, BUTTON_COMING);
+    rig_answer(r, next, "closed", "a1");
+    rig_answer(r, next, "recorded", "a1");
+    assert_int_equal(r->state, BUTTON_IDLE);
+    free(r);
+}
+
 static void test_cancel_closes_nothing(void **state)
 {
     struct rig *r = rig_new();
@@ -547,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_full_outbox),
         cmocka_unit_test(test_receipts_in_any_order),
         cmocka_unit_test(test_press_joins_its_alarm),
+        cmocka_unit_test(test_press_reopens_its_alarm),
         cmocka_unit_test(test_cancel_closes_nothing),
         cmocka_unit_test(test_a_test_hides_no_alarm),
         cmocka_unit_test(test_foreign_and_broken_receipts),
