@@ -17,7 +17,8 @@
 
 struct link {
     const struct button_program_options *options;
-    char uri[192], client_id[128], listen_topic[BUTTON_TOPIC], offline_topic[BUTTON_TOPIC], password[256];
+    char uri[192], client_id[128], receipt_topic[BUTTON_TOPIC], site_topic[BUTTON_TOPIC], offline_topic[BUTTON_TOPIC];
+    char password[256];
     MQTTAsync client;
     int fd;
     bool connecting, up;
@@ -42,7 +43,7 @@ static void push(struct link *l, enum link_event_type type, const void *bytes, s
     memcpy(event->bytes, bytes, event->size);
     event->bytes[event->size] = '\0';
     pthread_mutex_lock(&l->lock);
-    bool kept = l->count < (type == LINK_EVENT_MESSAGE ? MESSAGES : EVENTS);
+    bool kept = l->count < (type == LINK_EVENT_UP || type == LINK_EVENT_DOWN ? EVENTS : MESSAGES);
     if (kept)
         l->events[l->count++] = event;
     pthread_mutex_unlock(&l->lock);
@@ -59,7 +60,9 @@ static void push_down(struct link *l, const char *why)
 static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message)
 {
     (void)topic_size;
-    push(context, LINK_EVENT_MESSAGE, message->payload, (size_t)message->payloadlen);
+    struct link *l = context;
+    enum link_event_type type = strcmp(topic, l->site_topic) == 0 ? LINK_EVENT_SITE : LINK_EVENT_RECEIPT;
+    push(l, type, message->payload, (size_t)message->payloadlen);
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
     return 1;
@@ -112,7 +115,9 @@ static void subscribe(struct link *l)
     options.onSuccess5 = on_subscribed;
     options.onFailure5 = on_subscribe_failed;
     options.context = l;
-    MQTTAsync_subscribe(l->client, l->listen_topic, 1, &options);
+    MQTTAsync_subscribe(l->client, l->receipt_topic, 1, &options);
+    options = (MQTTAsync_responseOptions)MQTTAsync_responseOptions_initializer;
+    MQTTAsync_subscribe(l->client, l->site_topic, 0, &options); /* it is retained: none need wait for us */
 }
 
 static void on_connected(void *context, MQTTAsync_successData5 *data)
@@ -224,8 +229,8 @@ static bool renew_client(struct link *l)
     return create_client(l);
 }
 
-struct link *link_open(const struct button_program_options *o, const char *listen_topic,
-                       const char *offline_topic)
+struct link *link_open(const struct button_program_options *o, const char *receipt_topic,
+                       const char *site_topic, const char *offline_topic)
 {
     struct link *l = calloc(1, sizeof *l);
     if (!l || (o->password_file && !read_password(l, o->password_file))) {
@@ -235,7 +240,8 @@ struct link *link_open(const struct button_program_options *o, const char *liste
     l->options = o;
     l->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&l->lock, NULL);
-    snprintf(l->listen_topic, sizeof l->listen_topic, "%s", listen_topic);
+    snprintf(l->receipt_topic, sizeof l->receipt_topic, "%s", receipt_topic);
+    snprintf(l->site_topic, sizeof l->site_topic, "%s", site_topic);
     snprintf(l->offline_topic, sizeof l->offline_topic, "%s", offline_topic);
     snprintf(l->uri, sizeof l->uri, strchr(o->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
              o->ca_file ? "ssl" : "tcp", o->host, o->port);
@@ -269,7 +275,7 @@ bool link_next(struct link *l, struct link_event *out)
         return false;
     *out = *event;
     free(event);
-    l->up = out->type == LINK_EVENT_UP || (l->up && out->type == LINK_EVENT_MESSAGE);
+    l->up = out->type == LINK_EVENT_UP || (l->up && out->type != LINK_EVENT_DOWN);
     l->failures = l->up ? 0 : l->failures;
     l->down = l->down || out->type == LINK_EVENT_DOWN;
     return true;

@@ -54,14 +54,23 @@ const char *button_fault_str(enum button_fault fault)
     return "?";
 }
 
-void button_topic(const struct button *b, const char *leaf, char topic[BUTTON_TOPIC])
+static void join_parts(char topic[BUTTON_TOPIC], const char *const parts[], size_t count)
 {
-    const char *parts[] = {"tocsin/v1/", b->site, "/", b->device, "/", leaf};
     size_t used = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    for (size_t i = 0; i < count; i++)
         for (const char *c = parts[i]; *c && used < BUTTON_TOPIC - 1; c++)
             topic[used++] = *c;
     topic[used] = '\0';
+}
+
+void button_topic(const struct button *b, const char *leaf, char topic[BUTTON_TOPIC])
+{
+    join_parts(topic, (const char *const[]){"tocsin/v1/", b->site, "/", b->device, "/", leaf}, 6);
+}
+
+void button_site_topic(const struct button *b, char topic[BUTTON_TOPIC])
+{
+    join_parts(topic, (const char *const[]){"tocsin/v1/", b->site, "/state"}, 3);
 }
 
 static void new_epoch(struct button *b)
@@ -273,6 +282,8 @@ static void follow(struct button *b, struct button_follow *f, const struct butto
     }
     if (r->alarm[0])
         memcpy(f->alarm, r->alarm, sizeof f->alarm);
+    if (!same_alarm || strcmp(r->at, f->at) > 0)
+        memcpy(f->at, r->at, sizeof f->at);
     f->stage = stage;
     f->since_ms = now_ms;
 }
@@ -329,6 +340,41 @@ void button_receive(struct button *b, const void *payload, size_t size, uint64_t
     }
     if (r.stage != BUTTON_STAGE_REFUSED && !(cancel && r.stage == BUTTON_STAGE_RECORDED))
         follow(b, &b->follow[mode], &r, now_ms);
+    look(b, now_ms);
+}
+
+/* What a state says of an alarm: how far it is when it is open, and that it is over when it is not listed. A state that
+ * is not younger than all that we heard of the alarm may be from before it was opened, or opened again: it says nothing. */
+static enum button_stage stage_in(const struct button_site *site, unsigned mode, const struct button_follow *f)
+{
+    bool knows_it = f->alarm[0] && f->at[0] && strcmp(site->at, f->at) > 0;
+    if (!knows_it || f->stage == BUTTON_STAGE_NONE)
+        return BUTTON_STAGE_NONE;
+    enum button_stage stage = site->listed[mode] ? site->stage[mode] : BUTTON_STAGE_CLOSED;
+    bool is_news = stage > f->stage || (f->stage == BUTTON_STAGE_CLOSED && stage < f->stage);
+    return is_news ? stage : BUTTON_STAGE_NONE;
+}
+
+void button_receive_site(struct button *b, const void *payload, size_t size, uint64_t now_ms)
+{
+    struct button_site site;
+    if (!button_text_site(b, payload, size, &site))
+        return;
+    for (unsigned mode = 0; mode < BUTTON_MODE_COUNT; mode++) {
+        struct button_follow *f = &b->follow[mode];
+        enum button_stage stage = stage_in(&site, mode, f);
+        if (stage == BUTTON_STAGE_NONE)
+            continue;
+        struct button_receipt r = {.n = f->n, .stage = stage};
+        memcpy(r.epoch, f->epoch, sizeof r.epoch);
+        memcpy(r.alarm, f->alarm, sizeof r.alarm);
+        memcpy(r.at, site.at, sizeof r.at);
+        memcpy(f->at, site.at, sizeof f->at);
+        f->stage = stage;
+        f->since_ms = now_ms;
+        if (b->options.on_receipt)
+            b->options.on_receipt(b->options.ctx, &r, true);
+    }
     look(b, now_ms);
 }
 

@@ -82,7 +82,7 @@ size_t button_text_heartbeat(const struct button *b, char payload[BUTTON_PAYLOAD
     return (size_t)snprintf(payload, BUTTON_PAYLOAD, "{\"battery\":%d}", b->battery);
 }
 
-/* --- the receipt: a JSON object, of which four members matter --- */
+/* --- the receipt: a JSON object, of which five members matter; the site's state lists alarms with two of them --- */
 
 struct scan {
     const char *at, *end;
@@ -172,6 +172,15 @@ static enum button_stage stage_of(const char *text)
     return BUTTON_STAGE_NONE;
 }
 
+/* Of another form: "", as such a text does not sort as its time. */
+static bool take_at(struct scan *s, char at[BUTTON_AT])
+{
+    bool taken = take_string(s, at, BUTTON_AT);
+    if (strlen(at) != BUTTON_AT - 1 || at[10] != 'T' || at[BUTTON_AT - 2] != 'Z')
+        at[0] = '\0';
+    return taken;
+}
+
 static bool take_member(struct scan *s, struct button_receipt *out, bool *has_n)
 {
     char name[8], stage[16];
@@ -183,6 +192,8 @@ static bool take_member(struct scan *s, struct button_receipt *out, bool *has_n)
         return take_string(s, out->epoch, sizeof out->epoch);
     if (text && strcmp(name, "alarm") == 0)
         return take_string(s, out->alarm, sizeof out->alarm);
+    if (text && strcmp(name, "at") == 0)
+        return take_at(s, out->at);
     if (text && strcmp(name, "stage") == 0) {
         bool taken = take_string(s, stage, sizeof stage);
         out->stage = taken ? stage_of(stage) : BUTTON_STAGE_NONE;
@@ -193,16 +204,68 @@ static bool take_member(struct scan *s, struct button_receipt *out, bool *has_n)
     return skip_value(s);
 }
 
+static bool take_object(struct scan *s, struct button_receipt *out, bool *has_n)
+{
+    memset(out, 0, sizeof *out);
+    if (!take(s, '{'))
+        return false;
+    do {
+        if (!take_member(s, out, has_n))
+            return false;
+    } while (take(s, ','));
+    return take(s, '}');
+}
+
 bool button_text_receipt(const void *payload, size_t size, struct button_receipt *out)
 {
     struct scan s = {payload, (const char *)payload + size};
     bool has_n = false;
+    return take_object(&s, out, &has_n) && has_n && out->epoch[0] && out->stage != BUTTON_STAGE_NONE;
+}
+
+static bool take_alarms(struct scan *s, const struct button *b, struct button_site *out)
+{
+    struct button_receipt alarm;
+    bool has_n;
+    if (!take(s, '['))
+        return false;
+    if (take(s, ']'))
+        return true;
+    do {
+        if (!take_object(s, &alarm, &has_n))
+            return false;
+        for (unsigned mode = 0; mode < BUTTON_MODE_COUNT; mode++)
+            if (alarm.alarm[0] && strcmp(alarm.alarm, b->follow[mode].alarm) == 0) {
+                out->listed[mode] = true;
+                out->stage[mode] = alarm.stage;
+            }
+    } while (take(s, ','));
+    return take(s, ']');
+}
+
+static bool take_site_member(struct scan *s, const struct button *b, struct button_site *out, bool *has_alarms)
+{
+    char name[8];
+    if (!take_string(s, name, sizeof name) || !take(s, ':'))
+        return false;
+    skip_space(s);
+    if (strcmp(name, "at") == 0)
+        return take_at(s, out->at);
+    if (strcmp(name, "alarms") == 0)
+        return *has_alarms = take_alarms(s, b, out);
+    return skip_value(s);
+}
+
+bool button_text_site(const struct button *b, const void *payload, size_t size, struct button_site *out)
+{
+    struct scan s = {payload, (const char *)payload + size};
+    bool has_alarms = false;
     memset(out, 0, sizeof *out);
     if (!take(&s, '{'))
         return false;
     do {
-        if (!take_member(&s, out, &has_n))
+        if (!take_site_member(&s, b, out, &has_alarms))
             return false;
     } while (take(&s, ','));
-    return take(&s, '}') && has_n && out->epoch[0] && out->stage != BUTTON_STAGE_NONE;
+    return take(&s, '}') && has_alarms && out->at[0];
 }

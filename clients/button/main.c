@@ -182,8 +182,9 @@ static uint64_t press(const char *kind, enum button_mode mode)
 static void on_link_event(const struct link_event *event)
 {
     char members[600], words[600], text[512];
-    if (event->type == LINK_EVENT_MESSAGE) {
-        button_receive(&app.button, event->bytes, event->size, now_ms());
+    if (event->type == LINK_EVENT_RECEIPT || event->type == LINK_EVENT_SITE) {
+        (event->type == LINK_EVENT_RECEIPT ? button_receive : button_receive_site)(&app.button, event->bytes, event->size,
+                                                                                   now_ms());
         return;
     }
     bool up = event->type == LINK_EVENT_UP;
@@ -222,7 +223,7 @@ static void on_input(const struct input_event *event)
 static bool start(void)
 {
     struct button_program_options *o = &app.options;
-    char receipt[BUTTON_TOPIC], offline[BUTTON_TOPIC];
+    char receipt[BUTTON_TOPIC], site[BUTTON_TOPIC], offline[BUTTON_TOPIC];
     app.file.path = o->store_file;
     if (sodium_init() < 0)
         return false;
@@ -246,8 +247,9 @@ static bool start(void)
     button_init(&app.button, &options, now_ms());
     button_battery(&app.button, o->battery);
     button_topic(&app.button, "receipt", receipt);
+    button_site_topic(&app.button, site);
     button_topic(&app.button, "offline", offline);
-    app.link = link_open(o, receipt, offline);
+    app.link = link_open(o, receipt, site, offline);
     return app.link && (!o->gpio || gpio_open(o->gpio, o->gpio_active_high));
 }
 

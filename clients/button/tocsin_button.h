@@ -12,6 +12,7 @@
  *     button_link(&b, true, now_ms);                    // the broker is there; subscribe to button_topic(…,
  * "receipt") button_press(&b, "panic", BUTTON_REAL, now_ms);   // → options.publish(…/press)
  *     button_receive(&b, payload, size, now_ms);        // a message on …/receipt → options.on_change
+ *     button_receive_site(&b, payload, size, now_ms);   // a message on the site's …/state, where that is subscribed
  *     sleep_ms = button_tick(&b, now_ms);               // whenever that time is over, or more often
  *
  * `now_ms` is any clock that never steps, in milliseconds. One struct button is used by one thread. */
@@ -26,6 +27,7 @@
 #define BUTTON_EPOCH 24    /* bytes, with NUL */
 #define BUTTON_KIND 24     /* bytes, with NUL */
 #define BUTTON_ALARM 24    /* bytes of an alarm id, with NUL */
+#define BUTTON_AT 25       /* bytes of the daemon's "2026-11-23T08:00:00.000Z", with NUL; such texts sort as their times */
 #define BUTTON_PAYLOAD 288 /* bytes of the longest press */
 #define BUTTON_TOPIC 128   /* bytes, with NUL */
 #ifndef BUTTON_OUTBOX
@@ -74,6 +76,7 @@ struct button_receipt {
     uint64_t n;
     enum button_stage stage;
     char alarm[BUTTON_ALARM]; /* "" = none */
+    char at[BUTTON_AT];       /* "" = not said as the daemon says it */
 };
 
 struct button;
@@ -94,7 +97,7 @@ struct button_options {
     bool (*hmac)(void *ctx, const void *bytes, size_t size, unsigned char out[32]);
     void (*on_change)(void *ctx, enum button_state, unsigned faults); /* NULL = not wanted */
     void (*on_receipt)(void *ctx, const struct button_receipt *,
-                       bool ours); /* each one, also odd ones; NULL = not wanted */
+                       bool ours); /* each one, also odd ones, and what button_receive_site() found; NULL = not wanted */
     void *ctx;
 };
 
@@ -113,7 +116,7 @@ struct button_follow { /* an alarm of ours, one for each mode */
     char epoch[BUTTON_EPOCH];
     uint64_t n, since_ms;
     enum button_stage stage;
-    char alarm[BUTTON_ALARM];
+    char alarm[BUTTON_ALARM], at[BUTTON_AT];
 };
 
 /* Its members are the library's own. */
@@ -142,6 +145,9 @@ void button_init(struct button *, const struct button_options *,
  * mere test. */
 uint64_t button_press(struct button *, const char *kind, enum button_mode, uint64_t now_ms);
 void button_receive(struct button *, const void *payload, size_t size, uint64_t now_ms); /* any bytes */
+/* A message on button_site_topic(), any bytes. Without it all works but this: of an alarm whose end nobody told us any more,
+ * the lamp goes out after four hours. It never ends a press that waits for its receipt, nor an alarm that is younger. */
+void button_receive_site(struct button *, const void *payload, size_t size, uint64_t now_ms);
 void button_link(struct button *, bool up, uint64_t now_ms);
 void button_battery(struct button *, int percent);      /* -1 = unknown */
 uint64_t button_tick(struct button *, uint64_t now_ms); /* ms until it wants to be called again */
@@ -154,5 +160,6 @@ const char *button_stage_str(enum button_stage);
 const char *button_fault_str(enum button_fault); /* a sentence for a display */
 void button_topic(const struct button *, const char *leaf,
                   char topic[BUTTON_TOPIC]); /* tocsin/v1/{site}/{device}/leaf */
+void button_site_topic(const struct button *, char topic[BUTTON_TOPIC]); /* tocsin/v1/{site}/state */
 
 #endif

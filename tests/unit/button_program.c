@@ -79,7 +79,8 @@ static void answer(int peer, const char *press, const char *stage)
     if (!end)
         end = strchr(press, '}');
     snprintf(identity, sizeof identity, "%.*s", (int)(end - press), press);
-    snprintf(text, sizeof text, "%s,\"stage\":\"%s\",\"alarm\":\"a1\"}", identity, stage);
+    snprintf(text, sizeof text, "%s,\"stage\":\"%s\",\"alarm\":\"a1\",\"at\":\"2026-11-23T08:00:00.000Z\"}", identity,
+             stage);
     peer_publish(peer, "tocsin/v1/s/d/receipt", text, 0, false);
 }
 
@@ -265,6 +266,35 @@ static void test_what_was_said_meanwhile_is_heard(void **state)
     close(speaking);
 }
 
+/* Its alarm was closed, and nobody says so: the site's retained state does, also to who was away. */
+static void test_the_site_says_that_it_is_over(void **state)
+{
+    static const char quiet[] = "{\"site\":\"s\",\"at\":\"2026-11-23T09:00:00.000Z\",\"alarms\":[]}";
+    static const char before[] = "{\"site\":\"s\",\"at\":\"2026-11-23T07:00:00.000Z\",\"alarms\":[]}";
+    char press[1024], line[1024];
+    int listening = listen_as_daemon(), speaking = peer_connect(&broker, "speaker");
+    peer_publish(speaking, "tocsin/v1/s/state", before, 1, true);
+    struct program p = start_program((const char *const[]){NULL});
+    await_line(&p, "\"link\"", "true", line);
+    command(&p, "press\n");
+    await_message(listening, "press", press);
+    answer(speaking, press, "coming");
+    await_line(&p, "\"state\"", "help is coming", line);
+    close(speaking);
+    kill(p.pid, SIGSTOP); /* it is away */
+    broker_end(&broker, SIGTERM);
+    broker_start(&broker, "");
+    speaking = peer_connect(&broker, "speaker");
+    peer_publish(speaking, "tocsin/v1/s/state", quiet, 1, true);
+    kill(p.pid, SIGCONT);
+    await_line(&p, "\"receipt\"", "\"closed\"", line);
+    await_line(&p, "\"state\"", "idle", line);
+    command(&p, "quit\n");
+    assert_int_equal(end_program(&p), 0);
+    close(listening);
+    close(speaking);
+}
+
 /* A button that hears no receipt says so, lets a press out, and hears again when the access list is mended. */
 static void test_deaf(void **state)
 {
@@ -338,6 +368,7 @@ int main(void)
         with_broker(test_commands),
         with_broker(test_press_survives),
         with_broker(test_what_was_said_meanwhile_is_heard),
+        with_broker(test_the_site_says_that_it_is_over),
         with_broker(test_deaf),
         with_broker(test_a_flood_of_receipts_hides_no_lost_connection),
     };
