@@ -198,17 +198,23 @@ static void name(void *ctx, struct archive_row *row)
     }
 }
 
+static void finish(void *ctx)
+{
+    struct api_archive *m = ctx;
+    board_destroy(m->board);
+    free(m);
+}
+
 void api_archive_begin(struct api *api)
 {
     if (!api->options.journal_file)
         return;
     struct api_archive *m = memory_zeroed(1, sizeof *m);
     m->api = api;
-    api->archive_maker = m;
     api->archive = archive_create(
         api->options.loop, api->options.journal_file,
         &(struct archive_maker){
-            .ctx = m, .concern = concern, .begin = begin, .line = on_line, .end = end, .name = name});
+            .ctx = m, .concern = concern, .begin = begin, .line = on_line, .end = end, .name = name, .finish = finish});
     api_archive_kick(api);
 }
 
@@ -221,8 +227,5 @@ void api_archive_kick(struct api *api)
 void api_archive_finish(struct api *api)
 {
     archive_destroy(api->archive);
-    if (api->archive_maker)
-        board_destroy(api->archive_maker->board);
-    free(api->archive_maker);
     api->archive = NULL;
 }

@@ -67,7 +67,6 @@ struct api {
     unsigned char known_key[32]; /* signs the cookie of browsers that have signed in */
     struct api_replay *replay; /* NULL until somebody asks: api_replay.c */
     struct archive *archive;           /* NULL: there is no journal file */
-    struct api_archive *archive_maker; /* api_archive.c */
     struct api_refusals refusals;
     struct api_images images; /* being read, and waiting for that: api_guide.c */
     struct sign_in *held; /* sign-ins whose answer takes longer: api_session.c */

@@ -56,6 +56,7 @@ struct archive {
     uint64_t window_from, window_ms; /* what was committed when the present window began */
     bool storm;                      /* in the window before it */
     bool due, failed, closing;
+    atomic_bool ended; /* the thread is done with everything */
     unsigned open_handles;
 };
 
@@ -104,10 +105,13 @@ static void run(void *ctx)
     for (;;) {
         uv_sem_wait(&a->given);
         if (atomic_load(&a->file.stopping))
-            return;
+            break;
         work(a);
         eventfd_write(a->bell, 1);
     }
+    archive_file_close(&a->file);
+    atomic_store(&a->ended, true);
+    eventfd_write(a->bell, 1);
 }
 
 /* --- On the loop. */
@@ -222,12 +226,32 @@ static void step_end(struct archive *a)
 
 static void give(struct archive *a, enum job job);
 
+/* The thread has ended. */
+static void finish(struct archive *a)
+{
+    uv_thread_join(&a->thread);
+    archive_step_finish(a->step);
+    while (a->first) {
+        snprintf(a->first->error, sizeof a->first->error, "the daemon is stopping");
+        answer_first(a);
+    }
+    if (a->maker.finish)
+        a->maker.finish(a->maker.ctx);
+    uv_close((uv_handle_t *)&a->timer, on_closed);
+    uv_close((uv_handle_t *)&a->done, on_closed);
+}
+
 static void on_done(uv_poll_t *done, int status, int events)
 {
     struct archive *a = done->data;
     eventfd_t rings;
     if (eventfd_read(a->bell, &rings) != 0)
         return;
+    if (a->closing) {
+        if (atomic_load(&a->ended))
+            finish(a);
+        return;
+    }
     enum job job = a->job;
     a->job = JOB_NONE;
     a->position = a->file.position; /* it may have been thrown away */
@@ -313,15 +337,7 @@ void archive_destroy(struct archive *a)
     a->closing = true;
     atomic_store(&a->file.stopping, true);
     uv_sem_post(&a->given);
-    uv_thread_join(&a->thread);
-    archive_file_close(&a->file);
-    archive_step_finish(a->step);
-    while (a->first) {
-        snprintf(a->first->error, sizeof a->first->error, "the daemon is stopping");
-        answer_first(a);
-    }
-    uv_close((uv_handle_t *)&a->timer, on_closed);
-    uv_close((uv_handle_t *)&a->done, on_closed);
+    uv_timer_stop(&a->timer);
 }
 
 void archive_kick(struct archive *a, uint64_t committed_seq)

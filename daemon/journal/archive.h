@@ -65,7 +65,7 @@ enum archive_concern {
     ARCHIVE_MAKES     /* may close its alarm */
 };
 
-/* Makes rows of lines. All but `name` are called on the archive's thread. */
+/* Makes rows of lines. All but `name` and `finish` are called on the archive's thread. */
 struct archive_maker {
     void *ctx;
     enum archive_concern (*concern)(void *ctx, const char *line, size_t size);
@@ -73,6 +73,7 @@ struct archive_maker {
     void (*line)(void *ctx, const char *line, size_t size, const char *note); /* NULL: no note, or erased */
     bool (*end)(void *ctx, struct archive_row *out); /* `out` is zeroed; false: the alarm is not closed */
     void (*name)(void *ctx, struct archive_row *);   /* on the loop: adds the names of places to the words */
+    void (*finish)(void *ctx); /* on the loop, once nothing here will be called any more; NULL: nothing to do */
 };
 /* Adds a line of text to the words, unless there is no more room. */
 void archive_add_words(struct archive_row *, const char *text);
@@ -124,8 +125,9 @@ typedef void archive_sums_fn(void *ctx, const struct archive_sums *);
 struct archive;
 
 struct archive *archive_create(uv_loop_t *, const char *journal_file, const struct archive_maker *);
-/* Answers what was not answered yet, with an error; waits for a step under way (it is interrupted). The loop
- * must run once more to let go of the memory. NULL is fine. */
+/* What was not answered yet is answered with an error when the step or search under way (it is interrupted) has ended.
+ * Nothing here waits for it, a disk may hold it for good: the loop runs on until then, and whoever stops the loop earlier
+ * must end the process without touching what the archive and its maker use. NULL is fine. */
 void archive_destroy(struct archive *);
 /* The journal has got longer. */
 void archive_kick(struct archive *, uint64_t committed_seq);

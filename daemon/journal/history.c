@@ -39,15 +39,12 @@ struct history {
     struct request *first, **last; /* waiting for a reader */
     unsigned under_way;            /* given to the pool, not yet back on the loop */
     atomic_bool stopping;
-    uv_mutex_t mutex;
-    uv_cond_t done;
-    unsigned in_pool; /* under the mutex: work functions not yet finished */
 };
 
 struct request {
     uv_work_t work;
     struct request *next;
-    struct history *history; /* NULL once answered by history_destroy() */
+    struct history *history;
     struct reader *reader;
     enum query query;
     char word[LIMIT_ID];
@@ -205,7 +202,7 @@ static void work(uv_work_t *w)
     struct history *h = q->history;
     struct reader *r = q->reader;
     r->deadline_ns = uv_hrtime() + READ_MS * 1000000ULL;
-    if (reader_open(r, h->file, q->error)) {
+    if (!atomic_load(&h->stopping) && reader_open(r, h->file, q->error)) {
         switch (q->query) {
         case RANGE:
         case ALARM:
@@ -223,10 +220,6 @@ static void work(uv_work_t *w)
             break;
         }
     }
-    uv_mutex_lock(&h->mutex);
-    h->in_pool--;
-    uv_cond_signal(&h->done);
-    uv_mutex_unlock(&h->mutex);
 }
 
 static void answer(struct request *q)
@@ -274,10 +267,17 @@ static void request_free(struct request *q)
 
 static void history_free(struct history *h)
 {
-    uv_mutex_destroy(&h->mutex);
-    uv_cond_destroy(&h->done);
+    for (int i = 0; i < READERS; i++)
+        reader_close(&h->readers[i]);
     free(h->file);
     free(h);
+}
+
+static void answer_stopping(struct request *q)
+{
+    snprintf(q->error, sizeof q->error, "the daemon is stopping");
+    answer(q);
+    request_free(q);
 }
 
 static void give_work(struct history *h);
@@ -288,14 +288,16 @@ static void after_work(uv_work_t *w, int status)
     struct request *q = (struct request *)w;
     struct history *h = q->history;
     h->under_way--;
-    if (!atomic_load(&h->stopping)) {
-        q->reader->request = NULL;
-        answer(q);
-        give_work(h);
-    } else if (h->under_way == 0) {
-        history_free(h);
+    if (atomic_load(&h->stopping)) {
+        answer_stopping(q);
+        if (h->under_way == 0)
+            history_free(h);
+        return;
     }
+    q->reader->request = NULL;
+    answer(q);
     request_free(q);
+    give_work(h);
 }
 
 static void give_work(struct history *h)
@@ -310,9 +312,6 @@ static void give_work(struct history *h)
             h->last = &h->first;
         r->request = q;
         q->reader = r;
-        uv_mutex_lock(&h->mutex);
-        h->in_pool++;
-        uv_mutex_unlock(&h->mutex);
         h->under_way++;
         int code = uv_queue_work(h->loop, &q->work, work, after_work);
         assert(code == 0);
@@ -349,8 +348,6 @@ struct history *history_create(uv_loop_t *loop, const char *database_file)
     h->last = &h->first;
     for (int i = 0; i < READERS; i++)
         h->readers[i].stopping = &h->stopping;
-    int code = uv_mutex_init(&h->mutex) | uv_cond_init(&h->done);
-    assert(code == 0);
     return h;
 }
 
@@ -359,24 +356,10 @@ void history_destroy(struct history *h)
     if (!h)
         return;
     atomic_store(&h->stopping, true); /* the progress handlers see it */
-    uv_mutex_lock(&h->mutex);
-    while (h->in_pool)
-        uv_cond_wait(&h->done, &h->mutex);
-    uv_mutex_unlock(&h->mutex);
-    for (int i = 0; i < READERS; i++) {
-        struct request *q = h->readers[i].request;
-        reader_close(&h->readers[i]);
-        if (!q)
-            continue;
-        snprintf(q->error, sizeof q->error, "the daemon is stopping");
-        answer(q);
-    }
     while (h->first) {
         struct request *q = h->first;
         h->first = q->next;
-        snprintf(q->error, sizeof q->error, "the daemon is stopping");
-        answer(q);
-        request_free(q);
+        answer_stopping(q);
     }
     if (h->under_way == 0)
         history_free(h);

@@ -39,9 +39,10 @@ typedef void history_text_fn(void *ctx, const char *text, size_t size,
                              const char *error); /* NULL text on error */
 
 struct history *history_create(uv_loop_t *, const char *database_file); /* opened when first asked */
-/* Answers whatever was not answered yet, with an error; waits for a read under way (it is interrupted). So:
- * before those whose contexts were given. The loop must run once more to let go of the memory. NULL is fine.
- */
+/* Whatever was not answered yet is answered with an error: what waits for its turn at once, a read under way (it is
+ * interrupted) when it ends. Nothing here waits for it, a disk may hold it for good: the loop runs on until then, and whoever
+ * stops the loop earlier must end the process without touching what the reads use. The contexts that were given live as
+ * long. NULL is fine. */
 void history_destroy(struct history *);
 
 void history_range(struct history *, uint64_t from_seq, unsigned limit, history_lines_fn *, void *ctx);

@@ -1,9 +1,11 @@
 """Files of the journal that somebody damaged, locked, took away or put back."""
 import os
+import pathlib
 import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 
 import pytest
 
@@ -219,6 +221,26 @@ def test_a_disk_that_does_not_answer_holds_up_no_stop(make_house):
     assert house.daemon.process.wait(PATIENCE_S) == 1  # strace has let go of it
     house.restart()
     assert press.identity in stored(house)
+
+
+def test_a_read_that_a_disk_holds_holds_up_no_stop(make_house):
+    """The question stays without an answer; what was recorded, and that it stopped, is committed all the same."""
+    house = make_house(unchecked=True)
+    press = house.button().press()
+    press.receipt("recorded")
+    tasks = pathlib.Path(f"/proc/{house.daemon.pid}/task")
+    with house.inject("pread64:delay_enter=300000000"):
+        asking = threading.Thread(target=house.ask, args=("GET", "/api/v1/journal", "admin"))
+        asking.start()
+        house.wait_for(lambda: any(task.read_text().startswith("17 ") for task in tasks.glob("*/syscall")), "it reads")
+        house.daemon.signal(signal.SIGTERM)
+        house.wait_for(lambda: "ending without it" in house.daemon.log(), "it ends all the same")
+    asking.join()
+    assert house.daemon.process.wait(PATIENCE_S) == 1  # strace has let go of it
+    assert "does not answer: what it has not taken is lost" not in house.daemon.log()
+    house.restart()
+    assert press.identity in stored(house)
+    assert house.journal("daemon_stopped"), "it was not recorded that it stopped"
 
 
 def test_a_database_taken_away_is_seen_and_nothing_is_called_recorded(make_house):
