@@ -171,15 +171,16 @@ int command_journal_export(const struct invocation *inv)
     char key[NOTE_KEY_TEXT], error[LIMIT_TEXT];
     struct exporting e = {0};
     struct stat status;
+    bool unread;
     if (!need(inv, "journal") || !need(inv, "key"))
         return RESULT_USAGE;
     if (!find_file(invocation_value(inv, "journal"), &status) || !read_key(invocation_value(inv, "key"), key))
         return RESULT_UNREACHABLE;
-    bool good = journal_export(invocation_value(inv, "journal"), key, folder, show_exporting, &e, error);
+    bool good = journal_export(invocation_value(inv, "journal"), key, folder, show_exporting, &e, &unread, error);
     terminal_progress_end();
     if (!good) {
         complain("%s", error);
-        return RESULT_NOT_SO;
+        return unread ? RESULT_UNREACHABLE : RESULT_NOT_SO;
     }
     if (inv->json) {
         json_t *answer = json_pack("{s:o}", "folder", member_path(folder));
@@ -292,6 +293,7 @@ int command_journal_prove(const struct invocation *inv)
     uint64_t seq;
     char error[LIMIT_TEXT];
     struct stat status;
+    bool unread;
     const char *database = invocation_value(inv, "journal");
     if (!read_seq(inv->arguments[0], &seq))
         return RESULT_USAGE;
@@ -299,10 +301,10 @@ int command_journal_prove(const struct invocation *inv)
         return prove_online(inv, seq);
     if (!find_file(database, &status))
         return RESULT_UNREACHABLE;
-    char *proof = journal_prove(database, seq, error);
+    char *proof = journal_prove(database, seq, &unread, error);
     if (!proof) {
         complain("%s", error);
-        return RESULT_NOT_SO;
+        return unread ? RESULT_UNREACHABLE : RESULT_NOT_SO;
     }
     char *rest = proof;
     json_t *answer = inv->json ? json_pack("{s:I, s:s}", "seq", (json_int_t)seq, "proof", proof) : NULL;

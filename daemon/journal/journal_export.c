@@ -148,6 +148,12 @@ static bool read_seal(sqlite3 *db, const char *public_key, struct store_head *he
     return false;
 }
 
+/* Whether the last call failed, and because nothing could be read. */
+static bool is_unread(sqlite3 *db)
+{
+    return sqlite_file_why(db, sqlite3_errcode(db)) != SQLITE_FILE_UNFIT;
+}
+
 static void sync_parent(const char *folder)
 {
     char *copy = strdup(folder), *slash = copy ? strrchr(copy, '/') : NULL;
@@ -163,14 +169,15 @@ static void sync_parent(const char *folder)
 
 bool journal_export(const char *database, const char *public_key, const char *folder,
                     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx,
-                    char error[LIMIT_TEXT])
+                    bool *unread, char error[LIMIT_TEXT])
 {
     struct export x = {.progress = progress, .ctx = ctx, .error = error};
     char *wanted = strdup(folder);
     assert(wanted);
     for (size_t size = strlen(wanted); size > 1 && wanted[size - 1] == '/'; size--)
         wanted[size - 1] = 0;
-    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, NULL, error);
+    enum sqlite_file_why why;
+    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, &why, error);
     bool good = db && read_seal(db, public_key, &x.head, error);
     if (good && access(wanted, F_OK) == 0) {
         snprintf(error, LIMIT_TEXT, "%.200s exists already: name a folder that does not", wanted);
@@ -192,6 +199,7 @@ bool journal_export(const char *database, const char *public_key, const char *fo
                 remove_files(&x);
         }
     }
+    *unread = !good && (db ? is_unread(db) : why != SQLITE_FILE_UNFIT);
     sqlite3_close(db);
     free(x.folder);
     free(wanted);
@@ -319,8 +327,8 @@ static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char
                  "tocsin journal verify tells more", seq);
     else if (provable && !text)
         snprintf(error, LIMIT_TEXT, "there is no memory for the proof of entry %" PRIu64, seq);
-    else if (!provable && sqlite3_errcode(db) == SQLITE_NOMEM)
-        sqlite_file_error(db, SQLITE_NOMEM, error);
+    else if (!provable && is_unread(db))
+        sqlite_file_error(db, sqlite3_errcode(db), error);
     else if (!provable)
         snprintf(error, LIMIT_TEXT,
                  "entry %" PRIu64 " or a hash its proof needs is missing: tocsin journal verify tells more",
@@ -329,13 +337,16 @@ static char *prove(sqlite3 *db, struct sqlite_hashes *hashes, uint64_t seq, char
     return text;
 }
 
-char *journal_prove(const char *database, uint64_t seq, char error[LIMIT_TEXT])
+char *journal_prove(const char *database, uint64_t seq, bool *unread, char error[LIMIT_TEXT])
 {
     struct sqlite_hashes hashes = {0};
-    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, NULL, error);
+    enum sqlite_file_why why;
+    sqlite3 *db = sqlite_file_open(database, SQLITE_FILE_READ, &why, error);
+    *unread = !db && why != SQLITE_FILE_UNFIT;
     if (!db)
         return NULL;
     char *text = prove(db, &hashes, seq, error);
+    *unread = !text && is_unread(db);
     sqlite_hashes_finish(&hashes);
     sqlite3_close(db);
     return text;

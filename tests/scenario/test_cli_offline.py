@@ -191,6 +191,17 @@ def test_what_cannot_be_read_is_not_called_bad(tmp_path):
     (tmp_path / "export" / "checkpoint.txt").rmdir()
     done = run("journal", "verify", "export", "--key", "key.pub", folder=tmp_path)
     assert done.returncode == 1 and "BAD" in done.stdout, "an export without its checkpoint is none"
+    (tmp_path / "journal.db").mkdir()
+    prove = ("prove", "1", "--journal", "journal.db")
+    export = ("export", "evidence", "--journal", "journal.db", "--key", "key.pub")
+    for words in [prove, export]:
+        done = run("journal", *words, folder=tmp_path)
+        assert done.returncode == 3 and done.stdout == "" and "journal.db" in done.stderr, done
+    (tmp_path / "journal.db").rmdir()
+    (tmp_path / "journal.db").write_text("this is no database" * 100)
+    for words in [prove, export]:
+        done = run("journal", *words, folder=tmp_path)
+        assert done.returncode == 1 and "is not a journal" in done.stderr, done
 
 
 def test_a_path_that_is_no_utf8_is_reported_as_json_all_the_same(school):

@@ -354,7 +354,7 @@ static void export_it(struct fixture *f, struct store *none)
     struct journal_verify_report r;
     struct journal_verify_options options = {.public_key = f->key};
     const char *folder = test_path(&f->folder, "evidence");
-    bool made = journal_export(f->file, f->key, folder, NULL, NULL, error);
+    bool unread, made = journal_export(f->file, f->key, folder, NULL, NULL, &unread, error);
     enum faults_kind kind = faults.kind;
     faults.kind = FAULTS_NONE; /* what lies there is checked by a verifier that works */
     if (!made) {
@@ -376,7 +376,8 @@ static void prove(struct fixture *f, struct store *none)
 {
     static char *right; /* of the first time, when nothing failed */
     char error[LIMIT_TEXT] = "";
-    char *proof = journal_prove(f->file, NOTE_SEQ, error);
+    bool unread;
+    char *proof = journal_prove(f->file, NOTE_SEQ, &unread, error);
     if (proof && right)
         assert_string_equal(proof, right);
     else if (!proof)

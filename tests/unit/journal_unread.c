@@ -76,16 +76,28 @@ static void assert_unread(bool good, struct fixture *f, const char *because)
         fail_msg("%d, %s", f->report.unread, f->report.text);
 }
 
+static void assert_gives_nothing(struct fixture *f, bool for_it_is_unread)
+{
+    bool unread = !for_it_is_unread;
+    assert_false(journal_export(f->file, f->key, test_path(&f->folder, "evidence"), NULL, NULL, &unread, f->error));
+    assert_int_equal(unread, for_it_is_unread);
+    unread = !for_it_is_unread;
+    assert_null(journal_prove(f->file, 1, &unread, f->error));
+    assert_int_equal(unread, for_it_is_unread);
+}
+
 static void test_what_is_not_there(void **state)
 {
     struct fixture *f = *state;
     assert_unread(verify(f), f, "must exist");
+    assert_gives_nothing(f, true);
     make_journal(f, false);
     assert_true(verify(f));
     assert_false(f->report.unread);
     assert_int_equal(truncate(f->file, 3000), 0); /* that is something else */
     assert_false(verify(f));
     assert_false(f->report.unread);
+    assert_gives_nothing(f, false);
 }
 
 /* A folder can be opened as a file is, and not read: so does a disk that fails. */
@@ -94,9 +106,11 @@ static void test_an_export_on_a_disk_that_fails(void **state)
     static const char *const names[] = {"checkpoint.txt", "journal.ndjson", "journal.pub", "leaves.txt"};
     struct fixture *f = *state;
     char folder[160], path[200], away[220];
+    bool unread;
     make_journal(f, false);
     snprintf(folder, sizeof folder, "%s", test_path(&f->folder, "evidence"));
-    assert_true(journal_export(f->file, f->key, folder, NULL, NULL, f->error));
+    assert_true(journal_export(f->file, f->key, folder, NULL, NULL, &unread, f->error));
+    assert_false(unread);
     f->options.public_key = NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -173,6 +187,8 @@ static void killed_without_index(struct fixture *f)
     unlink(test_path(&f->folder, "journal.db-shm")); /* as in a copy of the two files */
     make_read_only(f);
     CHECK(!verify(f) && f->report.unread && strstr(f->report.text, "copy both files"));
+    bool unread = false;
+    CHECK(!journal_prove(f->file, 1, &unread, f->error) && unread);
     CHECK(mount("none", f->folder.path, "tmpfs", MS_REMOUNT, "") == 0);
     CHECK(verify(f) && f->report.size == 5);
 }

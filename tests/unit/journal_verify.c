@@ -119,7 +119,8 @@ static int setup_export(void **state)
 {
     setup(state);
     struct fixture *f = *state;
-    assert_true(journal_export(f->file, f->key, f->export, NULL, NULL, f->error));
+    bool unread;
+    assert_true(journal_export(f->file, f->key, f->export, NULL, NULL, &unread, f->error));
     for (int i = 0; i < 4; i++) {
         char path[200];
         snprintf(path, sizeof path, "%s/%s", f->export, files[i]);
@@ -547,17 +548,19 @@ static void test_an_export_is_whole_or_not_there(void **state)
     unsigned before = entries_in(f->folder.path);
     unsigned char public_key[32], secret_key[64];
     char other[NOTE_KEY_TEXT];
-    assert_false(journal_export(f->file, f->key, f->export, NULL, NULL, f->error)); /* it is there already */
+    bool unread;
+    assert_false(journal_export(f->file, f->key, f->export, NULL, NULL, &unread, f->error)); /* it is there already */
     assert_non_null(strstr(f->error, "exists already"));
     crypto_sign_keypair(public_key, secret_key);
     note_key_text("test.example", public_key, other);
-    assert_false(journal_export(f->file, other, test_path(&f->folder, "second"), NULL, NULL, f->error));
+    assert_false(journal_export(f->file, other, test_path(&f->folder, "second"), NULL, NULL, &unread, f->error));
     assert_non_null(strstr(f->error, "no good signature"));
-    assert_false(journal_export(f->file, f->key, test_path(&f->folder, "no/such"), NULL, NULL, f->error));
+    assert_false(journal_export(f->file, f->key, test_path(&f->folder, "no/such"), NULL, NULL, &unread, f->error));
     assert_non_null(strstr(f->error, "cannot be written"));
     tamper(f, "UPDATE event SET line = CAST('{}' AS BLOB) WHERE seq = 444");
-    assert_false(journal_export(f->file, f->key, test_path(&f->folder, "second"), NULL, NULL, f->error));
+    assert_false(journal_export(f->file, f->key, test_path(&f->folder, "second"), NULL, NULL, &unread, f->error));
     assert_non_null(strstr(f->error, "entry 444"));
+    assert_false(unread);
     unlink(test_path(&f->folder, "journal.db-wal"));
     unlink(test_path(&f->folder, "journal.db-shm"));
     unsigned after = entries_in(f->folder.path);
@@ -583,8 +586,9 @@ static void test_proofs_hold_up_against_sha256sum(void **state)
     struct fixture *f = *state;
     static const uint64_t seqs[] = {1, 18, 256, 257, 512, 513, COUNT}; /* 18 has an apostrophe in its line */
     char out[4096], line[LIMIT_LINE];
+    bool unread;
     for (size_t i = 0; i < sizeof seqs / sizeof seqs[0]; i++) {
-        char *proof = journal_prove(f->file, seqs[i], f->error);
+        char *proof = journal_prove(f->file, seqs[i], &unread, f->error);
         assert_non_null(proof);
         make_line(line, seqs[i]);
         assert_non_null(strstr(proof, line));
@@ -597,8 +601,8 @@ static void test_proofs_hold_up_against_sha256sum(void **state)
         assert_non_null(strstr(out, "BAD"));
         free(proof);
     }
-    assert_null(journal_prove(f->file, 0, f->error));
-    assert_null(journal_prove(f->file, COUNT + 1, f->error));
+    assert_null(journal_prove(f->file, 0, &unread, f->error));
+    assert_null(journal_prove(f->file, COUNT + 1, &unread, f->error));
     assert_non_null(strstr(f->error, "the journal has 600"));
 }
 
@@ -615,12 +619,14 @@ static void test_a_proof_runs_nothing_of_the_database(void **state)
         "UPDATE head SET checkpoint = ''",
     };
     struct fixture *f = *state;
+    bool unread;
     size_t size;
     char *original = read_file(f->file, &size);
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         tamper(f, changes[i]);
-        assert_null(journal_prove(f->file, 5, f->error));
+        assert_null(journal_prove(f->file, 5, &unread, f->error));
         assert_non_null(strstr(f->error, "is not as a daemon writes it"));
+        assert_false(unread);
         write_file(f->file, original, size);
         unlink(test_path(&f->folder, "journal.db-wal"));
         unlink(test_path(&f->folder, "journal.db-shm"));
