@@ -40,7 +40,7 @@ typedef void history_text_fn(void *ctx, const char *text, size_t size,
 
 struct history *history_create(uv_loop_t *, const char *database_file); /* opened when first asked */
 /* Whatever was not answered yet is answered with an error: what waits for its turn at once, a read under way (it is
- * interrupted) when it ends. Nothing here waits for it, a disk may hold it for good: the loop runs on until then, and whoever
+ * interrupted) when it ends. Nothing here waits for it, a disk may hold it for good: the loop runs on until then, and who
  * stops the loop earlier must end the process without touching what the reads use. The contexts that were given live as
  * long. NULL is fine. */
 void history_destroy(struct history *);

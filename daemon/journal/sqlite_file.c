@@ -183,6 +183,24 @@ static bool execute(sqlite3 *db, const char *sql, char error[LIMIT_TEXT])
     return code == SQLITE_OK;
 }
 
+/* What would be written to must be what its number says: a number that is not ours would be met by SQLite's words about a
+ * table. */
+static bool has_its_tables(sqlite3 *db, int64_t format, char error[LIMIT_TEXT])
+{
+    int64_t found;
+    if (!query_integer(db,
+                       "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
+                       " ('head', 'event', 'subtree', 'note', 'snapshot', 'lookup', 'looked_up')",
+                       &found, error))
+        return false;
+    if (format >= 1 && found == (format == 1 ? 5 : 7)) /* format 1 had no lookup */
+        return true;
+    snprintf(error, LIMIT_TEXT,
+             "%.100s says it is of format %d, and has not its tables: another program changed it; move it away with its "
+             "-wal file and restore a backup", sqlite3_db_filename(db, "main"), (int)format);
+    return false;
+}
+
 static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIMIT_TEXT])
 {
     int64_t application, format, tables;
@@ -206,9 +224,9 @@ static bool check_format(sqlite3 *db, enum sqlite_file_mode mode, char error[LIM
             file, (int)format, SQLITE_FILE_FORMAT);
         return false;
     }
-    if (mode == SQLITE_FILE_WRITE && format < SQLITE_FILE_FORMAT)
-        return execute(db, upgrade, error);
-    return true;
+    if (mode == SQLITE_FILE_READ)
+        return true;
+    return has_its_tables(db, format, error) && (format == SQLITE_FILE_FORMAT || execute(db, upgrade, error));
 }
 
 static bool walk(sqlite3 *db, char error[LIMIT_TEXT])

@@ -132,6 +132,18 @@ static void test_newer_format_is_refused(void **state)
     assert_refused(f, "newer Tocsin (format 3, this one reads up to 2)");
 }
 
+static void test_a_format_that_it_has_not_is_refused(void **state)
+{
+    static const char *const changes[] = {"PRAGMA user_version=1", "PRAGMA user_version=0", "PRAGMA user_version=-7",
+                                          "PRAGMA user_version=2; DROP TABLE looked_up", "DROP TABLE event"};
+    struct fixture *f = *state;
+    make_journal(f, 5);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        tamper(f, changes[i]);
+        assert_refused(f, "restore a backup");
+    }
+}
+
 static void test_another_database_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -561,6 +573,7 @@ int main(void)
         SQLITE_TEST(test_only_the_owner_can_read_it),
         SQLITE_TEST(test_the_log_is_warm_and_does_not_grow),
         SQLITE_TEST(test_newer_format_is_refused),
+        SQLITE_TEST(test_a_format_that_it_has_not_is_refused),
         SQLITE_TEST(test_another_database_is_refused),
         SQLITE_TEST(test_no_database_is_refused),
         SQLITE_TEST(test_a_missing_folder_is_said),
