@@ -3,6 +3,7 @@
 //
 //     const stop = onBeat(look);
 //     await pause(500);        // that long, or a beat longer
+//     const callOff = after(500, look);
 
 const BEAT_MS = 200;
 const listeners = new Set<() => void>();
@@ -41,13 +42,17 @@ export function onBeat(listener: () => void): () => void {
   };
 }
 
-export function pause(ms: number): Promise<void> {
+/** Calls `run` once, after so long, unless what is given back is called before. */
+export function after(ms: number, run: () => void): () => void {
   const began = performance.now();
-  return new Promise((done) => {
-    const stop = onBeat(() => {
-      if (performance.now() - began < ms) return;
-      stop();
-      done();
-    });
+  const stop = onBeat(() => {
+    if (performance.now() - began < ms) return;
+    stop();
+    run();
   });
+  return stop;
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((done) => void after(ms, done));
 }

@@ -2,6 +2,7 @@
 // has answered for it. The daemon takes a repetition for the same press (proto/mqtt.md).
 
 import { ApiError, type Api } from './api';
+import { after } from './beat';
 import { recall, remember, remembered } from './memory';
 
 const AGAIN_S = [1, 2, 4, 8, 10]; // between repetitions, then every 10 s
@@ -45,7 +46,7 @@ export class Pressing {
   private stopped = true; // nobody is signed in
   private press: Press | null = null;
   private tries = 0;
-  private timer = 0;
+  private callOff = () => {}; // the repetition that is waited for
 
   constructor(private readonly api: Api, private readonly changed: () => void) {}
 
@@ -69,7 +70,7 @@ export class Pressing {
 
   /** Nobody is signed in any more. What was not answered is kept for whoever pressed. */
   stop(): void {
-    clearTimeout(this.timer);
+    this.callOff();
     this.stopped = true;
   }
 
@@ -82,7 +83,7 @@ export class Pressing {
 
   begin(test: boolean): void {
     if (test && this.isCalling) return;
-    clearTimeout(this.timer);
+    this.callOff();
     this.fault = null;
     this.tries = 0;
     this.isTest = test;
@@ -145,7 +146,7 @@ export class Pressing {
     if (word === 'unrecorded') this.fault = 'unrecorded';
     else if (Date.now() - press.sinceMs > FAULT_MS) this.fault = 'late';
     const wait = AGAIN_S[Math.min(this.tries++, AGAIN_S.length - 1)] ?? 10;
-    this.timer = window.setTimeout(() => void this.send(), wait * 1000);
+    this.callOff = after(wait * 1000, () => void this.send());
   }
 
   private giveUp(fault: ButtonFault): void {
