@@ -1,10 +1,13 @@
 """The software button in a real browser: on a phone, held by finger and key, kept until it is answered."""
+from urllib.parse import urlsplit
+
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import loopback
 from conftest import PASSWORD
+from relay import Relay
 
 PEOPLE = {"li": ["--role", "auditor", "--site", "school-1", "--device", "school-1/phone"]}
 
@@ -41,6 +44,34 @@ def test_held_with_a_finger_and_followed_until_help_is_coming(school, officer, s
     school.close_alarm(line["alarm"])
     officer.sees("[data-press=idle]")
     officer.size("desk")
+
+
+def test_a_closed_alarm_is_over_also_when_it_has_left_the_board(school, officer):
+    address = urlsplit(school.daemon.url)
+    with Relay((address.hostname, address.port)) as relay:
+        officer.open(f"http://127.0.0.1:{relay.port}")
+        officer.sign_in("li", PASSWORD)
+        officer.sees("[data-press=idle]")
+        button = officer.sees(".hold")
+        ActionChains(officer.driver).click_and_hold(button).perform()
+        officer.sees("[data-press=received]")
+        ActionChains(officer.driver).release().perform()
+        [line] = presses(school)
+        officer.sees(f"[data-alarm='{line['alarm']}']")
+        school.close_alarm(line["alarm"])
+        officer.sees("[data-press=idle]")
+        relay.drop()  # what is open is read again: the closed alarm is not among it
+        officer.sees(".banner.lost")
+        officer.script("""window.wasCalling = false;
+            new MutationObserver(() => window.wasCalling ||= !!document.querySelector('[data-press=received]'))
+                .observe(document.body, {subtree: true, childList: true, attributes: true})""")
+        officer.sees_no(".banner.lost")
+        other = school.button("school-1/room-102").press()
+        officer.sees(f"[data-alarm='{other.alarm_id}']")
+        school.close_alarm(other)
+        officer.sees_no(f"[data-alarm='{other.alarm_id}']")
+        officer.sees("[data-press=idle]")
+        assert not officer.script("return window.wasCalling"), "nobody is being called"
 
 
 def test_by_key_and_by_screen_reader_as_a_test(school, officer):

@@ -173,6 +173,11 @@ export function troubled(board: Board, troubles: Trouble[], asked: Board): Board
   return since.filter(isAboutTrouble).reduce(aboutTrouble, { ...board, troubles });
 }
 
+/** What is known of that alarm may be old: the daemon is asked for its present. */
+export function stale(board: Board, id: string): Board {
+  return { ...board, stale: new Set(board.stale).add(id) };
+}
+
 /** Forgets a closed alarm. */
 export function without(board: Board, id: string): Board {
   const alarms = new Map(board.alarms), stale = new Set(board.stale);

@@ -84,6 +84,7 @@ export class Desk {
   }
 
   private changed(): void {
+    this.press.follow((alarm) => this.board.alarms.get(alarm)?.state);
     this.noteShown();
     this.sound.play(this.sounding());
     for (const view of this.views) view();
@@ -220,6 +221,7 @@ export class Desk {
     const asked = this.board;
     const alarms = await this.api.openAlarms();
     this.board = boards.listed(this.board, alarms, asked);
+    if (this.press.alarm) this.board = boards.stale(this.board, this.press.alarm); // it may have been closed unheard
     this.isRead = true;
     this.ask();
   }
@@ -460,7 +462,7 @@ export class Desk {
       this.messages.set(id, this.why(error));
     }
     this.sending.delete(id);
-    this.board = { ...this.board, stale: new Set(this.board.stale).add(id) };
+    this.board = boards.stale(this.board, id);
     this.changed();
     this.ask();
     return done;

@@ -18,7 +18,7 @@ interface Press {
   body: { epoch: string; n: number; at: string; test: boolean };
   sinceMs: number;
   alarm?: string; // once it was answered
-  stage?: string;
+  stage?: string; // how far its alarm is
 }
 
 function recalled<T>(key: string): T | null {
@@ -57,6 +57,7 @@ export class Pressing {
     this.stopped = false;
     this.fault = null;
     this.press = recalled<Press>(this.key) ?? unkept;
+    if (this.press?.stage === 'closed') this.press = null;
     this.isTest = this.press?.body.test ?? false;
     if (!this.press) return;
     if (isStale(this.press)) this.giveUp('stale');
@@ -93,14 +94,24 @@ export class Pressing {
     this.changed();
   }
 
-  /** `alarmState`: what the board says of the alarm; undefined = nothing. */
-  state(alarmState: (alarm: string) => string | undefined): ButtonState {
+  /** The alarm that the press opened or joined, until it is known to be closed. */
+  get alarm(): string | undefined {
+    return this.press?.stage === 'closed' ? undefined : this.press?.alarm;
+  }
+
+  /** What the board says of the alarm is kept: a closed alarm leaves the board. */
+  follow(stateOf: (alarm: string) => string | undefined): void {
+    const stage = this.press?.alarm && stateOf(this.press.alarm);
+    if (!this.press || !stage || stage === this.press.stage) return;
+    this.press = { ...this.press, stage };
+    this.keep();
+  }
+
+  get state(): ButtonState {
     if (this.fault === 'refused' || this.fault === 'stale') return 'fault';
-    if (!this.press) return 'idle';
+    if (!this.press || this.press.stage === 'closed') return 'idle';
     if (this.press.stage === undefined) return this.fault ? 'fault' : 'sending';
-    const now = (this.press.alarm && alarmState(this.press.alarm)) ?? this.press.stage;
-    if (now === 'closed') return 'idle';
-    return now === 'coming' || now === 'on_scene' ? 'coming' : 'received';
+    return this.press.stage === 'coming' || this.press.stage === 'on_scene' ? 'coming' : 'received';
   }
 
   private get key(): string {
@@ -129,7 +140,7 @@ export class Pressing {
       const { alarm, stage } = await this.api.press(press.body);
       if (press !== this.press) return;
       this.fault = null;
-      this.press = stage === 'closed' ? null : { ...press, alarm, stage };
+      this.press = { ...press, alarm, stage };
       this.keep();
     } catch (error) {
       if (press === this.press && !this.stopped) this.failed(press, error);

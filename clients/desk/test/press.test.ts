@@ -104,7 +104,6 @@ class Time {
   }
 }
 
-const nothing = () => undefined;
 async function timed(work: (time: Time) => Promise<void>, failing: string): Promise<void> {
   const real = { date: Date.now, performance: performance.now };
   const time = new Time(failing);
@@ -122,13 +121,13 @@ test('an unanswered press is repeated, always the same, and a fault after 100 s;
   const pressing = time.button(new Memory());
   pressing.begin(false);
   await time.pass(100);
-  assert.equal(pressing.state(nothing), 'sending');
+  assert.equal(pressing.state, 'sending');
   assert.deepEqual(time.waitedS, [1, 2, 4, 8, ...Array(8).fill(10)]);
   await time.pass(10);
-  assert.deepEqual([pressing.state(nothing), pressing.fault], ['fault', 'late']);
+  assert.deepEqual([pressing.state, pressing.fault], ['fault', 'late']);
   time.failing = '';
   await time.pass(10);
-  assert.deepEqual([pressing.state(nothing), pressing.fault], ['received', null]);
+  assert.deepEqual([pressing.state, pressing.fault], ['received', null]);
   assert.equal(new Set(time.bodies.map((body) => JSON.stringify(body))).size, 1);
   const sent = time.bodies.length;
   await time.pass(1000);
@@ -140,20 +139,20 @@ for (const failing of ['too-soon', 'unavailable', 'unauthorized', 'foreign', 'un
     const pressing = time.button(new Memory());
     pressing.begin(false);
     await time.pass(60);
-    assert.equal(pressing.state(nothing), 'sending');
+    assert.equal(pressing.state, 'sending');
     time.failing = '';
     await time.pass(10);
-    assert.equal(pressing.state(nothing), 'received');
+    assert.equal(pressing.state, 'received');
   }, failing));
 
 test('what went out unrecorded is a fault at once, and repeated until it is recorded', () => timed(async (time) => {
   const pressing = time.button(new Memory());
   pressing.begin(false);
   await time.pass(0);
-  assert.deepEqual([pressing.state(nothing), pressing.fault], ['fault', 'unrecorded']);
+  assert.deepEqual([pressing.state, pressing.fault], ['fault', 'unrecorded']);
   time.failing = '';
   await time.pass(1);
-  assert.deepEqual([pressing.state(nothing), pressing.fault], ['received', null]);
+  assert.deepEqual([pressing.state, pressing.fault], ['received', null]);
 }, 'unrecorded'));
 
 test('what was refused is not repeated and not kept', () => timed(async (time) => {
@@ -161,7 +160,7 @@ test('what was refused is not repeated and not kept', () => timed(async (time) =
   const pressing = time.button(memory);
   pressing.begin(false);
   await time.pass(1000);
-  assert.deepEqual([pressing.state(nothing), pressing.fault, time.bodies.length], ['fault', 'refused', 1]);
+  assert.deepEqual([pressing.state, pressing.fault, time.bodies.length], ['fault', 'refused', 1]);
   assert.equal(memory.getItem('press.li'), null);
 }, 'refused'));
 
@@ -179,7 +178,7 @@ test('found after a reload it goes on for ten minutes, and is not sent later', (
     const again = time.button(memory);
     await time.pass(0);
     assert.deepEqual([time.bodies.length, again.fault], [sent, fault]);
-    if (fault) assert.deepEqual([again.state(nothing), memory.getItem('press.li')], ['fault', null]);
+    if (fault) assert.deepEqual([again.state, memory.getItem('press.li')], ['fault', null]);
   }
 }, 'unreachable'));
 
@@ -197,7 +196,7 @@ test('a call for help that was not answered when the session ended is said to be
     time.failing = '';
     pressing.resume('li');
     await time.pass(0);
-    assert.deepEqual([pressing.isHeldUp, pressing.state(nothing)], [false, 'received']);
+    assert.deepEqual([pressing.isHeldUp, pressing.state], [false, 'received']);
     assert.equal(new Set(time.bodies.map((body) => JSON.stringify(body))).size, 1);
     pressing.stop();
     assert.equal(pressing.isHeldUp, false);
@@ -214,7 +213,7 @@ test('of what others pressed nothing goes out, of a test nothing is said', () =>
   time.bodies.length = 0;
   pressing.resume('wang');
   await time.pass(60);
-  assert.deepEqual([time.bodies.length, pressing.state(nothing)], [0, 'idle']);
+  assert.deepEqual([time.bodies.length, pressing.state], [0, 'idle']);
 }, 'unreachable'));
 
 test('a test does not take the place of a call for help that was not answered', () => timed(async (time) => {
@@ -229,3 +228,21 @@ test('a test does not take the place of a call for help that was not answered', 
   pressing.begin(true); // once it was answered
   assert.equal(pressing.isTest, true);
 }, 'unreachable'));
+
+test('a closed alarm leaves the board, and nobody is said to be called any more, also after a reload', () => timed(async (time) => {
+  const memory = new Memory();
+  const pressing = time.button(memory);
+  pressing.begin(false);
+  await time.pass(0);
+  const seen = ['open', undefined, 'coming', undefined, 'open', 'closed', undefined].map((state) => {
+    pressing.follow((alarm) => (alarm === 'a' ? state : undefined));
+    return pressing.state;
+  });
+  assert.deepEqual(seen, ['received', 'received', 'coming', 'coming', 'received', 'idle', 'idle']);
+  assert.equal(pressing.alarm, undefined);
+  time.bodies.length = 0;
+  assert.deepEqual([time.button(memory).state, time.bodies.length], ['idle', 0]);
+  pressing.begin(false);
+  await time.pass(0);
+  assert.equal(pressing.state, 'received');
+}, ''));

@@ -22,7 +22,7 @@ export function PressButton({ desk }: { desk: Desk }) {
   const as = desk.account?.presses_as;
   if (!as) return null;
   const test = wantsTest && !desk.press.isCalling;
-  const state = desk.press.state((alarm) => desk.board.alarms.get(alarm)?.state);
+  const { state } = desk.press;
 
   const wait = (next: typeof held, ms: number, then: () => void) => {
     clearTimeout(timer.current);
