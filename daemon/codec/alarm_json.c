@@ -118,10 +118,26 @@ static void put_acks(struct json_out *o, const struct alarm *a)
     json_close(o, ']');
 }
 
+/* How far each role has come: its own deeds are those beyond, whatever the others have done. */
+static void put_reached(struct json_out *o, const struct alarm *a)
+{
+    json_open(o, "reached", '[');
+    for (enum role role = 0; role < ROLE_COUNT; role++) {
+        if (a->reached[role] == ALARM_OPEN)
+            continue;
+        json_open(o, NULL, '{');
+        json_text(o, "role", role_str(role));
+        json_text(o, "state", alarm_state_str((enum alarm_state)a->reached[role]));
+        json_close(o, '}');
+    }
+    json_close(o, ']');
+}
+
 void alarm_json_members(struct json_out *o, const struct conf *conf, const struct alarm *a)
 {
     put_members(o, conf, a, DETAIL_ALL);
     put_acks(o, a);
+    put_reached(o, a);
 }
 
 void alarm_json_deliveries(struct json_out *o, const struct conf *conf, const struct alarm *a)

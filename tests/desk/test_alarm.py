@@ -183,6 +183,31 @@ def test_a_plan_that_needs_two_roles_asks_each_until_it_has_answered(make_desk, 
     assert [ack["by"] for ack in house.alarm(press)["acks"]] == ["duty-1", "bureau-1"]
 
 
+def test_a_guard_on_the_way_does_not_keep_the_police_from_saying_that_they_come(make_desk, officers):
+    house = make_desk(adjust=patient, people={"duty-1": ["--role", "duty"], "guard-1": ["--role", "guard", "--site", "school-1"]})
+    police, guard = officers(), officers()
+    for officer, name in ((police, "duty-1"), (guard, "guard-1")):
+        officer.open(house.daemon.url)
+        officer.sign_in(name, PASSWORD)
+    press = house.button("school-1/room-101").press()
+    police.click("[data-do=take]")
+    guard.sees(".alarm[data-state=acknowledged]")
+    guard.click("[data-do=coming]")
+    for officer in (police, guard):
+        officer.sees(".alarm[data-state=coming]")
+    guard.sees_no("[data-do=coming]")
+    assert police.sees(".buttons .primary").get_attribute("data-do") == "coming"
+    police.click("[data-do=coming]")
+    police.sees_no("[data-do=coming]")
+    police.sees(".alarm .when", "duty-1")
+    assert police.sees(".buttons .primary").get_attribute("data-do") == "scene"
+    assert house.alarm(press)["reached"] == [{"role": "police", "state": "coming"}, {"role": "guard", "state": "coming"}]
+    guard.click("[data-do=scene]")
+    police.sees(".alarm[data-state=on_scene] [data-do=scene]")
+    police.click("[data-do=scene]")
+    police.sees_no("[data-do=scene]")
+
+
 def test_a_key_while_a_deed_is_on_its_way_is_not_lost(house, officer):
     officer.open(house.daemon.url)
     officer.sign_in("duty-1", PASSWORD)

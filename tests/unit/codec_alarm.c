@@ -349,21 +349,25 @@ static void test_who_has_answered(void **state)
     opening.press.plan.acks_needed = 1u << ROLE_POLICE | 1u << ROLE_BUREAU;
     apply(w, &opening);
     assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":null},"
-                                          "{\"role\":\"bureau\",\"by\":null}]}"));
+                                          "{\"role\":\"bureau\",\"by\":null}],\"reached\":[]}"));
     deed_of(w, EVENT_ACKNOWLEDGED, ROLE_GUARD, "guard-1"); /* not needed: not listed */
     deed_of(w, EVENT_COMING, ROLE_BUREAU, "bureau-1");
     assert_non_null(strstr(members_of(w), "\"state\":\"open\""));
     assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":null},"
-                                          "{\"role\":\"bureau\",\"by\":\"bureau-1\"}]}"));
+                                          "{\"role\":\"bureau\",\"by\":\"bureau-1\"}],"
+                                          "\"reached\":[{\"role\":\"bureau\",\"state\":\"coming\"},"
+                                          "{\"role\":\"guard\",\"state\":\"acknowledged\"}]}"));
     deed_of(w, EVENT_ACKNOWLEDGED, ROLE_POLICE, "duty-1");
     deed_of(w, EVENT_ACKNOWLEDGED, ROLE_POLICE, "duty-2"); /* was not the first */
     assert_non_null(strstr(members_of(w), "\"state\":\"coming\"")); /* as the bureau has said */
     assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":\"duty-1\"},"
-                                          "{\"role\":\"bureau\",\"by\":\"bureau-1\"}]}"));
+                                          "{\"role\":\"bureau\",\"by\":\"bureau-1\"}],"
+                                          "\"reached\":[{\"role\":\"police\",\"state\":\"acknowledged\"},"));
     press(w, "gate-1", "gate", 9, KIND_ATTACK); /* asks all of them again */
     assert_non_null(strstr(members_of(w), "\"acks\":[{\"role\":\"police\",\"by\":null},"
-                                          "{\"role\":\"bureau\",\"by\":null}]}"));
-    assert_null(strstr(telling(w), "\"acks\"")); /* the webhook's contract does not know it */
+                                          "{\"role\":\"bureau\",\"by\":null}],\"reached\":[]}"));
+    assert_null(strstr(telling(w), "\"acks\""));
+    assert_null(strstr(telling(w), "\"reached\"")); /* the webhook's contract does not know it */
     world_destroy(w);
 }
 

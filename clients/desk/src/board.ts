@@ -42,6 +42,17 @@ export function stateFor(alarm: Alarm, role?: Role): State {
   return alarm.on_scene_by ? 'on_scene' : alarm.coming_by ? 'coming' : 'acknowledged';
 }
 
+/** What a role itself has done, whatever the others have. */
+export function reachedBy(alarm: Alarm, role?: Role): State {
+  return alarm.reached?.find((one) => one.role === role)?.state ?? 'open';
+}
+
+/** The state whose next deed is asked of a role: a role that the plan needs has its own to do, though another is further. */
+export function standsFor(alarm: Alarm, role?: Role): State {
+  const isNeeded = alarm.acks?.some((ack) => ack.role === role);
+  return isNeeded && alarm.state !== 'closed' ? reachedBy(alarm, role) : stateFor(alarm, role);
+}
+
 /** Some of the roles that the plan needs have taken it, and it waits for the others. */
 export function isHalfTaken(alarm: Alarm): boolean {
   return alarm.state === 'open' && !!alarm.acks?.some((ack) => ack.by !== null);

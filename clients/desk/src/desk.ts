@@ -323,6 +323,12 @@ export class Desk {
     return boards.stateFor(alarm, this.account?.role);
   }
 
+  /** How far who is signed in has come, and whose next deed is asked: what others have done is not done by that role. */
+  ownPart(alarm: Alarm): { reached: State; stands: State } {
+    const role = this.account?.role;
+    return { reached: boards.reachedBy(alarm, role), stands: boards.standsFor(alarm, role) };
+  }
+
   /** It is for who is signed in to take it. */
   isUntaken(alarm: Alarm): boolean {
     return this.stateOf(alarm) === 'open';

@@ -120,6 +120,7 @@ export interface Alarm {
   cancels?: number;
   press_count: number;
   acks?: { role: Role; by: string | null }[];
+  reached?: { role: Role; state: State }[];
   acknowledged_by?: string;
   coming_by?: string;
   on_scene_by?: string;

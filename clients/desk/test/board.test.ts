@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apply, EMPTY, inOrder, isHalfTaken, listed, look, openAlarms, places, pressedSince, stateFor, told, troubled, without } from '../src/board';
-import type { Alarm, JournalEvent, Site } from '../src/types';
+import { apply, EMPTY, inOrder, isHalfTaken, listed, look, openAlarms, places, pressedSince, reachedBy, standsFor, stateFor, told, troubled, without } from '../src/board';
+import type { Alarm, JournalEvent, Role, Site } from '../src/types';
 
 const SITES = new Map<string, Site>([['school-1', {
   id: 'school-1', name: 'School 1', plan: 'default', device_count: 2, alarms_open: 0, zones: [{ id: '101', name: 'Room 101' }],
@@ -81,6 +81,15 @@ test('what a role has taken is not to be taken by it again, while it waits for a
   assert.equal(stateFor(alarm('a1', { ...acks('duty-1', 'bureau-1'), state: 'closed' }), 'police'), 'closed');
   assert.deepEqual([half, alarm('a1', acks(null, null)), alarm('a1', { ...acks('duty-1', 'bureau-1'), state: 'acknowledged' }), alarm('a1')]
     .map(isHalfTaken), [true, false, false, false]);
+});
+
+test('what another role has done is not done by a role that is needed, and every role has its own deeds', () => {
+  const guarded = alarm('guarded', { state: 'coming', coming_by: 'guard-1', acks: [{ role: 'police', by: 'duty-1' }],
+    reached: [{ role: 'police', state: 'acknowledged' }, { role: 'guard', state: 'coming' }] });
+  assert.deepEqual(['police', 'guard', 'bureau'].map((role) => reachedBy(guarded, role as Role)), ['acknowledged', 'coming', 'open']);
+  assert.deepEqual(['police', 'guard', 'bureau'].map((role) => standsFor(guarded, role as Role)), ['acknowledged', 'coming', 'coming']);
+  assert.equal(standsFor({ ...guarded, state: 'closed' }, 'police'), 'closed');
+  assert.equal(standsFor(alarm('a1', acks(null, 'bureau-1')), 'police'), 'open');
 });
 
 test('it stands among the taken for that role only', () => {

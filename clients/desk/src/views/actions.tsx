@@ -42,8 +42,8 @@ function Buttons({ desk, alarm, sending }: Props & { sending: boolean }) {
   const others = desk.untakenBeside(alarm.id);
   const act = (deed: Deed) => () => void desk.act(alarm.id, deed);
   const fresh = !desk.isLookedAt(alarm.id); // a click now was meant for what stood here before
-  const state = desk.stateOf(alarm);
-  const next = { open: 'take', acknowledged: 'coming', coming: 'scene', on_scene: 'close', closed: '' }[state];
+  const { reached, stands } = desk.ownPart(alarm);
+  const next = { open: 'take', acknowledged: 'coming', coming: 'scene', on_scene: 'close', closed: '' }[stands];
   const button = (name: 'take' | 'coming' | 'scene' | 'note' | 'close', key: string, onClick: () => void) => (
     <button class={name === next ? 'primary' : ''} disabled={sending || fresh} data-do={name} onClick={onClick}>
       {desk.say(`do.${name}`)} <kbd>{key}</kbd>
@@ -51,9 +51,9 @@ function Buttons({ desk, alarm, sending }: Props & { sending: boolean }) {
   );
   return (
     <div class="buttons">
-      {state === 'open' && button('take', '⏎ Enter', act('acknowledge'))}
-      {state !== 'coming' && state !== 'on_scene' && button('coming', 'C', act('coming'))}
-      {state !== 'on_scene' && button('scene', 'S', act('on-scene'))}
+      {desk.isUntaken(alarm) && button('take', '⏎ Enter', act('acknowledge'))}
+      {reached !== 'coming' && reached !== 'on_scene' && button('coming', 'C', act('coming'))}
+      {reached !== 'on_scene' && button('scene', 'S', act('on-scene'))}
       {button('close', 'X', () => desk.write(alarm.id, { form: 'close' }))}
       {button('note', 'W', () => desk.write(alarm.id, { form: 'note' }))}
       {others > 0 && (
