@@ -224,7 +224,7 @@ static void check_broker(const struct check *c)
     if (b->address && (strpbrk(b->address, " /@") || strstr(b->address, "://")))
         WRONG(c, &address,
               "%s is no host; write the address alone, such as 10.0.0.2, and the port under port",
-              problem_quote(c->problems, b->address));
+              problem_quote_address(c->problems, b->address));
     check_login(c, &b->login, &at, "ca_file");
     check_logins(c, &at);
 }
@@ -293,7 +293,7 @@ static void check_endpoint(const struct check *c, const struct conf_endpoint *e,
         const char *fault = url_fault(e->urls[i]);
         if (fault)
             WRONG(c, &where, "%s %s; such as https://police.example:8443/alarm",
-                  problem_quote(c->problems, e->urls[i]), fault);
+                  problem_quote_address(c->problems, e->urls[i]), fault);
         for (size_t k = 0; k < i; k++)
             if (strcmp(e->urls[i], e->urls[k]) == 0)
                 WRONG(c, &where, "stands here twice; an alternate is another way to the endpoint");

@@ -134,7 +134,7 @@ static void load_device_key(const struct check *c, size_t site, const struct lin
     uint32_t found = index_get(c->index, scope_devices(site), id);
     if (size >= LIMIT_ID || found == INDEX_NONE) {
         problem_line(c->problems, s->keys_file, line->number, "", "site %s has no device %s%s",
-                     s->id ? s->id : "?", problem_quote(c->problems, id),
+                     s->id ? s->id : "?", problem_quote_device(c->problems, id),
                      problem_hint(c->problems, id, device_id, s, s->device_count,
                                   "; a line must be a device's id, a space and its key"));
         return;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY_TEXT_MIN 32 /* bytes: the key of a device is 44 characters of base64, of which some may be missing */
+
 struct where where_file(uint32_t file)
 {
     return (struct where){.file = file};
@@ -179,4 +181,18 @@ const char *problem_quote(struct problems *p, const char *text)
         shown[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
     shown[size] = '\0';
     return arena_format(&p->arena, "\"%s%s\"", shown, cut ? "…" : "");
+}
+
+const char *problem_quote_address(struct problems *p, const char *text)
+{
+    const char *scheme = strstr(text, "://"), *host = scheme ? scheme + 3 : text;
+    int size = (int)(host - text) + (int)strcspn(host, "/?#");
+    if (strchr(text, '@'))
+        return "this address";
+    return problem_quote(p, arena_format(&p->arena, "%.*s%s", size, text, text[size] ? "/…" : ""));
+}
+
+const char *problem_quote_device(struct problems *p, const char *text)
+{
+    return strlen(text) < KEY_TEXT_MIN ? problem_quote(p, text) : "of this name";
 }

@@ -6,6 +6,9 @@
  *     struct where w = where_key(where_entry(where_file(0), "sites", 3), "plan");
  *     problem_at(&p, &w, "no plan has this id");
  *     problem_line(&p, "/etc/tocsin/keys", 12, "", "…");   // a line that is known
+ *
+ * What is told becomes a trouble: all desks are shown it, endpoints are told it, and the journal keeps it. So a problem
+ * quotes nothing that may be a secret, also none that somebody has put into the wrong place.
  */
 #ifndef TOCSIN_PROBLEMS_H
 #define TOCSIN_PROBLEMS_H
@@ -65,5 +68,9 @@ const char *problem_hint(struct problems *, const char *text, problem_name_fn *,
                          size_t count, const char *otherwise);
 /* A value as it may be shown: cut, without control characters. */
 const char *problem_quote(struct problems *, const char *text);
+/* An address as it may be shown: as far as its host; not at all when a password may stand in it. */
+const char *problem_quote_address(struct problems *, const char *text);
+/* What should be a device's id; "of this name" when it is long enough to be a key. */
+const char *problem_quote_device(struct problems *, const char *text);
 
 #endif

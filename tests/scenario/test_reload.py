@@ -1,4 +1,6 @@
 """SIGHUP: a good configuration is taken over; a bad one changes nothing and says why. Nor does one at a start."""
+import base64
+import secrets
 import signal
 
 import pytest
@@ -88,6 +90,17 @@ def test_a_secret_that_others_can_read_is_refused(house):
     secret.chmod(0o600)
     house.daemon.signal(signal.SIGHUP)
     house.no_trouble("conf")
+
+
+def test_a_secret_in_the_wrong_place_goes_nowhere(house):
+    """What is wrong with a configuration every desk sees, and the journal keeps: no key without its device, no password."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    (house.folder / "school-1.keys").write_text(key + "\n")
+    rewrite(house, set_value(["endpoints", 0, "urls"], [f"https://us:{key}@127.0.0.1/", f"https://127.0.0.1:0/{key}"]))
+    house.trouble("conf")
+    house.wait_for(lambda: "school-1.keys:1: " in house.daemon.log(), "each fault is in the log")
+    told = [house.daemon.log(), house.ask("GET", "/api/v1/journal", "admin").text, house.ask("GET", "/api/v1/troubles").text]
+    assert not [text for text in told if key[:20] in text]
 
 
 @pytest.mark.asan

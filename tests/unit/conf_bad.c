@@ -591,6 +591,41 @@ static void key_files(void **state)
     }
 }
 
+/* What is told goes to every desk, to endpoints and into the journal, where it stays. */
+static void no_secret_is_told(void **state)
+{
+    struct folder *f = *state;
+    const struct {
+        const char *find, *replace, *keys; /* in the configuration; the file of keys */
+    } slips[] = {
+        {"https://police.example/alarm", "https://us:S3cret@police.example/", NULL},
+        {"https://police.example/alarm", "https://us:S3c/ret@police.example/", NULL},
+        {"https://police.example/alarm", "ftp://us:S3cret@police.example/", NULL},
+        {"https://police.example/alarm", "https://police.example:0/S3cret", NULL},
+        {"https://police.example/alarm", "https://police.example:0?token=S3cret", NULL},
+        {"https://police.example/alarm", "police.example/S3cret", NULL},
+        {"  address: 127.0.0.1", "  address: mqtt://us:S3cret@10.0.0.2", NULL},
+        {"  address: 127.0.0.1", "  address: us:S3cret@10.0.0.2", NULL},
+        {"[\"" HASH_1 "\"]", "[tk_S3cret]", NULL},
+        {NULL, NULL, "S3cretU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTE=\n"},            /* the id forgotten */
+        {NULL, NULL, "S3cretU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTE button-1\n"},    /* the wrong way round */
+        {NULL, NULL, "button-1S3cretU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTE=\n"},    /* no space */
+        {NULL, NULL, "button-1 S3cretU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTE= x\n"}, /* something behind it */
+    };
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        struct conf_problems problems = {0};
+        char *text = slips[i].find ? replaced(good, slips[i].find, slips[i].replace) : strdup(good);
+        folder_secret(f, "keys", slips[i].keys ? slips[i].keys : "button-1 " KEY "\n");
+        assert_null(conf_load(folder_write(f, "tocsin.yaml", text), &problems));
+        assert_true(problems.count > 0);
+        for (size_t k = 0; k < problems.count && k < CONF_PROBLEMS; k++)
+            if (strstr(problems.lines[k], "S3c"))
+                fail_msg("a secret is told: %s", problems.lines[k]);
+        conf_problems_finish(&problems);
+        free(text);
+    }
+}
+
 static void sites_d(void **state)
 {
     struct folder *f = *state;
@@ -683,6 +718,7 @@ int main(void)
         TEST(a_file_we_may_not_read),
         TEST(deep_nesting_ends_soon),
         TEST(key_files),
+        TEST(no_secret_is_told),
         TEST(sites_d),
         TEST(sites_d_that_is_no_folder),
         TEST(nobody_could_press),
