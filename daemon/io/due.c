@@ -47,7 +47,7 @@ static void arm(struct dues *dues)
 {
     if (dues->count == 0 || dues->reading)
         return;
-    uint64_t at_ms = dues->heap[0]->at_ms, now_ms = due_now_ms();
+    uint64_t now_ms = due_now_ms(), at_ms = dues->heap[0]->at_ms > now_ms ? dues->heap[0]->at_ms : now_ms;
     if (dues->timer_at_ms != 0 && dues->timer_at_ms <= at_ms)
         return;
     dues->timer_at_ms = at_ms;
@@ -55,16 +55,11 @@ static void arm(struct dues *dues)
     uv_timer_start(&dues->timer, on_timer, at_ms > now_ms ? at_ms - now_ms : 1, 0);
 }
 
-static bool stood_still(const struct dues *dues)
-{
-    return dues->count > 0 && dues->heap[0]->at_ms + STANDSTILL_MS < due_now_ms();
-}
-
 static void on_timer(uv_timer_t *timer)
 {
     struct dues *dues = timer->data;
+    dues->reading = !dues->reading && due_now_ms() > dues->timer_at_ms + STANDSTILL_MS;
     dues->timer_at_ms = 0;
-    dues->reading = !dues->reading && stood_still(dues);
     if (dues->reading) {
         uv_timer_start(timer, on_timer, STANDSTILL_READING_MS, 0);
         return;
