@@ -116,22 +116,38 @@ bool conf_copy_write(const struct conf_copy *copy, const char *path, char error[
 /* -- from the disk
  * ---------------------------------------------------------------------------------------------------- */
 
-/* One file of the rest at *at, which moves behind it. */
+/* Each moves *at behind what it takes. Not sscanf(): it looks for the end of the whole text each time. */
+
+static const struct conf_table *take_table(const char **at)
+{
+    for (size_t i = 0; i < TABLES; i++) {
+        size_t size = strlen(tables[i].name);
+        if (strncmp(*at, tables[i].name, size) != 0 || (*at)[size] != ' ')
+            continue;
+        *at += size + 1;
+        return tables[i].table;
+    }
+    return NULL;
+}
+
+static bool take_number(const char **at, char behind, size_t *out)
+{
+    char *end;
+    *out = strtoul(*at, &end, 10);
+    bool good = end > *at && *end == behind;
+    *at = end + good;
+    return good;
+}
+
 static bool take_source(const char **at, const char *end, struct arena *arena, struct source *out)
 {
-    char table[16];
     size_t name_size, size;
-    int used = 0;
-    if (sscanf(*at, "%15s %zu %zu%n", table, &name_size, &size, &used) != 3 || (*at)[used] != '\n')
+    out->table = take_table(at);
+    if (!out->table || !take_number(at, ' ', &name_size) || !take_number(at, '\n', &size))
         return false;
-    const char *name = *at + used + 1;
+    const char *name = *at;
     size_t left = (size_t)(end - name);
     if (name_size >= left || size >= left || name_size + size + 2 > left)
-        return false;
-    for (size_t i = 0; i < TABLES; i++)
-        if (strcmp(table, tables[i].name) == 0)
-            out->table = tables[i].table;
-    if (!out->table)
         return false;
     out->path = arena_text(arena, name, name_size);
     out->size = size;
@@ -144,11 +160,10 @@ static bool take_source(const char **at, const char *end, struct arena *arena, s
 
 static bool take_sources(const char *rest, const char *end, struct arena *arena, struct source **sources, uint32_t *count)
 {
-    uint32_t files;
-    int used = 0;
-    if (sscanf(rest, "%u%n", &files, &used) != 1 || rest[used] != '\n' || files == 0 || files > (size_t)(end - rest))
+    const char *at = rest;
+    size_t files;
+    if (!take_number(&at, '\n', &files) || files == 0 || files > (size_t)(end - rest))
         return false;
-    const char *at = rest + used + 1;
     *sources = arena_take(arena, files * sizeof **sources);
     for (*count = 0; *count < files; ++*count)
         if (!take_source(&at, end, arena, &(*sources)[*count]))
