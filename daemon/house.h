@@ -1,6 +1,6 @@
 /* house - the daemon's parts, as main.c builds them; house_broker.c connects them with the broker, house_reload.c
- * exchanges their configuration, house_last_good.c keeps a copy of it, house_record.c gets back the record, house_api.c serves
- * the desks. */
+ * exchanges their configuration, house_last_good.c keeps a copy of it, house_record.c gets back the record, house_api.c
+ * serves the desks. */
 #ifndef TOCSIN_HOUSE_H
 #define TOCSIN_HOUSE_H
 
@@ -33,9 +33,9 @@ struct house {
     const char *conf_file;
     const char *last_good_file; /* NULL = no copy is kept */
     struct conf *conf;
-    struct conf_copy *to_keep; /* NULL = what is kept is what we run on */
+    struct conf_copy *to_keep; /* NULL = what is kept is what we run on, or nothing is */
     char *conf_fault;          /* why we run on what is kept; NULL = we run on the file */
-    uv_loop_t *loop; /* outlives a life, and has the signals */
+    uv_loop_t *loop;           /* outlives a life, and has the signals */
     uv_async_t committed;
     uv_timer_t wake, drain, session_trouble, drops_trouble, api_again;
     struct vigil vigil;
@@ -74,8 +74,8 @@ void house_open_api(struct house *h);
 bool house_load_conf(struct house *h);
 /* Tells the desk which of the two it is, and keeps the copy: this configuration is good enough to have started with. */
 void house_say_conf(struct house *h);
-/* The same of one that was exchanged later. Takes the copy. */
-void house_configured(struct house *h, struct conf_copy *copy, const char *text);
+/* The same of one that was exchanged later. */
+void house_configured(struct house *h, struct conf_copy *take, const char *text);
 
 /* Reads the configuration again, beside the loop, and exchanges it on the loop; a bad one is refused, and the desk is
  * told why. Called while one is being read: it is read once more afterwards; while the daemon stops: in its next life. */

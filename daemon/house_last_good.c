@@ -40,7 +40,7 @@ static void on_kept(uv_work_t *work, int status)
 /* One at a time, off the loop; what came while a disk was slow is kept once it answers, the newest only. */
 static void keep_next(struct house *h)
 {
-    if (!h->last_good_file || !h->to_keep || h->keeping || h->stopping)
+    if (!h->to_keep || h->keeping || h->stopping)
         return;
     struct keeping *k = memory_zeroed(1, sizeof *k);
     k->work.data = k;
@@ -51,13 +51,13 @@ static void keep_next(struct house *h)
     uv_queue_work(h->loop, &k->work, keep, on_kept);
 }
 
-void house_configured(struct house *h, struct conf_copy *copy, const char *text)
+void house_configured(struct house *h, struct conf_copy *take, const char *text)
 {
     free(h->conf_fault);
     h->conf_fault = NULL;
     engine_trouble(h->engine, TROUBLE_CONF, "configuration", false, text);
     conf_copy_destroy(h->to_keep);
-    h->to_keep = copy;
+    h->to_keep = take;
     keep_next(h);
 }
 
@@ -74,31 +74,31 @@ static void print(const struct conf_problems *problems)
         fprintf(stderr, "%s\n", problems->lines[i]);
 }
 
-/* When the copy was made, in the machine's time zone: "2026-07-14 07:30". */
-static void made_at(const char *path, char *out, size_t size)
+/* What is wrong with the file, and when the copy was made, in the machine's time zone: "2026-07-14 07:30". */
+static void say_fault(struct house *h, const char *problem)
 {
     struct stat status;
     struct tm tm;
-    if (stat(path, &status) != 0 || !localtime_r(&status.st_mtime, &tm) || !strftime(out, size, "%F %H:%M", &tm))
-        snprintf(out, size, "an unknown time");
+    char time[32];
+    if (stat(h->last_good_file, &status) != 0 || !localtime_r(&status.st_mtime, &tm) ||
+        !strftime(time, sizeof time, "%F %H:%M", &tm))
+        snprintf(time, sizeof time, "an unknown time");
+    if (asprintf(&h->conf_fault, "the daemon was started with the last good configuration, of %s, as the file is bad: %s",
+                 time, problem) < 0)
+        memory_end();
+    fprintf(stderr, "tocsind: %s\n", h->conf_fault);
 }
 
 bool house_load_conf(struct house *h)
 {
     struct conf_problems problems = {.at_start = true}, more = {.at_start = true};
-    char time[32];
-    h->conf = conf_load_and_copy(h->conf_file, &problems, &h->to_keep);
+    h->conf = conf_load_and_copy(h->conf_file, &problems, h->last_good_file ? &h->to_keep : NULL);
     print(&problems);
     if (!h->conf && h->last_good_file) {
         h->conf = conf_load_copy(h->last_good_file, h->conf_file, &more);
         print(&more);
-    }
-    if (h->conf && !h->to_keep) {
-        made_at(h->last_good_file, time, sizeof time);
-        if (asprintf(&h->conf_fault, "the daemon was started with the last good configuration, of %s, as the file is bad: %s",
-                     time, problems.lines[0]) < 0)
-            memory_end();
-        fprintf(stderr, "tocsind: %s\n", h->conf_fault);
+        if (h->conf)
+            say_fault(h, problems.lines[0]);
     }
     conf_problems_finish(&problems);
     conf_problems_finish(&more);

@@ -31,7 +31,7 @@ static void read_conf(uv_work_t *work)
 {
     struct reload *r = work->data;
     char error[256] = "";
-    r->conf = conf_load_and_copy(r->house->conf_file, &r->problems, &r->copy);
+    r->conf = conf_load_and_copy(r->house->conf_file, &r->problems, r->house->last_good_file ? &r->copy : NULL);
     if (r->conf)
         r->files = web_files_load(r->conf->daemon.http_desk_folder, error);
     if (error[0])
@@ -79,7 +79,8 @@ static void exchange_conf(uv_work_t *work, int status)
         mqtt_set_late_devices(h->mqtt, house_late_devices(h->conf));
         health_conf_changed(h->health, h->conf);
         house_configured(h, r->copy, "the configuration was reloaded");
-        log_line(LOG_LEVEL_INFO, "", "the configuration was reloaded; what counts from the next start only stands in tocsin.yaml(5)");
+        log_line(LOG_LEVEL_INFO, "",
+                 "the configuration was reloaded; what counts from the next start only stands in tocsin.yaml(5)");
         conf_destroy(old);
     }
     conf_problems_finish(&r->problems);

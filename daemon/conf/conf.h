@@ -177,13 +177,16 @@ struct conf_problems {
 
 struct conf *conf_load(const char *file, struct conf_problems *); /* NULL: see problems */
 
-/* All files of a configuration that loaded. Kept by who runs on it, it is there for a start after somebody has broken them. */
+/* All files of a configuration that loaded. Kept by who runs on it, it is there for a start after somebody has broken
+ * them. */
 struct conf_copy;
-struct conf *conf_load_and_copy(const char *file, struct conf_problems *, struct conf_copy **); /* NULL: no copy either */
+/* NULL: no copy either. The last argument NULL: none is wanted. */
+struct conf *conf_load_and_copy(const char *file, struct conf_problems *, struct conf_copy **);
 /* Replaces `path` as a whole. May wait for a disk. */
 bool conf_copy_write(const struct conf_copy *, const char *path, char error[LIMIT_TEXT]);
 void conf_copy_destroy(struct conf_copy *);
-/* What conf_load(file) gave when the copy in `path` was made of it. Secrets, certificates and keys are read where they are now. */
+/* What conf_load(file) gave when the copy in `path` was made of it. Secrets, certificates and keys are read where they are
+ * now. */
 struct conf *conf_load_copy(const char *path, const char *file, struct conf_problems *);
 
 /* Gives a conf that nobody uses yet the name, the state_dir and the journal's key of the one it follows: a journal has one
