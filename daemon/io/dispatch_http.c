@@ -35,8 +35,8 @@ static void telling_free(struct telling *telling)
     free(telling);
 }
 
-/* Hundreds may be tried again after an outage, or for as long as it lasts: no new alarm stands behind them. It does so but
- * once, so these wait no longer for it than for one another. */
+/* During an outage, and after it, hundreds are tried again: no new alarm stands behind them. And they not for ever behind new
+ * ones, each of which goes first only once. */
 static struct telling_queue *queue_of(struct telling *telling)
 {
     return &telling->endpoint->queues[2 * telling->told.priority + (telling->attempts > 0)];

@@ -3,16 +3,17 @@
  * Promises: a telling is tried at 0, 1, 2, 5, 10, 20, 30 s after it was told and then every 30 s with jitter
  * until it is received, given up or cancelled; an attempt that took longer is followed by the next at once,
  * never by two together. What a person must mend (redirects, most 4xx) or has decided (a refusal) is tried
- * every 30 s, and at once when the endpoint's probe is answered again or its settings have changed. What waits for one of the
- * endpoint's connections leaves by priority, and of one priority first what has not been tried yet; one connection more is for
- * the first attempt of a DISPATCH_FIRST alone, whatever the others hang on. Each attempt ends within attempt_timeout_ms + 500 ms
- * whatever the peer does; the alternates are tried as well after 1 s of silence (or half of attempt_timeout_ms, if that is
- * less), and at once after a bad answer. The first attempt of a DISPATCH_FIRST asks last who left the telling before without an
- * answer. One bad endpoint delays no other; from its first attempt on a telling carries the same webhook-id and the same body,
- * until it is answered with a no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never from within
- * dispatch_tell(). Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps connections warm and
- * supervises them: a probe ends in time for a dead one to be seen within 20 s; one that answers nothing but probes is dead
- * until nothing waits for it. Changed certificate files are taken within a minute.
+ * every 30 s, and at once when the endpoint's probe is answered again or its settings have changed. What waits for one of
+ * the endpoint's connections leaves by priority, and of one priority first what has not been tried yet; one connection
+ * more is for the first attempt of a DISPATCH_FIRST alone, whatever the others hang on. Each attempt ends within
+ * attempt_timeout_ms + 500 ms whatever the peer does, or as soon as the loop has read what came during a standstill
+ * (standstill.h); the alternates are tried as well after 1 s of silence (or half of attempt_timeout_ms, if that is less),
+ * and at once after a bad answer. The first attempt of a DISPATCH_FIRST asks last who left the telling before without an
+ * answer. One bad endpoint delays no other; from its first attempt on a telling carries the same webhook-id and the same
+ * body, until it is answered with a no (refused, unconfirmed, most 4xx). Every attempt gives exactly one on_result, never
+ * from within dispatch_tell(). Endpoints are probed every probe_s (0: never) at each of their addresses, which keeps
+ * connections warm and supervises them: a probe ends in time for a dead one to be seen within 20 s; one that answers
+ * nothing but probes is dead until nothing waits for it. Changed certificate files are taken within a minute.
  * Does not: decide who is told; remember anything over a restart. The process ignores SIGPIPE.
  *
  *     struct dispatch *d = dispatch_create(loop, &options);

@@ -10,12 +10,12 @@
  * Promises: on_message runs on the loop thread, in arrival order. The connection is kept or rebuilt for ever:
  * fixed client id, session expiry on every connect, resubscribed on every connect, a loop-back message every
  * loopback_s (three lost → the client is torn down and rebuilt, and is called connected again only when a message has
- * come back; so is a connection after several that ended within 10 s each, and only when it has lasted for so long: who comes
- * and goes all the time is one trouble). Presses of late devices, from the first one on, are acknowledged to the broker (PUBACK) only after
- * mqtt_release(); all others when they are handed over. A hold that ends otherwise (stop, a broken connection, 15 s) ends unacknowledged: the socket is shut before Paho can answer,
- * and the broker delivers the press again. Heartbeats may come LAZY_MS (20 ms) late and are dropped beyond 200,000
- * waiting; presses are neither late nor dropped. Does not: know what a press is; block the loop: no Paho call happens
- * on the loop thread; remember a session over a restart of the daemon: whether the broker kept ours is only known
+ * come back). After several connections that ended within 10 s each the next one is called connected only when it has
+ * lasted for so long: a connection that comes and goes is one trouble. Presses of late devices, from the first one on, are
+ * acknowledged to the broker (PUBACK) only after mqtt_release(); all others when they are handed over. A hold that ends
+ * otherwise (stop, a broken connection, 15 s) ends unacknowledged: the socket is shut before Paho can answer, and the
+ * broker delivers the press again. Heartbeats may come LAZY_MS (20 ms) late and are dropped beyond 200,000 waiting; presses
+ * are neither late nor dropped. Does not: know what a press is; block the loop: no Paho call happens on the loop thread; remember a session over a restart of the daemon: whether the broker kept ours is only known
  * from the second connection on. Mind: while a hold waits, no message of any device comes through, and no QoS 1
  * publish goes out (Paho has one receive thread and one mutex). Release within milliseconds, committed or not.
  *
@@ -52,7 +52,7 @@ enum mqtt_state {
     /* Beside the others: */
     MQTT_BROKER_DROPS,      /* the broker has thrown away more messages, of whomsoever, since the last time. mosquitto
                                counts them; only said over the connection of the presses */
-    MQTT_KEEPS,             /* the broker keeps retained messages; said, like the next one, over the connection of the presses */
+    MQTT_KEEPS,             /* the broker keeps retained messages. Only said over the connection of the presses, as is: */
     MQTT_KEEPS_NOTHING,     /* it keeps none: who connects later does not see the state of its site */
     MQTT_RECEIPTS_APART,    /* receipts go out over a connection of their own */
     MQTT_RECEIPTS_NOT_APART /* they cannot, and go out over this one */

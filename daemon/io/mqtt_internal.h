@@ -125,8 +125,8 @@ struct mqtt {
     bool socket_shut; /* nothing more goes out on this connection */
     uint64_t connect_at_ms, deadline_ms, stop_at_ms, subscribe_at_ms, tick_at_ms, nudge_at_ms, up_since_ms;
     uint64_t looped_back_ms; /* when the last loop-back message came back */
-    bool unproved; /* the last connection forwarded nothing, or several were short: this one is good only when a message has
-                      come back, and it lasts */
+    bool unproved; /* the last connection forwarded nothing, or several ended soon: this one is good only when a message has
+                      come back and it has lasted */
     unsigned short_lived; /* connections in a row that ended soon */
     uint64_t broker_drops;   /* as the broker counted them last */
     unsigned retry_ms, nudge_ms;
@@ -182,9 +182,8 @@ void paho_disconnect(struct mqtt *);
 
 /* mqtt_link.c */
 void link_thread(void *mqtt);
-/* with lock held: those before ended soon, so that this one may, too; it has outlasted them */
-bool link_may_end(const struct mqtt *);
-bool link_lasts(const struct mqtt *);
+bool link_may_end(const struct mqtt *); /* with lock held: several in a row ended soon, so this one may, too */
+bool link_lasts(const struct mqtt *);   /* with lock held: it may not, or has outlasted them */
 void link_failed(struct mqtt *,
                  const char *reason); /* with lock held: the connection is gone or did not come about */
 
