@@ -11,7 +11,7 @@
 
 #define LOOK_FIRST_MS 1000
 #define LOOK_LAST_MS 30000 /* to read a journal of a million events takes a third of a second */
-#define LAST_WORD_MS 120000 /* an endpoint that does not hear in this time that an alarm is closed may not hear it for long */
+#define LAST_WORD_MS 120000 /* an endpoint that has not heard by then that an alarm is closed may not hear it for long */
 
 static void look_later(struct house *h);
 

@@ -67,7 +67,8 @@ static char *find_url(const struct invocation *inv)
 }
 
 /* True when http:// to this host stays on this machine: libcurl does not ask a name server for localhost, and has written
- * 127.1 and 0x7f000001 as 127.0.0.1 already. Any other name leads where a name server says, one that begins with 127. too. */
+ * 127.1 and 0x7f000001 as 127.0.0.1 already. Any other name leads where a name server says, one that begins with 127.
+ * too. */
 static bool is_loopback(const char *host)
 {
     struct in_addr address;

@@ -1,8 +1,8 @@
 /* copy.h - all files of a configuration that loaded, in one file: so that a start with a broken one has the last good one.
  *
  * The first line is "tocsin-configuration-v1 " and the SHA-256 of all that follows, in hex; the second how many files there
- * are. Then, file by file: a line "<table> <bytes of the name> <bytes of the text>", the name, a newline, the text, a newline.
- * No secret is in it, only the names of the files of secrets.
+ * are. Then, file by file: a line "<table> <bytes of the name> <bytes of the text>", the name, a newline, the text, a
+ * newline. No secret is in it, only the names of the files of secrets.
  */
 #ifndef TOCSIN_COPY_H
 #define TOCSIN_COPY_H

@@ -33,8 +33,8 @@ struct source {
 
 /* Reads its text; the sentence that says why the file cannot be used, or NULL. */
 const char *source_open(struct source *);
-/* Reads where there is no text yet, checks and loads; what is wrong goes to `problems`. The cells live in `arena`. Call source_forget()
- * anyway. */
+/* Reads where there is no text yet, checks and loads; what is wrong goes to `problems`. The cells live in `arena`. Call
+ * source_forget() anyway. */
 bool source_load(struct source *, struct arena *, struct problems *);
 void source_forget(struct source *); /* the text */
 

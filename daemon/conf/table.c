@@ -44,8 +44,8 @@ static const char *log_level_name(unsigned value)
 
 static const struct conf_table table_daemon = {
     .title = "the daemon",
-    .help = "The daemon itself. A reload takes over record_wait_ms, gather_ms, stale_press_s, disk_free_mb, http_desk_folder and, "
-            "for tests that begin then, test_close_s. All else counts from the next start; http_listen and its certificate, "
+    .help = "The daemon itself. A reload takes over record_wait_ms, gather_ms, stale_press_s, disk_free_mb, http_desk_folder "
+            "and, for tests that begin then, test_close_s. All else counts from the next start; http_listen and its certificate, "
             "while they cannot be served, from the next attempt, 5 s later.",
     ROWS(conf_daemon){
         {"name", CONF_TEXT, AT(conf_daemon, name), .required = true, .minimum = 1, .maximum = 100,

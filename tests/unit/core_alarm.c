@@ -194,7 +194,8 @@ static void test_two_roles_are_needed(void **unused)
     assert_int_equal(a.state, ALARM_OPEN); /* the police have not answered the attack */
 }
 
-/* The police acknowledge, the guard is on the way: help is coming, whichever was said first; and the police may come, too. */
+/* The police acknowledge, the guard is on the way: help is coming, whichever was said first; and the police may come,
+ * too. */
 static void test_the_order_of_answers_does_not_matter(void **unused)
 {
     for (unsigned guard_first = 0; guard_first < 2; guard_first++) {

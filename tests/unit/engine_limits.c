@@ -4,7 +4,8 @@
 /* Behind the engine's back: what a city's worth of devices would do to the board. */
 static void others_in_trouble(struct lab *l, bool raised)
 {
-    struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED, .trouble = {.code = TROUBLE_DEVICE_SILENT}};
+    struct event e = {.type = raised ? EVENT_TROUBLE_RAISED : EVENT_TROUBLE_CLEARED,
+                      .trouble = {.code = TROUBLE_DEVICE_SILENT}};
     for (unsigned i = 0; i < LIMIT_TROUBLES - LIMIT_TROUBLES_HOUSE; i++) {
         snprintf(e.trouble.part, sizeof e.trouble.part, "t/d%u", i);
         board_apply(engine_board(l->engine), &e);

@@ -1,4 +1,5 @@
-/* Who goes first, how often what waits is tried, and what is due while the loop has no time. Against the endpoints from hell. */
+/* Who goes first, how often what waits is tried, and what is due while the loop has no time. Against the endpoints from
+ * hell. */
 #include "dispatch_bench.h"
 #include "io/due.h"
 

@@ -548,9 +548,10 @@ static void test_subscription_refused(void **state)
 static void test_a_broker_that_keeps_its_counts_to_itself(void **state)
 {
     char file[64];
-    broker_forbid_to_subscribe(&broker, file, "\"anonymousGroup\":\"all\",\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":\"tocsin\"}]}],"
-                              "\"roles\":[{\"rolename\":\"tocsin\",\"acls\":[{\"acltype\":\"subscribePattern\","
-                              "\"topic\":\"tocsin/#\",\"allow\":true}]}]");
+    broker_forbid_to_subscribe(&broker, file,
+                               "\"anonymousGroup\":\"all\",\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":"
+                               "\"tocsin\"}]}],\"roles\":[{\"rolename\":\"tocsin\",\"acls\":[{\"acltype\":"
+                               "\"subscribePattern\",\"topic\":\"tocsin/#\",\"allow\":true}]}]");
     struct bench *b = open_bench(5);
     run_until(b, b->states[MQTT_CONNECTED] == 1, 10000);
     assert_int_equal(b->states[MQTT_SUBSCRIBE_FAILED], 0);

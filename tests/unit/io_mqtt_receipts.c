@@ -216,7 +216,8 @@ static void test_it_stands_in_a_write_for_long(void **state)
     close_bench(b);
 }
 
-/* As long as the next connection would have come meanwhile, and at the broker taken the place of the one that it still reads. */
+/* As long as the next connection would have come meanwhile, and at the broker taken the place of the one that it still
+ * reads. */
 static void test_the_next_one_waits_until_all_is_read(void **state)
 {
     start_with_rights(main_rights, may_send_receipts, receipts_rights);
