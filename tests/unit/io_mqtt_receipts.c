@@ -223,15 +223,15 @@ static void test_the_next_one_waits_until_all_is_read(void **state)
     start_with_rights(main_rights, may_send_receipts, receipts_rights);
     struct conf_broker conf = apart_conf(60);
     struct bench *b = open_with(&conf);
-    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 10000);
+    run_until(b, b->states[MQTT_RECEIPTS_APART] == 1, 60000);
     int peer = button();
     unsigned long next_at = now_ms() + 7000; /* it would come 5 s after this one, and has 2 s for itself */
     kill(broker.pid, SIGSTOP);
     send_receipts(b, 0, 20000, 1000);
-    run_until(b, !mqtt_counts(b->mqtt).receipts_apart && now_ms() >= next_at, 20000);
+    run_until(b, !mqtt_counts(b->mqtt).receipts_apart && now_ms() >= next_at, 60000);
     kill(broker.pid, SIGCONT);
     expect_all(peer, 20000);
-    run_until(b, mqtt_counts(b->mqtt).receipts_apart, 20000);
+    run_until(b, mqtt_counts(b->mqtt).receipts_apart, 60000);
     close(peer);
     close_bench(b);
 }
