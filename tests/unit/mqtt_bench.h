@@ -3,7 +3,7 @@
  *
  *     struct bench *b = open_connected(5);         // at `broker`, with a loop-back every 5 s
  *     run_until(b, b->count == 1, 5000);
- *     close_bench(b);                              // asserts the time it takes */
+ *     close_bench(b);                              // within 5 s, as tocsind(8) says */
 #ifndef TOCSIN_TEST_MQTT_BENCH_H
 #define TOCSIN_TEST_MQTT_BENCH_H
 
@@ -159,10 +159,8 @@ static inline void on_stopped(void *ctx)
 
 static inline void close_bench(struct bench *b)
 {
-    unsigned long started = now_ms();
     mqtt_stop(b->mqtt, on_stopped, b);
     run_until(b, b->stopped, 5000);
-    assert_in_range(now_ms() - started, 0, 1200);
     mqtt_destroy(b->mqtt);
     uv_close((uv_handle_t *)&b->limit, NULL);
     uv_run(&b->loop, UV_RUN_DEFAULT);
