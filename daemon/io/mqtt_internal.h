@@ -133,6 +133,8 @@ struct mqtt {
     bool hears; /* the loop's own */
     enum mqtt_state said;
     char said_text[LINK_TEXT];
+    char lost_text[LINK_TEXT]; /* why the last connection, or attempt, failed; since when none failed otherwise */
+    uint64_t lost_since_ms;
     char tls_error[LINK_TEXT / 2];
 
     MQTTAsync client; /* the link thread's own */

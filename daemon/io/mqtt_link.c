@@ -7,6 +7,7 @@
 #define RETRY_MAX_MS 5000
 #define GOOD_MS 10000 /* a connection that was good for so long begins with the minimum again */
 #define SHORT_LIVED 2 /* so many in a row that were not: the next one is to show it first. One may be a broker's restart */
+#define STAYED_MS 6000 /* longer than RETRY_MAX_MS: it is the reason of the next attempt, too */
 #define CONNECT_MAX_MS                                                                                       \
     12000 /* Paho's own limit is looked at every 3 s and hangs on the wall clock; this is ours */
 #define DISCONNECT_MS 200 /* how long we wait for a polite end */
@@ -45,11 +46,18 @@ bool link_lasts(const struct mqtt *m)
     return !link_may_end(m) || mqtt_now_ms() - m->up_since_ms >= GOOD_MS;
 }
 
+/* A broker that crashes at each start fails now so, now otherwise: one trouble. Another reason is news when it has stayed. */
 static void say_lost(struct mqtt *m, const char *reason, bool again)
 {
-    char text[LINK_TEXT];
-    snprintf(text, sizeof text, "%s, time and again: perhaps somebody else comes as %s, too", reason, m->login.client_id);
-    say(m, MQTT_LOST, again ? text : reason);
+    char text[LINK_TEXT] = "";
+    snprintf(text, sizeof text, "%s%s%s%s", reason, again ? ", time and again: perhaps somebody else comes as " : "",
+             again ? m->login.client_id : "", again ? ", too" : "");
+    if (strcmp(m->lost_text, text) != 0) {
+        memcpy(m->lost_text, text, sizeof m->lost_text);
+        m->lost_since_ms = mqtt_now_ms();
+    }
+    if (m->said != MQTT_LOST || mqtt_now_ms() >= m->lost_since_ms + STAYED_MS)
+        say(m, MQTT_LOST, text);
 }
 
 void link_failed(struct mqtt *m, const char *reason)

@@ -456,30 +456,6 @@ static void test_stop_publishes_the_rest(void **state)
     close(peer);
 }
 
-/* Somebody else has our client id, and does not give up either: that is one trouble, until a connection lasts. Presses come
- * through meanwhile. */
-static void test_connections_that_do_not_last(void **state)
-{
-    struct bench *b = open_connected(5);
-    int button = peer_connect(&broker, "button"), thief = -1;
-    for (unsigned i = 1; i <= 5; i++) {
-        close(thief);
-        thief = peer_connect(&broker, "tocsind");
-        run_until(b, mqtt_counts(b->mqtt).reconnects == i, 60000);
-        run_until(b, b->count > 0 || (peer_publish(button, "tocsin/v1/s/d/press", "heard", 1, false), false), 60000);
-        b->count = 0;
-    }
-    assert_non_null(strstr(b->lost, "time and again: perhaps somebody else comes as tocsind, too."));
-    assert_in_range(b->states[MQTT_CONNECTED], 1, 2);
-    assert_false(mqtt_hears(b->mqtt));
-    size_t before = b->states[MQTT_CONNECTED];
-    run_until(b, b->states[MQTT_CONNECTED] == before + 1, 60000);
-    assert_true(mqtt_hears(b->mqtt));
-    close(thief);
-    close(button);
-    close_bench(b);
-}
-
 /* Asked to keep a message it would end the connection, and every one that follows. */
 static void test_a_broker_that_keeps_nothing(void **state)
 {
@@ -700,7 +676,6 @@ int main(int argc, char **argv)
         with_broker(test_two_connections_divide_the_topics),
         cmocka_unit_test(test_each_connection_knows_its_socket),
         with_broker(test_broker_forgets_us),
-        with_broker(test_connections_that_do_not_last),
         with_broker(test_broker_stands_still),
         with_broker(test_stops_though_the_broker_stands_still),
         with_broker(test_late_release),
