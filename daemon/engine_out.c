@@ -134,7 +134,7 @@ enum replaced { REPLACED_NOTHING, REPLACED_WHAT_SAID_NO, REPLACED_ALL };
 
 static enum replaced replaced_by(const struct event *e, const struct alarm *a)
 {
-    bool forgets = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET;
+    bool forgets = e->type == EVENT_DEADLINE_PASSED && e->deadline.kind == DEADLINE_FORGET && alarm_is_due(a, e);
     if (e->type == EVENT_PRESS_RECEIVED)
         return alarm_gets_graver(a, e) ? REPLACED_WHAT_SAID_NO : REPLACED_NOTHING;
     if (!(forgets || closes(e)) || (a->state == ALARM_CLOSED) != forgets)

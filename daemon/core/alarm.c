@@ -287,8 +287,17 @@ static enum step_result close_alarm(struct alarm *a, const struct event *e)
     return finish(a, e, e->deed.by, e->deed.disposition);
 }
 
+bool alarm_is_due(const struct alarm *a, const struct event *deadline)
+{
+    enum deadline_kind kind = deadline->deadline.kind;
+    int64_t due_clock_ms = kind < DEADLINE_COUNT ? a->due_clock_ms[kind] : 0;
+    return due_clock_ms != 0 && deadline->clock_ms >= due_clock_ms;
+}
+
 static enum step_result deadline_open(struct alarm *a, const struct event *e)
 {
+    if (!alarm_is_due(a, e))
+        return STEP_UNCHANGED;
     switch (e->deadline.kind) {
     case DEADLINE_ANSWER:
         if (a->mode == MODE_TEST || a->state != ALARM_OPEN || e->deadline.step != a->step)
@@ -368,7 +377,7 @@ static enum step_result step_closed(struct alarm *a, const struct event *e)
             return STEP_UNCHANGED;
         return join(a, e, true);
     case EVENT_DEADLINE_PASSED:
-        if (e->deadline.kind == DEADLINE_FORGET) {
+        if (e->deadline.kind == DEADLINE_FORGET && alarm_is_due(a, e)) {
             for (unsigned i = 0; i < a->delivery_count; i++)
                 a->deliveries[i].wanted_version = a->deliveries[i].sending_version = 0;
             memset(a->due_clock_ms, 0, sizeof a->due_clock_ms);

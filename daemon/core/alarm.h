@@ -117,6 +117,10 @@ void alarm_open(struct alarm *a, const struct event *e);
 enum step_result { STEP_CHANGED, STEP_UNCHANGED, STEP_ALREADY, STEP_IMPOSSIBLE };
 enum step_result alarm_step(struct alarm *a, const struct event *e);
 
+/* Has the deadline that the event says has passed the time that the alarm gives now? Otherwise what came in between, as it
+ * was on its way into the journal, has set it anew, or taken it away: it changes nothing, and will be due again. */
+bool alarm_is_due(const struct alarm *a, const struct event *deadline);
+
 /* Will this press make it graver? Then what an endpoint has refused, or not confirmed, is replaced at once, also while it is
  * being tried again: the engine cancels that before the press is applied. */
 bool alarm_gets_graver(const struct alarm *a, const struct event *press);

@@ -95,6 +95,8 @@ static void apply(struct world *w, struct event *e)
     if (e->at_ms == 0)
         e->at_ms = T0 + (int64_t)(w->seq - 1) * 1000;
     e->clock_ms = 1000000 + e->at_ms - T0;
+    if (e->type == EVENT_DEADLINE_PASSED)
+        e->clock_ms += (int64_t)w->seq * 3600000; /* it is due */
     snprintf(e->alarm, sizeof e->alarm, "%s", ALARM);
     board_apply(w->board, e);
 }

@@ -33,9 +33,11 @@ static struct event deed_event(enum event_type type, enum role role)
     return e;
 }
 
+#define LONG_AFTER_MS (2 * 3600 * 1000) /* each deadline of the plan is over then */
+
 static struct event deadline_event(enum deadline_kind kind, unsigned step)
 {
-    struct event e = {.seq = 2, .at_ms = 1001000, .clock_ms = 35000, .type = EVENT_DEADLINE_PASSED,
+    struct event e = {.seq = 2, .at_ms = 1001000, .clock_ms = LONG_AFTER_MS, .type = EVENT_DEADLINE_PASSED,
                       .deadline = {kind, step}};
     strcpy(e.alarm, "aaaa");
     return e;
@@ -160,10 +162,56 @@ static void test_escalation_tells_the_next_and_spares_who_answered(void **unused
     assert_int_equal(alarm_step(&a, &due), STEP_UNCHANGED); /* of a step that is over */
 
     due = deadline_event(DEADLINE_ANSWER, 1);
+    due.clock_ms += 60000;
     assert_int_equal(alarm_step(&a, &due), STEP_CHANGED);
     assert_true(a.exhausted);
     assert_int_equal(a.rounds, 1);
     assert_true(a.due_clock_ms[DEADLINE_ANSWER] > 0); /* never silence */
+}
+
+/* What a deadline says was overtaken on its way into the journal: what is due now has all of its time. */
+static void test_an_overtaken_deadline_changes_nothing(void **unused)
+{
+    struct alarm a;
+    in_state(&a, ALARM_ACKNOWLEDGED); /* at 6 s: somebody is to come within 120 s */
+    struct event overtaken = deadline_event(DEADLINE_COMING, 0), press = press_event(KIND_ATTACK),
+                 ack = deed_event(EVENT_ACKNOWLEDGED, ROLE_POLICE);
+    overtaken.clock_ms = 126000;
+    press.clock_ms = 126010; /* asks anew, so the acknowledgement at 126.02 s is another one */
+    assert_int_equal(alarm_step(&a, &press), STEP_CHANGED);
+    ack.clock_ms = 126020;
+    assert_int_equal(alarm_step(&a, &ack), STEP_CHANGED);
+    assert_int_equal(alarm_step(&a, &overtaken), STEP_UNCHANGED);
+    assert_int_equal(a.state, ALARM_ACKNOWLEDGED);
+
+    press.press.kind = KIND_ATTACK; /* as grave as it is: after `acknowledged` it asks anew, and step 0 has its 30 s again */
+    assert_int_equal(alarm_step(&a, &press), STEP_CHANGED);
+    assert_int_equal(a.state, ALARM_OPEN);
+    overtaken = deadline_event(DEADLINE_ANSWER, 0);
+    overtaken.clock_ms = a.due_clock_ms[DEADLINE_ANSWER] - 1;
+    assert_int_equal(alarm_step(&a, &overtaken), STEP_UNCHANGED);
+    assert_int_equal(a.step, 0);
+    overtaken.clock_ms++;
+    assert_int_equal(alarm_step(&a, &overtaken), STEP_CHANGED);
+    assert_int_equal(a.step, 1);
+}
+
+/* Closed, opened by a press, closed again: the last word about the second closing has its hour. */
+static void test_an_overtaken_end_of_the_last_word(void **unused)
+{
+    struct alarm a;
+    in_state(&a, ALARM_CLOSED);
+    struct event press = press_event(KIND_PANIC), close = deed_event(EVENT_CLOSED, ROLE_POLICE),
+                 forget = deadline_event(DEADLINE_FORGET, 0);
+    forget.clock_ms = a.due_clock_ms[DEADLINE_FORGET];
+    alarm_step(&a, &press);
+    close.clock_ms = forget.clock_ms;
+    alarm_step(&a, &close);
+    alarm_step(&a, &forget);
+    assert_true(alarm_owes(&a, alarm_delivery(&a, "police")));
+    forget.clock_ms = a.due_clock_ms[DEADLINE_FORGET];
+    alarm_step(&a, &forget);
+    assert_false(alarm_owes_any(&a));
 }
 
 /* In whatever order they answer; a deed that is done again is told nobody; and a graver press asks all of them anew. */
@@ -415,6 +463,8 @@ int main(void)
         cmocka_unit_test(test_closing_what_was_not_seen),
         cmocka_unit_test(test_delivery_states),
         cmocka_unit_test(test_what_said_no_is_replaced_by_what_is_graver),
+        cmocka_unit_test(test_an_overtaken_deadline_changes_nothing),
+        cmocka_unit_test(test_an_overtaken_end_of_the_last_word),
         cmocka_unit_test(test_only_a_test_closes_itself),
         cmocka_unit_test(test_last_word_ends),
         cmocka_unit_test(test_a_test_that_was_acknowledged_still_closes_itself),
