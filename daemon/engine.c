@@ -251,15 +251,12 @@ void engine_wait(struct engine *g, const struct pending *like)
 
 /* Apply. */
 
+/* Somebody of the same role: what another role did stands in nobody's way. */
 static const char *who_was_first(const struct alarm *a, const struct event *e)
 {
     if (a->state == ALARM_CLOSED)
         return a->closed_by;
-    if (e->type == EVENT_ACKNOWLEDGED)
-        return a->acked_by[e->deed.role];
-    if (e->type == EVENT_COMING && a->coming_by[0])
-        return a->coming_by;
-    return a->on_scene_by[0] ? a->on_scene_by : a->acknowledged_by;
+    return e->type == EVENT_ACKNOWLEDGED ? a->acked_by[e->deed.role] : a->reached_by[e->deed.role];
 }
 
 static void keep_answer(struct engine *g, struct pending *p, const struct event *e)

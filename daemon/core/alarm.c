@@ -141,6 +141,7 @@ static void forget_answers(struct alarm *a)
     a->acked = 0;
     memset(a->reached, ALARM_OPEN, sizeof a->reached);
     memset(a->acked_by, 0, sizeof a->acked_by);
+    memset(a->reached_by, 0, sizeof a->reached_by);
     a->acknowledged_by[0] = a->coming_by[0] = a->on_scene_by[0] = a->closed_by[0] = '\0';
 }
 
@@ -240,6 +241,7 @@ static enum step_result take(struct alarm *a, const struct event *e, enum alarm_
     if (a->reached[e->deed.role] >= target)
         return STEP_ALREADY;
     a->reached[e->deed.role] = (uint8_t)target;
+    copy_id(a->reached_by[e->deed.role], e->deed.by);
     if (!(a->acked & bit))
         copy_id(a->acked_by[e->deed.role], e->deed.by);
     a->acked |= bit;

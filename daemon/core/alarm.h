@@ -90,7 +90,8 @@ struct alarm {
     int64_t due_clock_ms[DEADLINE_COUNT]; /* 0 = not set */
     uint64_t opened_seq, last_seq;        /* last_seq decides whether all of it is recorded */
 
-    char acked_by[ROLE_COUNT][LIMIT_ID]; /* per role, since the alarm was (re)opened */
+    char acked_by[ROLE_COUNT][LIMIT_ID];   /* per role, since the alarm was (re)opened */
+    char reached_by[ROLE_COUNT][LIMIT_ID]; /* who brought each role as far as it is */
     char acknowledged_by[LIMIT_ID], coming_by[LIMIT_ID], on_scene_by[LIMIT_ID], closed_by[LIMIT_ID];
     enum disposition disposition;
 

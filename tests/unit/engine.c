@@ -282,6 +282,30 @@ static void test_one_wins_the_other_is_told_who(void **state)
     assert_int_equal(count(l, 'p', "d1/receipt", "\"stage\":\"acknowledged\""), 1);
 }
 
+/* Of the same role: the guard does not stand in the way of the police. */
+static void test_who_was_first_is_of_the_same_role(void **state)
+{
+    struct lab *l = *state;
+    press(l, "d1", "{\"epoch\":\"e\",\"n\":1}");
+    commit(l);
+    deed(l, EVENT_COMING, "desk-1", 0);
+    deed_of(l, ROLE_GUARD, EVENT_COMING, "guard-1", 0);
+    commit(l);
+    assert_int_equal(l->answer, ENGINE_DONE);
+    deed(l, EVENT_COMING, "desk-2", 0);
+    commit(l);
+    assert_int_equal(l->answer, ENGINE_ALREADY);
+    assert_string_equal(l->who, "desk-1");
+    deed_of(l, ROLE_GUARD, EVENT_ON_SCENE, "guard-2", 0);
+    deed_of(l, ROLE_GUARD, EVENT_COMING, "guard-3", 0);
+    commit(l);
+    assert_string_equal(l->who, "guard-2");
+    deed(l, EVENT_ON_SCENE, "desk-3", 0);
+    deed(l, EVENT_ON_SCENE, "desk-4", 0);
+    commit(l);
+    assert_string_equal(l->who, "desk-3");
+}
+
 static void test_a_no_needs_no_record(void **state)
 {
     struct lab *l = *state;
@@ -454,6 +478,7 @@ int main(void)
         TEST(test_nobody_is_falsely_alarmed),
         TEST(test_tests_and_drills_stay_apart),
         TEST(test_one_wins_the_other_is_told_who),
+        TEST(test_who_was_first_is_of_the_same_role),
         TEST(test_a_no_needs_no_record),
         TEST(test_closing_meets_a_press),
         TEST(test_restart_is_resume),

@@ -307,12 +307,17 @@ static inline void answered(void *ctx, enum engine_answer answer, const char *wh
     snprintf(l->who, sizeof l->who, "%s", who);
 }
 
-static inline void deed(struct lab *l, enum event_type type, const char *by, uint32_t seen_version)
+static inline void deed_of(struct lab *l, enum role role, enum event_type type, const char *by, uint32_t seen_version)
 {
-    struct engine_deed d = {.type = type, .role = ROLE_POLICE, .seen_version = seen_version, .answer = answered, .ctx = l};
+    struct engine_deed d = {.type = type, .role = role, .seen_version = seen_version, .answer = answered, .ctx = l};
     memcpy(d.alarm, the_alarm(l)->id, sizeof d.alarm);
     snprintf(d.by, sizeof d.by, "%s", by);
     engine_deed(l->engine, &d);
+}
+
+static inline void deed(struct lab *l, enum event_type type, const char *by, uint32_t seen_version)
+{
+    deed_of(l, ROLE_POLICE, type, by, seen_version);
 }
 
 #endif
