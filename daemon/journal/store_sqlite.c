@@ -2,11 +2,9 @@
  *
  * What a commit costs is the number of pages it touches and one fdatasync. So the frontier and the checkpoint
  * share one row, hashes of subtrees are written once in 256 events, where an alarm's events are is noted for
- * many at a time, in quiet, and the write-ahead log is kept warm: its file is as long as it will ever be from
- * the start and is written over again and again, because an fdatasync that also has to make new blocks known
- * costs more than twice as much. Its pages go back into the database when nothing waits. */
+ * many at a time, in quiet, and the write-ahead log is kept warm (sqlite_log.h). */
 #include "journal/reserve.h"
-#include "journal/sqlite_file.h"
+#include "journal/sqlite_log.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -17,14 +15,6 @@
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
-#define LOG_HEADER 32        /* bytes; sqlite.org/fileformat2.html, section 4.1 */
-#define LOG_SALT 16          /* where in it: a log that is begun anew has another */
-#define FRAME_HEADER 24      /* bytes before each page */
-#define LOG_BYTES (16 * MIB) /* the warm log */
-#define LOG_FULL_BYTES (LOG_BYTES - MIB / 4) /* the next commit may be a large one */
-#define LOG_LIMIT_BYTES (48 * MIB)           /* a burst needs more than the warm part; the rest is cut off */
-#define LOG_IDLE_BYTES MIB                   /* in quiet it is emptied from here on */
-#define LOG_STEP_BYTES (4 * MIB)             /* a reader held it: try again after so many more */
 #define LOG_WORRY_BYTES (64 * MIB)
 #define LOOKUP_IDLE_EVENTS 256   /* in quiet the lookup is brought up to date from here on … */
 #define LOOKUP_BUSY_EVENTS 4096  /* … and in traffic from here on: so many a reader looks through at most */
@@ -71,22 +61,16 @@ static const char *const sql[STATEMENTS] = {
 
 struct sqlite {
     struct store store; /* first: a struct store * is a struct sqlite * */
-    char *file, *log;
+    char *file;
     sqlite3 *db; /* NULL = closed */
     sqlite3_stmt *statements[STATEMENTS];
     struct sqlite_hashes hashes;
     uint64_t committed_seq, looked_up_seq; /* the last event; the last one that stands in the lookup */
-    int frame_bytes;                       /* of the write-ahead log: a page and what stands before it */
-    int log_frames;                        /* in the write-ahead log after the last commit */
-    int log_synced;              /* frames that are certain, in the database or not; -1 = not known */
-    unsigned char log_salt[8];   /* of the log that has them */
-    bool salt_known;             /* false: the next commit may begin the log anew */
-    int64_t checkpoint_at_bytes; /* of the log, from where on even a busy writer empties it */
     bool failed;                 /* a write's outcome is unknown: nothing more on this connection */
+    struct sqlite_log log;
     struct reserve reserve;
     bool scrub; /* an erased note may still be in the log */
-    struct sqlite_file_place place, log_place; /* of the files as they were opened */
-    bool log_left;                             /* the log was removed or replaced */
+    struct sqlite_file_place place; /* of the file as it was opened */
     char failure[LIMIT_TEXT], concern[LIMIT_TEXT];
 };
 
@@ -102,39 +86,6 @@ static int run(struct sqlite *k, enum statement which)
     return sqlite3_reset(k->statements[which]);
 }
 
-/* SQLite's own handle of the write-ahead log; NULL when there is none. */
-static sqlite3_file *log_file(const struct sqlite *k)
-{
-    sqlite3_file *log = NULL;
-    int code = sqlite3_file_control(k->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    return code == SQLITE_OK && log && log->pMethods ? log : NULL;
-}
-
-/* What is certain of the log, so that it is known where a commit began. */
-static void remember_log(struct sqlite *k, int frames)
-{
-    sqlite3_file *log = log_file(k);
-    if (!k->salt_known)
-        k->salt_known = log && log->pMethods->xRead(log, k->log_salt, sizeof k->log_salt, LOG_SALT) == SQLITE_OK;
-    k->log_synced = k->salt_known || frames == 0 ? frames : -1;
-}
-
-/* After a sync that failed the kernel calls the commit's frames clean: whoever opens the log sees them, but
- * the next sync says success and does not write them. Copied into the database from such a log they would be
- * mixed with an older one by a power cut. So the first of them is spoilt: the log ends where it was last
- * synced, and the commit is written again. */
-static void disown_commit(struct sqlite *k)
-{
-    static const unsigned char nothing[FRAME_HEADER];
-    sqlite3_file *log = log_file(k);
-    unsigned char header[LOG_HEADER];
-    if (!log || k->log_synced < 0 || log->pMethods->xRead(log, header, sizeof header, 0) != SQLITE_OK)
-        return;
-    bool same = memcmp(header + LOG_SALT, k->log_salt, sizeof k->log_salt) == 0; /* or it was begun anew */
-    sqlite3_int64 frames = same ? k->log_synced : 0;
-    log->pMethods->xWrite(log, nothing, sizeof nothing, LOG_HEADER + frames * k->frame_bytes);
-}
-
 /* After a write that did not work: what to say, and room for the next one if that was it. */
 static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT])
 {
@@ -148,64 +99,8 @@ static enum store_answer fail(struct sqlite *k, int code, char error[LIMIT_TEXT]
         memcpy(k->failure, error, sizeof k->failure);
     }
     if (code == SQLITE_IOERR_FSYNC)
-        disown_commit(k);
+        sqlite_log_disown(&k->log);
     return full ? STORE_FULL : STORE_FAILED;
-}
-
-static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames)
-{
-    struct sqlite *k = ctx;
-    k->log_frames = frames;
-    remember_log(k, frames);
-    return SQLITE_OK;
-}
-
-static int64_t log_bytes(const struct sqlite *k)
-{
-    return (int64_t)k->log_frames * k->frame_bytes;
-}
-
-/* True when all of the log has gone back into the database. */
-static bool checkpoint(struct sqlite *k, int mode, int *code)
-{
-    int frames = 0, done = 0;
-    *code = sqlite3_wal_checkpoint_v2(k->db, NULL, mode, &frames, &done);
-    bool whole = *code == SQLITE_OK && frames == done;
-    if (whole || *code == SQLITE_BUSY)
-        remember_log(k, frames);
-    k->salt_known = k->salt_known && !whole;
-    k->log_frames = whole ? 0 : frames;
-    k->checkpoint_at_bytes = whole ? LOG_FULL_BYTES : log_bytes(k) + LOG_STEP_BYTES;
-    return whole;
-}
-
-/* A frame covers parts of blocks: the kernel would read them while a press waits for its commit. */
-static void read_ahead(const struct sqlite *k)
-{
-    int fd = open(k->log, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    readahead(fd, 0, LOG_BYTES);
-    close(fd);
-}
-
-/* Makes the log's file as long as it will be, with written blocks, through SQLite's own handle of it. What
- * lies behind the last valid frame means nothing to SQLite. If it was cut off, that has to be durable first:
- * otherwise zeros could come to lie in the middle of old frames, and those before them would count again. */
-static void warm_log(struct sqlite *k)
-{
-    static const char zeros[64 * 1024];
-    sqlite3_file *log = log_file(k);
-    sqlite3_int64 size = 0;
-    read_ahead(k);
-    if (!log || reserve_free_bytes(k->file) < 8 * (uint64_t)LOG_BYTES)
-        return;
-    if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= LOG_BYTES ||
-        log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
-        return;
-    while (size < LOG_BYTES && log->pMethods->xWrite(log, zeros, sizeof zeros, size) == SQLITE_OK)
-        size += sizeof zeros;
-    log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
 static void sqlite_close(struct store *s)
@@ -240,7 +135,7 @@ static bool prepare(struct sqlite *k, char error[LIMIT_TEXT])
 static bool settle_log(struct sqlite *k, char error[LIMIT_TEXT])
 {
     int code;
-    if (checkpoint(k, SQLITE_CHECKPOINT_RESTART, &code) || (code == SQLITE_BUSY && !k->failed))
+    if (sqlite_log_copy(&k->log, SQLITE_CHECKPOINT_RESTART, &code) || (code == SQLITE_BUSY && !k->failed))
         return true;
     sqlite_file_error(k->db, code == SQLITE_OK ? SQLITE_BUSY : code, error);
     if (sqlite_file_why(k->db, code) == SQLITE_FILE_FULL)
@@ -260,14 +155,6 @@ static bool read_looked_up(struct sqlite *k, char error[LIMIT_TEXT])
     return code == SQLITE_ROW;
 }
 
-static bool read_frame_bytes(struct sqlite *k, char error[LIMIT_TEXT])
-{
-    int page_bytes;
-    bool good = sqlite_file_page(k->db, &page_bytes, error);
-    k->frame_bytes = FRAME_HEADER + page_bytes;
-    return good;
-}
-
 /* What is written to a file that was removed is gone when it is closed. Another one under its name is left alone: the log
  * is not its log. */
 static bool in_place(const struct sqlite *k, char error[LIMIT_TEXT])
@@ -285,7 +172,7 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     if (!in_place(k, error))
         return false;
     assert(!k->db);
-    if (!sqlite_file_refresh(k->log, error))
+    if (!sqlite_file_refresh(k->log.file, error))
         return false;
     enum sqlite_file_why why;
     k->db = sqlite_file_open(k->file, SQLITE_FILE_WRITE, &why, error);
@@ -294,13 +181,7 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
             reserve_release(&k->reserve);
         return false;
     }
-    k->log_synced = -1;
-    k->salt_known = false;
-    sqlite3_wal_hook(k->db, on_commit, k);
-    char limit[60];
-    snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", LOG_LIMIT_BYTES);
-    sqlite3_exec(k->db, limit, NULL, NULL, NULL);
-    if (!read_frame_bytes(k, error) || !prepare(k, error) || !sqlite_file_head(k->db, head, error) ||
+    if (!sqlite_log_begin(&k->log, k->db, error) || !prepare(k, error) || !sqlite_file_head(k->db, head, error) ||
         !read_looked_up(k, error) || !settle_log(k, error)) {
         k->failed = true;
         sqlite_close(s);
@@ -309,12 +190,11 @@ static bool sqlite_open(struct store *s, struct store_head *head, char error[LIM
     k->failed = false;
     k->committed_seq = head->frontier.size;
     k->place = sqlite_file_place(k->file);
-    k->log_place = sqlite_file_place(k->log);
-    k->log_left = false;
+    sqlite_log_keep(&k->log);
     if (!k->reserve.missing)
         reserve_make(&k->reserve, k->file);
     if (!k->reserve.missing)
-        warm_log(k);
+        sqlite_log_warm(&k->log);
     return true;
 }
 
@@ -376,7 +256,7 @@ static int put_subtree(struct sqlite *k, const struct store_subtree *t)
 static int copy_log(struct sqlite *k)
 {
     int code;
-    checkpoint(k, SQLITE_CHECKPOINT_FULL, &code);
+    sqlite_log_copy(&k->log, SQLITE_CHECKPOINT_FULL, &code);
     return (code & 0xff) == SQLITE_BUSY ? SQLITE_OK : code;
 }
 
@@ -404,7 +284,7 @@ static enum store_answer sqlite_append(struct store *s, const struct store_head 
     }
     if (code == SQLITE_OK)
         code = run(k, COMMIT);
-    if (code == SQLITE_OK && k->log_left)
+    if (code == SQLITE_OK && k->log.left)
         code = copy_log(k);
     if (code != SQLITE_OK)
         return fail(k, code, error);
@@ -470,13 +350,13 @@ static bool sqlite_get_snapshot(struct store *s, uint64_t max_seq, struct store_
 static void scrub(struct sqlite *k)
 {
     int code;
-    if (!checkpoint(k, SQLITE_CHECKPOINT_TRUNCATE, &code)) {
+    if (!sqlite_log_copy(&k->log, SQLITE_CHECKPOINT_TRUNCATE, &code)) {
         if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY)
             fail(k, code, k->failure);
         return; /* a reader: next time */
     }
     k->scrub = false;
-    warm_log(k);
+    sqlite_log_warm(&k->log);
 }
 
 static bool sqlite_erase_note(struct store *s, uint64_t seq, char error[LIMIT_TEXT])
@@ -520,12 +400,6 @@ static int put_lookup(struct sqlite *k)
     return code;
 }
 
-static bool log_is_due(const struct sqlite *k, bool idle)
-{
-    return log_bytes(k) >= k->checkpoint_at_bytes || (idle && log_bytes(k) >= LOG_IDLE_BYTES) ||
-           (k->log_left && log_bytes(k) > 0);
-}
-
 static bool sqlite_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
 {
     struct sqlite *k = (struct sqlite *)s;
@@ -533,7 +407,7 @@ static bool sqlite_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
     if (idle && !k->failed && !in_place(k, k->failure))
         k->failed = true;
     if (idle)
-        k->log_left = sqlite_file_left(&k->log_place, k->log);
+        sqlite_log_watch(&k->log);
     if (!k->failed && k->scrub && idle)
         scrub(k);
     if (k->failed) {
@@ -542,8 +416,8 @@ static bool sqlite_tidy(struct store *s, bool idle, char error[LIMIT_TEXT])
     }
     if (k->committed_seq - k->looked_up_seq >= (idle ? LOOKUP_IDLE_EVENTS : LOOKUP_BUSY_EVENTS))
         code = put_lookup(k);
-    if (succeeded(code) && log_is_due(k, idle))
-        checkpoint(k, SQLITE_CHECKPOINT_PASSIVE, &code);
+    if (succeeded(code) && sqlite_log_is_due(&k->log, idle))
+        sqlite_log_copy(&k->log, SQLITE_CHECKPOINT_PASSIVE, &code);
     if (!succeeded(code) && (code & 0xff) != SQLITE_BUSY) {
         fail(k, code, error);
         return false;
@@ -561,14 +435,14 @@ static const char *sqlite_concern(struct store *s)
                  "the disk of %.120s is full, or a quota used up; what is recorded now uses the last reserve: "
                  "free at least %d MB at once",
                  k->file, 2 * RESERVE_BYTES / MIB);
-    else if (k->log_left)
+    else if (k->log.left)
         snprintf(k->concern, sizeof k->concern,
-                 "%.120s was removed or replaced under the running daemon: restart the daemon", k->log);
-    else if (log_bytes(k) > LOG_WORRY_BYTES)
+                 "%.120s was removed or replaced under the running daemon: restart the daemon", k->log.file);
+    else if (sqlite_log_bytes(&k->log) > LOG_WORRY_BYTES)
         snprintf(k->concern, sizeof k->concern,
                  "a program has been reading %.120s for long, its write-ahead log has grown to %d "
                  "MB: end that program",
-                 k->file, (int)(log_bytes(k) / MIB));
+                 k->file, (int)(sqlite_log_bytes(&k->log) / MIB));
     else
         return NULL;
     return k->concern;
@@ -579,7 +453,7 @@ static void sqlite_destroy(struct store *s)
     struct sqlite *k = (struct sqlite *)s;
     sqlite_close(s);
     free(k->file);
-    free(k->log);
+    free(k->log.file);
     free(k->reserve.file);
     free(k);
 }
@@ -602,6 +476,6 @@ struct store *store_sqlite_create(const char *file)
         .destroy = sqlite_destroy,
     };
     k->file = strdup(file);
-    assert(k->file && asprintf(&k->log, "%s-wal", file) > 0 && asprintf(&k->reserve.file, "%s.ballast", file) > 0);
+    assert(k->file && asprintf(&k->log.file, "%s-wal", file) > 0 && asprintf(&k->reserve.file, "%s.ballast", file) > 0);
     return &k->store;
 }
