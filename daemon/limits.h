@@ -34,7 +34,8 @@
 #define LIMIT_TROUBLES 16
 #define LIMIT_TROUBLES_HOUSE 4
 #endif
-#define LIMIT_EPOCHS 4             /* epochs remembered of one device */
+#define LIMIT_EPOCHS 4             /* epochs of one device of which it is remembered what was heard */
+#define LIMIT_EPOCHS_LEFT 28       /* older ones, known by name only: without storage a button makes one at each start */
 
 /* Messages. */
 #define LIMIT_PAYLOAD 2048          /* bytes of a press payload that are parsed; a longer one is odd, and still a press */

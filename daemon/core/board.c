@@ -141,9 +141,34 @@ static struct memory *memory_make(struct board *b, const char *site, const char 
     return m;
 }
 
+static uint32_t epoch_hash(const char *epoch)
+{
+    uint32_t hash = (uint32_t)table_hash(epoch, NULL);
+    return hash ? hash : 1;
+}
+
+/* An epoch from which the device has gone over to others, so long ago that nobody knows what was heard in it. */
+static bool epoch_is_left(const struct memory *m, const char *epoch)
+{
+    uint32_t hash = epoch_hash(epoch);
+    for (unsigned i = 0; i < LIMIT_EPOCHS_LEFT; i++)
+        if (m->left[i] == hash)
+            return true;
+    return false;
+}
+
+static void epoch_leave(struct memory *m, const char *epoch)
+{
+    if (epoch[0] == '\0' || strcmp(epoch, "-") == 0 || epoch_is_left(m, epoch))
+        return;
+    memmove(&m->left[1], &m->left[0], (LIMIT_EPOCHS_LEFT - 1) * sizeof m->left[0]);
+    m->left[0] = epoch_hash(epoch);
+}
+
 /* A new one takes the place of the oldest. */
 static struct memory_epoch *epoch_new(struct memory *m, const char *epoch)
 {
+    epoch_leave(m, m->epochs[LIMIT_EPOCHS - 1].epoch);
     memmove(&m->epochs[1], &m->epochs[0], (LIMIT_EPOCHS - 1) * sizeof m->epochs[0]);
     m->epochs[0] = (struct memory_epoch){0};
     memcpy(m->epochs[0].epoch, epoch, strnlen(epoch, LIMIT_EPOCH - 1));
@@ -204,7 +229,7 @@ const struct press *board_find_press(const struct board *b, const struct alarm *
     return p;
 }
 
-/* A counter far behind: what the window has forgotten may still be on the board. */
+/* A counter far behind, or an epoch that was left: what the window has forgotten may still be on the board. */
 static bool on_board(const struct board *b, const char *site, const char *device, const char *epoch, uint64_t n,
                      char *alarm)
 {
@@ -240,9 +265,10 @@ enum seen board_seen(const struct board *b, const char *site, const char *device
             seen = k->highest - n < 64 ? SEEN_OVERTAKEN : SEEN_COUNTER_BACK;
         known = true; /* an epoch stands twice when its counter was set back: the later one counts */
     }
-    if (seen == SEEN_COUNTER_BACK && on_board(b, site, device, epoch, n, alarm))
+    bool left = m && !known && epoch_is_left(m, epoch);
+    if ((left || seen == SEEN_COUNTER_BACK) && on_board(b, site, device, epoch, n, alarm))
         return SEEN_BEFORE;
-    return seen;
+    return left ? SEEN_OVERTAKEN : seen;
 }
 
 bool board_is_last_press(const struct board *b, const struct alarm *a, const struct press *p)

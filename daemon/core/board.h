@@ -34,7 +34,8 @@ struct board_counts {
     uint64_t capacity_lost; /* how often a pool was full */
 };
 
-/* What has been heard of this press before. Overtaken: not heard, but a later one was. */
+/* What has been heard of this press before. Overtaken: not heard as far as is remembered, but a later one was, perhaps of a
+ * later epoch. */
 enum seen { SEEN_NEVER, SEEN_BEFORE, SEEN_OVERTAKEN, SEEN_COUNTER_BACK };
 
 /* An effect: something the daemon now owes the world. */

@@ -17,6 +17,7 @@ struct memory_epoch {
 struct memory { /* what a device has said before */
     char site[LIMIT_ID], device[LIMIT_ID];
     struct memory_epoch epochs[LIMIT_EPOCHS]; /* the most recent first */
+    uint32_t left[LIMIT_EPOCHS_LEFT];         /* hashes of those before them, the same way; 0 = none */
     uint64_t last_n;
     char last_alarm[LIMIT_ALARM_ID];
 };

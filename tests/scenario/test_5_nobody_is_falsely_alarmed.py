@@ -64,6 +64,19 @@ def test_a_replayed_old_press_is_for_the_desk_only(house):
     house.never(lambda: house.api("alarms")["alarms"], "an alarm opens", WATCH_S)
 
 
+def test_a_press_of_an_epoch_long_left_is_for_the_desk_only(house):
+    """Captured, and sent again after the button has lost its storage some times: what it said then is forgotten."""
+    signed = house.button("school-1/signed")
+    captured = signed.press(n=1, epoch="e0", at=at(3600))
+    for epoch in range(1, 7):
+        press = signed.press(n=1, epoch=f"e{epoch}")
+        press.receipt("recorded")
+        house.close_alarm(press)
+    signed.again(captured)
+    house.feed.wait("press_refused", refusal="replayed")
+    house.never(lambda: house.api("alarms")["alarms"], "an alarm opens", WATCH_S)
+
+
 def test_a_press_that_was_overtaken_by_the_next_joins_its_alarm(house):
     """Its first sending was lost; repeated by the button it comes after the following one."""
     signed = house.button("school-1/signed")

@@ -43,6 +43,35 @@ static void test_an_epoch_of_another_does_not_hide_a_press(void **unused)
     board_destroy(w.board);
 }
 
+/* What was heard in an epoch is forgotten after some others, not that it is over: or a press of it, captured, were new. */
+static void test_an_epoch_that_was_left_is_not_a_new_one(void **unused)
+{
+    struct world w = {.board = board_create(), .clock_ms = 1};
+    char alarm[LIMIT_ALARM_ID], epoch[LIMIT_EPOCH], first[LIMIT_ALARM_ID] = "";
+    for (unsigned i = 0; i < LIMIT_EPOCHS + LIMIT_EPOCHS_LEFT; i++) {
+        struct event e = press_of("s", "d", 7, first[0] ? first : NULL);
+        snprintf(e.press.epoch, sizeof e.press.epoch, "e%u", i);
+        assert_int_equal(board_seen(w.board, "s", "d", e.press.epoch, 7, alarm), SEEN_NEVER);
+        apply(&w, &e);
+        memcpy(first, e.alarm, sizeof first);
+    }
+    struct event close = press_of("s", "d", 7, first);
+    close = close_of(&close);
+    for (unsigned closed = 0; closed < 2; closed++) {
+        for (unsigned i = 0; i < LIMIT_EPOCHS_LEFT; i++) {
+            snprintf(epoch, sizeof epoch, "e%u", i);
+            enum seen listed = board_find_press(w.board, board_alarm(w.board, first), "d", epoch, 7) && !closed
+                                   ? SEEN_BEFORE : SEEN_OVERTAKEN;
+            assert_int_equal(board_seen(w.board, "s", "d", epoch, 7, alarm), listed);
+            assert_int_equal(board_seen(w.board, "s", "d", epoch, 8, alarm), SEEN_OVERTAKEN);
+        }
+        apply(&w, &close);
+    }
+    assert_int_equal(board_seen(w.board, "s", "d", "another", 7, alarm), SEEN_NEVER);
+    assert_int_equal(board_seen(w.board, "s", "other", "e0", 7, alarm), SEEN_NEVER);
+    board_destroy(w.board);
+}
+
 static struct event press_without_identity(uint64_t hash, const char *alarm)
 {
     struct event e = press_of("s", "d", hash, alarm);
@@ -188,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_press_far_behind_is_known_while_its_case_is_open),
         cmocka_unit_test(test_an_epoch_of_another_does_not_hide_a_press),
+        cmocka_unit_test(test_an_epoch_that_was_left_is_not_a_new_one),
         cmocka_unit_test(test_presses_without_identity),
         cmocka_unit_test(test_which_press_is_the_last),
         cmocka_unit_test(test_the_alarm_of_a_device),
