@@ -300,6 +300,16 @@ static void do_close_api(struct rig *r, void *argument)
     r->api = NULL;
 }
 
+/* The archive's thread ends after the api; with its connection the log goes. */
+static void close_api(struct rig *r)
+{
+    char log[160];
+    snprintf(log, sizeof log, "%s/journal.db-archive-wal", r->folder);
+    rig_call(r, do_close_api, NULL);
+    while (access(log, F_OK) == 0)
+        usleep(1000);
+}
+
 static void do_open_api(struct rig *r, void *argument)
 {
     char error[256], path[128];
@@ -317,6 +327,7 @@ static void run_sql(const char *file, const char *sql)
 {
     sqlite3 *db;
     assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }
@@ -371,7 +382,7 @@ static void test_a_bad_file_is_made_anew(void **state)
     snprintf(file, sizeof file, "%s/journal.db-archive", r->folder);
     for (int which = 0; which < DAMAGES; which++) {
         assert_string_equal(found(r, "", "desk"), ids(s.medical, s.fire, s.panic));
-        rig_call(r, do_close_api, NULL);
+        close_api(r);
         damage(file, which);
         rig_call(r, do_open_api, NULL);
         if (strcmp(found(r, "", "desk"), ids(s.medical, s.fire, s.panic)) != 0)
@@ -414,7 +425,7 @@ static void test_an_erased_note_is_not_found(void **state)
     uint64_t seq = (uint64_t)json_integer_value(json_object_get(note, "seq"));
     json_decref(json);
     assert_true(file_has(file, "ball hit"));
-    rig_call(r, do_close_api, NULL);
+    close_api(r);
     journal_erase_note(r->journal, seq);
     for (int i = 0; i < 5000 && note_is_there(r, seq); i++)
         usleep(1000); /* the journal erases in a quiet moment */

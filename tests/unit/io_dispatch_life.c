@@ -125,9 +125,9 @@ static void test_the_gravest_goes_first(void **state)
     static const struct {
         const char *id;
         enum dispatch_priority priority;
-    } told[] = {{"occupies", DISPATCH_FIRST}, {"test", DISPATCH_TEST},     {"trouble", DISPATCH_TROUBLE},
-                {"update", DISPATCH_UPDATE},  {"first-1", DISPATCH_FIRST}, {"first-2", DISPATCH_FIRST}};
-    static const char *const expected[] = {"occupies", "first-1", "first-2", "update", "trouble", "test"};
+    } told[] = {{"occupies", DISPATCH_TROUBLE}, {"test-1", DISPATCH_TEST},     {"test-2", DISPATCH_TEST},
+                {"trouble", DISPATCH_TROUBLE},  {"update-1", DISPATCH_UPDATE}, {"update-2", DISPATCH_UPDATE}};
+    static const char *const expected[] = {"occupies", "update-1", "update-2", "trouble", "test-1", "test-2"};
     struct bench b;
     bench_open(&b);
     bench_add(&b, &hell, "police", "late/order?s=0.05")->connections = 1;
@@ -207,13 +207,13 @@ static void test_what_waited_is_renewed_when_it_leaves(void **state)
     bench_add(&b, &hell, "police", "late/renew?s=0.05")->connections = 1;
     bench_add(&b, &hell, "bad", "status/renew?code=500")->connections = 1;
     bench_configure(&b);
-    bench_tell(&b, "at-once", "police");
-    bench_tell(&b, "waited", "police");
-    bench_tell(&b, "as-it-was", "police");
-    bench_tell(&b, "cancelled", "police");
+    bench_tell_with(&b, "at-once", "police", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "waited", "police", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "as-it-was", "police", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "cancelled", "police", DISPATCH_UPDATE, 0);
     dispatch_cancel(b.dispatch, "cancelled", "police");
-    bench_tell(&b, "occupies", "bad");
-    bench_tell(&b, "fails-first", "bad");
+    bench_tell_with(&b, "occupies", "bad", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "fails-first", "bad", DISPATCH_UPDATE, 0);
     BENCH_UNTIL(&b, 4000, bench_result(&b, "as-it-was", 0) && bench_result(&b, "fails-first-renewed", 1));
     json_t *seen = hell_requests(&hell, "/late/renew");
     assert_int_equal(json_array_size(seen), 3);
@@ -245,9 +245,9 @@ static void test_cancelled_in_every_state(void **state)
     bench_add(&b, &hell, "busy", "late/cancel?s=0.3")->connections = 1;
     bench_add(&b, &hell, "bad", "@refused/x");
     bench_configure(&b);
-    bench_tell(&b, "under-way", "busy");
-    bench_tell(&b, "queued", "busy");
-    bench_tell(&b, "stays", "busy");
+    bench_tell_with(&b, "under-way", "busy", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "queued", "busy", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "stays", "busy", DISPATCH_UPDATE, 0);
     dispatch_cancel(b.dispatch, "queued", "busy");
     dispatch_cancel(b.dispatch, "under-way", "busy");
     dispatch_cancel(b.dispatch, "stays", "bad"); /* not that endpoint's */
@@ -489,9 +489,9 @@ static void test_stopping_reports_what_still_ended(void **state)
     bench_open(&b);
     bench_add(&b, &hell, "late", "late/stop2?s=0.3")->connections = 2;
     bench_configure(&b);
-    bench_tell(&b, "t1", "late");
-    bench_tell(&b, "t2", "late");
-    bench_tell(&b, "t3", "late");
+    bench_tell_with(&b, "t1", "late", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "t2", "late", DISPATCH_UPDATE, 0);
+    bench_tell_with(&b, "t3", "late", DISPATCH_UPDATE, 0);
     dispatch_cancel(b.dispatch, "t2", "late");
     dispatch_stop(b.dispatch, bench_on_stopped, &b);
     assert_true(bench_tell(&b, "t4", "late"));
