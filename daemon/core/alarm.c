@@ -296,24 +296,15 @@ bool alarm_is_due(const struct alarm *a, const struct event *deadline)
     return due_clock_ms != 0 && deadline->clock_ms >= due_clock_ms;
 }
 
+/* What is due is set only where it means something: enter(). */
 static enum step_result deadline_open(struct alarm *a, const struct event *e)
 {
-    if (!alarm_is_due(a, e))
+    const enum deadline_kind kind = e->deadline.kind;
+    if (!alarm_is_due(a, e) || (kind == DEADLINE_ANSWER && e->deadline.step != a->step))
         return STEP_UNCHANGED;
-    switch (e->deadline.kind) {
-    case DEADLINE_ANSWER:
-        if (a->mode == MODE_TEST || a->state != ALARM_OPEN || e->deadline.step != a->step)
-            return STEP_UNCHANGED;
+    if (kind == DEADLINE_ANSWER)
         return escalate(a, e);
-    case DEADLINE_COMING:
-        return a->state == ALARM_ACKNOWLEDGED ? reopen(a, e) : STEP_UNCHANGED;
-    case DEADLINE_TEST:
-        return a->mode == MODE_TEST ? finish(a, e, "tocsind", DISPOSITION_TEST) : STEP_UNCHANGED;
-    case DEADLINE_FORGET:
-    case DEADLINE_COUNT:
-        break;
-    }
-    return STEP_UNCHANGED;
+    return kind == DEADLINE_COMING ? reopen(a, e) : finish(a, e, "tocsind", DISPOSITION_TEST);
 }
 
 /* What every state but closed has in common; `reopens` is what a further press means there. */
