@@ -92,29 +92,13 @@ void engine_stood_still(struct engine *g, int64_t ms)
 /* Is the part that it is about still there to report that it is over? */
 static bool has_part(struct engine *g, const struct trouble *t)
 {
-    switch (t->code) {
-    case TROUBLE_ENDPOINT:
-    case TROUBLE_ENDPOINT_ANSWER:
-        return conf_endpoint(g->conf, t->part) != NULL;
-    case TROUBLE_DEVICE_SILENT:
-    case TROUBLE_DEVICE_OFFLINE:
-    case TROUBLE_BATTERY:
-    case TROUBLE_DEVICE_SUSPECT:
+    const struct alarm *a;
+    if (trouble_is_of_device(t->code))
         return device_of(g, t->part) != NULL;
-    case TROUBLE_PLAN_EXHAUSTED:
-        return board_alarm(g->board, t->part) && board_alarm(g->board, t->part)->exhausted;
-    case TROUBLE_BROKER:
-    case TROUBLE_BROKER_SESSION:
-    case TROUBLE_BROKER_DROPS:
-    case TROUBLE_SUBSCRIPTION:
-    case TROUBLE_DISK:
-    case TROUBLE_JOURNAL:
-    case TROUBLE_CLOCK:
-    case TROUBLE_CONF:
-    case TROUBLE_CAPACITY:
-    case TROUBLE_CODE_COUNT:
-        break;
-    }
+    if (t->code == TROUBLE_ENDPOINT || t->code == TROUBLE_ENDPOINT_ANSWER)
+        return conf_endpoint(g->conf, t->part) != NULL;
+    if (t->code == TROUBLE_PLAN_EXHAUSTED)
+        return (a = board_alarm(g->board, t->part)) && a->exhausted;
     return true;
 }
 

@@ -456,29 +456,9 @@ static uint32_t trouble_find(const struct board *b, enum trouble_code code, cons
  * there is no more room. */
 static uint32_t places_for(enum trouble_code code)
 {
-    switch (code) {
-    case TROUBLE_DEVICE_SILENT:
-    case TROUBLE_DEVICE_OFFLINE:
-    case TROUBLE_BATTERY:
-    case TROUBLE_DEVICE_SUSPECT:
+    if (trouble_is_of_device(code))
         return LIMIT_TROUBLES - LIMIT_TROUBLES_HOUSE;
-    case TROUBLE_BROKER:
-    case TROUBLE_BROKER_SESSION:
-    case TROUBLE_BROKER_DROPS:
-    case TROUBLE_SUBSCRIPTION:
-    case TROUBLE_ENDPOINT:
-    case TROUBLE_ENDPOINT_ANSWER:
-    case TROUBLE_DISK:
-    case TROUBLE_JOURNAL:
-    case TROUBLE_CLOCK:
-    case TROUBLE_PLAN_EXHAUSTED:
-    case TROUBLE_CONF:
-        return LIMIT_TROUBLES - 1;
-    case TROUBLE_CAPACITY:
-    case TROUBLE_CODE_COUNT:
-        break;
-    }
-    return LIMIT_TROUBLES;
+    return code == TROUBLE_CAPACITY ? LIMIT_TROUBLES : LIMIT_TROUBLES - 1;
 }
 
 bool board_has_room(const struct board *b)

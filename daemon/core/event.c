@@ -70,6 +70,12 @@ NAMES_DEFINE(deadline_kind, enum deadline_kind, deadline_names, DEADLINE_COUNT)
 NAMES_DEFINE(access_reason, enum access_reason, access_names, ACCESS_REASON_COUNT)
 NAMES_DEFINE(trouble_code, enum trouble_code, trouble_names, TROUBLE_CODE_COUNT)
 
+bool trouble_is_of_device(enum trouble_code code)
+{
+    return code == TROUBLE_DEVICE_SILENT || code == TROUBLE_DEVICE_OFFLINE || code == TROUBLE_BATTERY ||
+           code == TROUBLE_DEVICE_SUSPECT;
+}
+
 const char *oddity_str(unsigned bit_index)
 {
     return bit_index < ODD_COUNT ? oddity_names[bit_index] : "?";

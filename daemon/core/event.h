@@ -229,6 +229,7 @@ bool deadline_kind_of(const char *text, enum deadline_kind *out);
 const char *access_reason_str(enum access_reason);
 bool access_reason_of(const char *text, enum access_reason *out);
 const char *trouble_code_str(enum trouble_code);
+bool trouble_is_of_device(enum trouble_code); /* its part is "site/device" */
 bool trouble_code_of(const char *text, enum trouble_code *out);
 
 #endif

@@ -60,30 +60,9 @@ static bool alarm_site(struct api *api, const char *alarm, char site[LIMIT_ID])
 
 static bool trouble_site(struct api *api, const struct event_trouble *t, char site[LIMIT_ID])
 {
-    switch (t->code) {
-    case TROUBLE_DEVICE_SILENT:
-    case TROUBLE_DEVICE_OFFLINE:
-    case TROUBLE_BATTERY:
-    case TROUBLE_DEVICE_SUSPECT: /* part is "site/device" */
-        copy(site, t->part, strcspn(t->part, "/"), LIMIT_ID);
-        return true;
-    case TROUBLE_PLAN_EXHAUSTED: /* part is the alarm */
+    if (t->code == TROUBLE_PLAN_EXHAUSTED) /* part is the alarm */
         return alarm_site(api, t->part, site);
-    case TROUBLE_BROKER:
-    case TROUBLE_BROKER_SESSION:
-    case TROUBLE_BROKER_DROPS:
-    case TROUBLE_SUBSCRIPTION:
-    case TROUBLE_ENDPOINT:
-    case TROUBLE_ENDPOINT_ANSWER:
-    case TROUBLE_DISK:
-    case TROUBLE_JOURNAL:
-    case TROUBLE_CLOCK:
-    case TROUBLE_CONF:
-    case TROUBLE_CAPACITY:
-    case TROUBLE_CODE_COUNT:
-        break;
-    }
-    site[0] = '\0';
+    copy(site, t->part, trouble_is_of_device(t->code) ? strcspn(t->part, "/") : 0, LIMIT_ID);
     return true;
 }
 
